@@ -1,0 +1,92 @@
+//! Programs and libraries, read by parts: ELF, PE and Mach-O.
+//!
+//! A leaf asks for a section or an address through [`Binary`](crate::Binary). Small programs are whole in memory; of a large one a single pass keeps
+//! its head, its tail and what follows a mark of interest ([`Capture`]). What a leaf asks for and is not there becomes a request for a
+//! second pass, so memory never grows with the size of a program.
+
+mod capture;
+mod layout;
+mod parts;
+mod sniff;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::borrow::Cow;
+use std::io::Read;
+
+use crate::{Binary, BinaryFormat};
+
+pub(crate) use capture::Capture;
+pub use parts::Parts;
+pub(crate) use sniff::{HEAD, is_program};
+
+/// Largest section that is handed to a leaf, in bytes, after decompression.
+const MAX_SECTION: u64 = 64 << 20;
+
+/// A program of which the tables could be read.
+#[derive(Debug)]
+pub struct Image<'a> {
+    parts: &'a Parts,
+    layout: layout::Layout,
+}
+
+impl<'a> Image<'a> {
+    /// Reads the tables. `None`: no program that we know, or its tables are not at hand ([`Parts::missing`] then says which).
+    pub fn read(parts: &'a Parts) -> Option<Image<'a>> {
+        Some(Image { parts, layout: layout::Layout::read(parts)? })
+    }
+}
+
+impl Binary for Image<'_> {
+    fn format(&self) -> BinaryFormat {
+        self.layout.format
+    }
+
+    fn size(&self) -> u64 {
+        self.parts.size()
+    }
+
+    fn section(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        let section = self.layout.sections.iter().find(|section| section.name == name)?;
+        if section.opaque || section.size > MAX_SECTION {
+            return None;
+        }
+        let bytes = self.parts.get(section.offset, section.size)?;
+        if !section.zlib {
+            return Some(Cow::Borrowed(bytes));
+        }
+        let mut plain = Vec::new();
+        // The declared size is not believed: inflating stops one byte behind the limit.
+        flate2::read::ZlibDecoder::new(bytes).take(MAX_SECTION + 1).read_to_end(&mut plain).ok()?;
+        (plain.len() as u64 <= MAX_SECTION).then_some(Cow::Owned(plain))
+    }
+
+    fn refuses_section(&self, name: &str) -> Option<&'static str> {
+        let section = self.layout.sections.iter().find(|section| section.name == name)?;
+        if section.opaque {
+            return Some("is compressed in a way that is not read");
+        }
+        if section.size > MAX_SECTION {
+            return Some("is larger than 64 MiB");
+        }
+        // Not at hand is no refusal: a second pass brings it.
+        self.parts.get(section.offset, section.size)?;
+        self.section(name).is_none().then_some("is broken, or unpacks to more than 64 MiB")
+    }
+
+    fn at_address(&self, address: u64, len: usize) -> Option<Cow<'_, [u8]>> {
+        self.layout.segments.iter().find_map(|segment| {
+            let skip = address.checked_sub(segment.address)?;
+            let rest = segment.size.checked_sub(skip).filter(|rest| *rest > 0)?;
+            let offset = segment.offset.checked_add(skip)?;
+            let rest = rest.min(self.parts.size().checked_sub(offset)?);
+            self.parts.get(offset, rest.min(len as u64)).map(Cow::Borrowed)
+        })
+    }
+
+    fn data_segment(&self) -> Option<(u64, u64)> {
+        let segment = self.layout.segments.iter().find(|segment| segment.writable && segment.size > 0)?;
+        Some((segment.address, segment.size))
+    }
+}
