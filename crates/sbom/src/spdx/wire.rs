@@ -1,0 +1,131 @@
+//! SPDX 2.2 and 2.3 in JSON, as far as we read or write it. Source: spdx/spdx-spec, `schemas/spdx-schema.json` of version 2.3.
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Document {
+    pub(super) spdx_version: Option<String>,
+    pub(super) data_license: Option<String>,
+    #[serde(rename = "SPDXID")]
+    pub(super) id: Option<String>,
+    pub(super) name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) document_namespace: Option<String>,
+    pub(super) creation_info: Option<CreationInfo>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) comment: Option<String>,
+    #[serde(skip_serializing)]
+    pub(super) document_describes: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) external_document_refs: Option<Vec<ExternalDocument>>,
+    pub(super) packages: Option<Vec<Package>>,
+    #[serde(skip_serializing)]
+    pub(super) files: Option<Vec<File>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) has_extracted_licensing_infos: Option<Vec<Extracted>>,
+    pub(super) relationships: Option<Vec<Relationship>>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct CreationInfo {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) license_list_version: Option<String>,
+    pub(super) creators: Option<Vec<String>>,
+    pub(super) created: Option<String>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct ExternalDocument {
+    pub(super) external_document_id: Option<String>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Package {
+    pub(super) name: Option<String>,
+    #[serde(rename = "SPDXID")]
+    pub(super) id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) version_info: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) supplier: Option<String>,
+    #[serde(skip_serializing)]
+    pub(super) originator: Option<String>,
+    pub(super) download_location: Option<String>,
+    #[serde(skip_deserializing)]
+    pub(super) files_analyzed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) checksums: Option<Vec<Checksum>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) source_info: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) license_concluded: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) license_declared: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) copyright_text: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) summary: Option<String>,
+    #[serde(skip_serializing)]
+    pub(super) description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) external_refs: Option<Vec<ExternalRef>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) primary_package_purpose: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) attribution_texts: Option<Vec<String>>,
+    #[serde(skip_serializing)]
+    pub(super) annotations: Option<Vec<Annotation>>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Annotation {
+    pub(super) comment: Option<String>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Checksum {
+    pub(super) algorithm: Option<String>,
+    #[serde(alias = "checksumValue")]
+    pub(super) checksum_value: Option<String>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct ExternalRef {
+    pub(super) reference_category: Option<String>,
+    pub(super) reference_type: Option<String>,
+    pub(super) reference_locator: Option<String>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct File {
+    pub(super) file_name: Option<String>,
+    #[serde(rename = "SPDXID")]
+    pub(super) id: Option<String>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Extracted {
+    pub(super) license_id: Option<String>,
+    pub(super) extracted_text: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<String>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Relationship {
+    pub(super) spdx_element_id: Option<String>,
+    pub(super) related_spdx_element: Option<String>,
+    pub(super) relationship_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) comment: Option<String>,
+}
