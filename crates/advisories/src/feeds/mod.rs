@@ -1,0 +1,84 @@
+//! Feeds: one folder each, all of one shape. Bytes of a published format go in, [`Record`](crate::Record)s come out one by one.
+//!
+//! A leaf has `feed(..)` (what it is, under which licence), and `read(..)`. To add one: a folder here, its line below, a row in
+//! `docs/reference/database-format.md`.
+
+pub mod epss;
+pub mod kev;
+pub mod osv;
+pub mod trivy_db;
+
+use signet_model::Timestamp;
+
+/// Reads a time as feeds write them: RFC 3339, or a date alone. What cannot be read is no time.
+pub(crate) fn time(text: &str) -> Option<Timestamp> {
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Some(time);
+    }
+    let date: jiff::civil::Date = text.get(..10)?.parse().ok()?;
+    date.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+}
+
+/// Why a feed could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError {
+    /// The bbolt file is damaged.
+    #[error("cannot read the bbolt file")]
+    Bolt(#[source] crate::bbolt::BoltError),
+    /// The file is of the right format, but not what it should be.
+    #[error("this is no {expected}: {why}")]
+    Foreign {
+        /// What was expected.
+        expected: &'static str,
+        /// What was found instead.
+        why: String,
+    },
+    /// A value cannot be read.
+    #[error("cannot read `{place}`")]
+    Json {
+        /// Bucket and key, or file and record.
+        place: String,
+        /// The cause, with line and column.
+        #[source]
+        err: serde_json::Error,
+    },
+    /// A line cannot be read.
+    #[error("line {line} cannot be read: {why}")]
+    Line {
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong.
+        why: String,
+    },
+    /// An archive is damaged.
+    #[error("cannot read `{place}` of the archive")]
+    Zip {
+        /// The entry.
+        place: String,
+        /// The cause.
+        #[source]
+        err: zip::result::ZipError,
+    },
+    /// An entry of an archive, or a compressed file, is damaged.
+    #[error("cannot unpack `{place}`")]
+    Unpack {
+        /// The entry.
+        place: String,
+        /// The cause.
+        #[source]
+        err: std::io::Error,
+    },
+    /// More than the limits allow.
+    #[error("`{place}` is larger than the limit of {limit} {unit}")]
+    TooLarge {
+        /// The entry.
+        place: String,
+        /// The limit.
+        limit: u64,
+        /// Of what: bytes, entries.
+        unit: &'static str,
+    },
+    /// The builder refused a record.
+    #[error("cannot compile a record")]
+    Build(#[source] crate::BuildError),
+}

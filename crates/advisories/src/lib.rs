@@ -1,0 +1,37 @@
+//! Advisories: feeds and foreign databases go in, one compiled database comes out, and inventories are matched against it.
+//!
+//! What this room never does: it opens no file, fetches nothing, asks no clock. Bytes and times come in as values. It allocates nothing by a
+//! length that its input only claims, and no input makes it panic. Nothing is dropped in silence: what could not be judged is an
+//! [`signet_model::Unexamined`] or an error.
+//!
+//! ```text
+//!   trivy.db ─┐
+//!   OSV      ─┤ feeds/   Record     Builder          Database        matching/          suppress/
+//!   KEV      ─┼──────▶  ─────────▶  ───────▶ bytes  ─────────▶  Finding, Unexamined ─▶ Finding::suppressed
+//!   EPSS     ─┘                                     (in place)
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod bbolt;
+mod bytes;
+mod cvss;
+mod database;
+pub mod feeds;
+mod matching;
+mod names;
+mod order;
+mod ranges;
+mod record;
+mod streams;
+mod suppress;
+#[cfg(test)]
+mod testing;
+
+pub use database::{BuildError, BuildReport, Builder, Contents, Database, DatabaseError, FORMAT_VERSION};
+pub use feeds::FeedError;
+pub use matching::{MatchOptions, MatchResult};
+pub use record::{Advisory, Affected, Detail, Feed, Named, Op, ProductKey, Range, Record, Sink, Trust};
+pub use suppress::{
+    IgnoreEntry, IgnoreError, IgnoreFile, Remark, RemarkKind, SuppressContext, Suppressions, VexDocument, VexError,
+    VexStatement,
+};

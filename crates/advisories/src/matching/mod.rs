@@ -1,0 +1,273 @@
+//! Inventory and database in, findings out.
+//!
+//! Each package is looked up in the streams that govern it: an operating-system package in those of its distribution, under its source or its
+//! binary name as the distribution publishes; a language package in its ecosystem's. The verdict on a version is in [`crate::ranges`], the
+//! order of versions in [`crate::order`].
+//!
+//! Nothing is unmatched in silence: a distribution or ecosystem without data, and a version that cannot be compared, each give an
+//! [`Unexamined`]. Kinds of package that nobody publishes advisories for are counted in [`MatchResult::without_feed`].
+
+mod candidate;
+mod kernel;
+mod language;
+mod os;
+mod severity;
+mod vendors;
+
+use std::collections::BTreeMap;
+
+use signet_model::{
+    Distro, Finding, Inventory, Location, Package, PackageIndex, PackageKind, RelationshipKind, Suppression,
+    SuppressionKind, Unexamined, UnexaminedKind,
+};
+
+use crate::database::{Database, DatabaseError};
+use crate::streams;
+use candidate::Candidate;
+
+/// What may be left to its default when an inventory is matched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MatchOptions {
+    /// Read titles, texts, links and scores too. Off for fleets; [`Database::fill`] reads them later for what is shown.
+    pub details: bool,
+    /// Sources whose severity counts, the first that has one; `auto` stands for the vendor's order. Empty: `auto`.
+    pub severity_sources: Vec<String>,
+    /// Report vulnerabilities of the kernel for packages that hold its headers only. Off: they are reported as suppressed.
+    pub kernel_headers: bool,
+    /// Judge a language package by its ecosystem even where a distribution package owns its files. Off: reported as suppressed.
+    pub owned: bool,
+}
+
+impl Default for MatchOptions {
+    fn default() -> MatchOptions {
+        MatchOptions { details: true, severity_sources: Vec::new(), kernel_headers: false, owned: false }
+    }
+}
+
+/// What came out of matching one inventory.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MatchResult {
+    /// By package, then by id.
+    pub findings: Vec<Finding>,
+    /// What could not be judged, in the same order.
+    pub unexamined: Vec<Unexamined>,
+    /// Packages of kinds that no feed exists for anywhere, by kind. A fact to show, not a failure.
+    pub without_feed: BTreeMap<PackageKind, u32>,
+}
+
+/// The name under which this room reports what it could not examine.
+pub(crate) const ROOM: &str = "advisories";
+
+impl<'a> Database<'a> {
+    /// Finds the vulnerabilities of an inventory's packages.
+    pub fn match_inventory(&self, inventory: &Inventory, options: &MatchOptions) -> MatchResult {
+        let mut matcher = Matcher {
+            database: self,
+            inventory,
+            options,
+            out: MatchResult::default(),
+            missing: BTreeMap::new(),
+            doubt: None,
+        };
+        if let Err(err) = matcher.run() {
+            matcher.out.unexamined.push(matcher.damage(&err));
+        }
+        matcher.finish()
+    }
+}
+
+struct Matcher<'m, 'a> {
+    database: &'m Database<'a>,
+    inventory: &'m Inventory,
+    options: &'m MatchOptions,
+    out: MatchResult,
+    /// Streams without data -> number of packages that wanted them.
+    missing: BTreeMap<Missing, u32>,
+    /// What could not be told about the package at hand.
+    doubt: Option<Doubt>,
+}
+
+/// Advisories that could not be judged for one package.
+#[derive(Clone, Debug)]
+struct Doubt {
+    /// The first of them.
+    id: String,
+    why: String,
+    count: u32,
+}
+
+/// Why packages could not be judged, where one sentence covers many of them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Missing {
+    NoDistro(PackageKind),
+    Distro(String),
+    Ecosystem(&'static str),
+    Products,
+    OtherFormat(PackageKind),
+    Modules(String),
+    NoGroup,
+    ThirdParty,
+}
+
+impl<'a> Matcher<'_, 'a> {
+    fn run(&mut self) -> Result<(), DatabaseError> {
+        let distro = os::Governing::of(self.database, self.inventory)?;
+        let mut ecosystems = language::Ecosystems::new(self.database);
+        let mut candidates = Vec::new();
+        for (n, package) in self.inventory.packages.iter().enumerate() {
+            candidates.clear();
+            let verdict = if package.kind.is_os() {
+                self.os_package(&distro, package, &mut candidates)
+            } else {
+                self.library(&mut ecosystems, package, &mut candidates)
+            };
+            self.report_doubt(package);
+            if let Err(err) = verdict {
+                let damage = Unexamined { location: place(package), ..self.damage(&err) };
+                self.out.unexamined.push(damage);
+            }
+            for candidate in candidate::merge(&mut candidates) {
+                match candidate.finding(self.database, PackageIndex(n as u32), package, self.options) {
+                    Ok(finding) => self.out.findings.push(finding),
+                    Err(err) => {
+                        let damage = Unexamined { location: place(package), ..self.damage(&err) };
+                        self.out.unexamined.push(damage);
+                    }
+                }
+            }
+        }
+        self.suppress_owned(&distro);
+        Ok(())
+    }
+
+    /// A language package whose files a distribution package owns is judged by the distribution, which ports fixes back.
+    fn suppress_owned(&mut self, distro: &os::Governing<'a>) {
+        if self.options.owned || !distro.has_data() {
+            return;
+        }
+        let mut owners: BTreeMap<PackageIndex, PackageIndex> = BTreeMap::new();
+        for edge in &self.inventory.relationships {
+            if edge.kind == RelationshipKind::OwnedBy {
+                owners.entry(edge.from).or_insert(edge.to);
+            }
+        }
+        for finding in &mut self.out.findings {
+            let Some(owner) = owners.get(&finding.package).and_then(|owner| self.inventory.packages.get(owner.get()))
+            else {
+                continue;
+            };
+            // Malicious code is malicious whoever packs it; and no distribution advisory covers a third party's package.
+            if finding.malicious || vendors::is_third_party(owner, self.inventory.distro.as_ref()) {
+                continue;
+            }
+            finding.suppressed = Some(Suppression {
+                kind: SuppressionKind::Owned,
+                source: format!("{} {}", owner.name, owner.version),
+                status: "owned".to_owned(),
+                statement: Some(format!(
+                    "its files belong to the package `{}`, which the distribution's advisories judge",
+                    owner.name
+                )),
+            });
+        }
+    }
+
+    fn miss(&mut self, why: Missing) {
+        *self.missing.entry(why).or_default() += 1;
+    }
+
+    fn unresolved(&mut self, id: &str, why: String) {
+        match &mut self.doubt {
+            Some(doubt) => doubt.count += 1,
+            None => self.doubt = Some(Doubt { id: id.to_owned(), why, count: 1 }),
+        }
+    }
+
+    /// One row for all advisories that could not be judged for a package.
+    fn report_doubt(&mut self, package: &Package) {
+        let Some(Doubt { id, why, count }) = self.doubt.take() else { return };
+        let more = if count > 1 { format!(" and {} more", count - 1) } else { String::new() };
+        self.out.unexamined.push(Unexamined {
+            location: place(package),
+            kind: UnexaminedKind::Unresolved,
+            by: ROOM,
+            why: format!("cannot tell whether {id}{more} affects `{}` {}: {why}", package.name, package.version),
+        });
+    }
+
+    fn damage(&self, err: &DatabaseError) -> Unexamined {
+        Unexamined {
+            location: Location::of_path("advisory database"),
+            kind: UnexaminedKind::Malformed,
+            by: ROOM,
+            why: err.to_string(),
+        }
+    }
+
+    fn finish(mut self) -> MatchResult {
+        for (why, count) in std::mem::take(&mut self.missing) {
+            let packages = if count == 1 { "1 package was".to_owned() } else { format!("{count} packages were") };
+            let (kind, why) = match why {
+                Missing::NoDistro(kind) => (
+                    UnexaminedKind::Missing,
+                    format!("{packages} not judged: {} packages, but no distribution is known", kind.name()),
+                ),
+                Missing::Distro(name) => (
+                    UnexaminedKind::Missing,
+                    format!("{packages} not judged: the database has no advisories for {name}"),
+                ),
+                Missing::Ecosystem(name) => (
+                    UnexaminedKind::Missing,
+                    format!("{packages} not judged: the database has no advisories for `{name}` packages"),
+                ),
+                Missing::Products => (
+                    UnexaminedKind::Unresolved,
+                    format!("{packages} not judged: none of the image's content sets stands in the database"),
+                ),
+                Missing::OtherFormat(kind) => (
+                    UnexaminedKind::Unsupported,
+                    format!(
+                        "{packages} not judged: this distribution publishes no advisories for {} packages",
+                        kind.name()
+                    ),
+                ),
+                Missing::Modules(distro) => (
+                    UnexaminedKind::Unsupported,
+                    format!("{packages} not judged: the advisories of {distro} do not name module streams"),
+                ),
+                Missing::NoGroup => (
+                    UnexaminedKind::Unresolved,
+                    format!("{packages} not judged: Java archives whose group id is not known"),
+                ),
+                Missing::ThirdParty => (
+                    UnexaminedKind::Unsupported,
+                    format!(
+                        "{packages} not judged: built by a third party, whose packages the distribution's advisories do not cover"
+                    ),
+                ),
+            };
+            self.out.unexamined.push(Unexamined { location: Location::of_path("packages"), kind, by: ROOM, why });
+        }
+        self.out
+    }
+}
+
+fn place(package: &Package) -> Location {
+    package.locations.first().cloned().unwrap_or_else(|| Location::of_path(&package.name))
+}
+
+/// How a distribution is called in sentences.
+fn distro_name(distro: &Distro) -> String {
+    match &distro.version_id {
+        Some(version) => format!("`{} {version}`", distro.id),
+        None => format!("`{}`", distro.id),
+    }
+}
+
+/// Rows that hold for a looked-up name become candidates.
+pub(crate) fn governing_streams(distro: &Distro) -> Vec<String> {
+    streams::of_distro(distro)
+}
+
+#[cfg(test)]
+mod tests;
