@@ -1,0 +1,232 @@
+//! The document as plain values.
+
+use jiff::SignedDuration;
+use signet_model::{Digest, Exception, Mode};
+
+use crate::expr::Program;
+
+/// A whole policy. A section that is `None` asks for nothing.
+#[derive(Clone, Debug)]
+pub struct TrustPolicy {
+    /// `metadata.name`.
+    pub name: String,
+    /// How far it is in force; `enforce` unless it says otherwise.
+    pub mode: Mode,
+    /// Image patterns: `*` is one path segment, `**` any number. Empty: every image.
+    pub images: Vec<String>,
+    /// What happens to images that no pattern names; `deny` unless it says otherwise.
+    pub otherwise: Otherwise,
+    /// What is asked of tags.
+    pub digest: Option<DigestRule>,
+    /// `pullPolicy: IfNotPresent` for what was pinned.
+    pub pull_if_not_present: bool,
+    /// Who must have signed.
+    pub signatures: Option<Signatures>,
+    /// How it must have been built.
+    pub provenance: Option<Provenance>,
+    /// Whether an SBOM must be attached.
+    pub sbom: Option<SbomRule>,
+    /// Known vulnerabilities.
+    pub vulnerabilities: Option<VulnerabilitySection>,
+    /// Secrets in the image: `secrets.deny`.
+    pub secrets: Option<UncheckedRule>,
+    /// Misconfiguration: `config.deny`.
+    pub config: Option<UncheckedRule>,
+    /// What it may stand on.
+    pub base: Option<BaseSection>,
+    /// How old it may be.
+    pub freshness: Option<Freshness>,
+    /// What is trusted no more.
+    pub revoked: Option<Revoked>,
+    /// Who may attach which ephemeral containers.
+    pub debug: Option<Debug>,
+    /// What happens at run time.
+    pub runtime: Option<Runtime>,
+}
+
+/// For images that the policy does not name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each variant is its own name")]
+pub enum Otherwise {
+    #[default]
+    Deny,
+    Ignore,
+}
+
+/// What is asked of tags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DigestRule {
+    /// Rewrite the reference to the digest.
+    Pin,
+    /// Refuse references without digest.
+    Require,
+    /// Anything goes.
+    Ignore,
+}
+
+/// What follows from a finding of a section without expression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each variant is its own name")]
+pub enum Action {
+    Deny,
+    Warn,
+    Alert,
+    Ignore,
+}
+
+/// `signatures`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signatures {
+    /// How many of the authorities must have signed; 1 unless it says otherwise.
+    pub require: u32,
+    /// Who may sign. Never empty.
+    pub authorities: Vec<Authority>,
+}
+
+/// One who may sign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Authority {
+    /// A certificate's identity. `*` is any text; both patterns are anchored at both ends.
+    Keyless {
+        /// The issuer of the identity.
+        issuer: String,
+        /// The identity.
+        subject: String,
+    },
+    /// A public key.
+    Key(KeySource),
+}
+
+/// Where a public key is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// A file beside the policy.
+    File(String),
+    /// PEM in the policy itself.
+    Pem(String),
+}
+
+/// `provenance`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Provenance {
+    /// SLSA build level, 0 to 4.
+    pub level: Option<u32>,
+    /// Pattern of the builder's id.
+    pub builder: Option<String>,
+    /// Pattern of the source repository.
+    pub source: Option<String>,
+}
+
+/// `sbom`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SbomRule {
+    /// One must be attached.
+    pub require: bool,
+}
+
+/// `vulnerabilities`.
+#[derive(Clone, Debug, Default)]
+pub struct VulnerabilitySection {
+    /// A finding that fulfils this is denied; so is one for which it cannot be told.
+    pub deny: Option<Program>,
+    /// Accepted risks of a kind, looked at when `deny` does not hold.
+    pub accept: Vec<Acceptance>,
+    /// A finding that fulfils this is warned about; so is one for which it cannot be told.
+    pub warn: Option<Program>,
+    /// Age that no feed, and no scan, may exceed.
+    pub max_age: Option<SignedDuration>,
+    /// Accepted findings.
+    pub exceptions: Vec<Exception>,
+}
+
+/// A kind of finding that is accepted, tracked, and looked at again and again. It never overrules `deny`.
+#[derive(Clone, Debug)]
+pub struct Acceptance {
+    /// Which findings. What cannot be told is not accepted.
+    pub when: Program,
+    /// Time between reviews.
+    pub review_every: SignedDuration,
+    /// Warn about each of them.
+    pub alert: bool,
+    /// Why they are accepted.
+    pub reason: String,
+}
+
+/// A rule of a section that is not judged yet. Its syntax was checked, its names and types were not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UncheckedRule {
+    /// `deny`.
+    pub deny: Option<String>,
+    /// `warn`.
+    pub warn: Option<String>,
+}
+
+/// `base`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BaseSection {
+    /// Patterns of base images that are allowed.
+    pub allow: Vec<String>,
+    /// When the base is past its end of life.
+    pub end_of_life: Option<Action>,
+}
+
+/// `freshness`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Freshness {
+    /// Age of the image.
+    pub max_age: Option<SignedDuration>,
+    /// Not older than what runs already.
+    pub not_older_than_running: bool,
+}
+
+/// `revoked`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Revoked {
+    /// Artifacts.
+    pub digests: Vec<Digest>,
+    /// Keys, by fingerprint.
+    pub keys: Vec<String>,
+    /// Identities.
+    pub identities: Vec<String>,
+}
+
+/// `debug`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Debug {
+    /// Patterns of images.
+    pub images: Vec<String>,
+    /// Groups of people.
+    pub groups: Vec<String>,
+}
+
+/// `runtime`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Runtime {
+    /// A file that is run was not in the image.
+    pub drift: Option<Action>,
+    /// A process of an image that passed no gate.
+    pub unsealed_process: Option<Action>,
+}
+
+impl TrustPolicy {
+    /// Names of the sections that the document has and that are not judged yet.
+    pub(super) fn unjudged_sections(&self) -> Vec<&'static str> {
+        [
+            ("images", !self.images.is_empty()),
+            ("digest", self.digest.is_some()),
+            ("signatures", self.signatures.is_some()),
+            ("provenance", self.provenance.is_some()),
+            ("sbom", self.sbom.is_some()),
+            ("secrets", self.secrets.is_some()),
+            ("config", self.config.is_some()),
+            ("base", self.base.is_some()),
+            ("freshness", self.freshness.is_some()),
+            ("revoked", self.revoked.is_some()),
+            ("debug", self.debug.is_some()),
+            ("runtime", self.runtime.is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(name, there)| there.then_some(name))
+        .collect()
+    }
+}

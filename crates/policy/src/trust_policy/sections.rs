@@ -1,0 +1,295 @@
+//! The document, section by section.
+
+use signet_model::{Exception, Mode};
+use signet_yaml::{Limits, Node, Value};
+
+use super::document::{
+    Acceptance, Action, Authority, BaseSection, Debug, DigestRule, Freshness, KeySource, Otherwise, Provenance,
+    Revoked, Runtime, SbomRule, Signatures, TrustPolicy, UncheckedRule, VulnerabilitySection,
+};
+use super::reader::{PolicyError, Reader};
+use crate::expr::{Environment, finding_environment};
+
+const ACTIONS: [(&str, Action); 4] =
+    [("deny", Action::Deny), ("warn", Action::Warn), ("alert", Action::Alert), ("ignore", Action::Ignore)];
+
+const SPEC: [&str; 16] = [
+    "mode",
+    "images",
+    "otherwise",
+    "digest",
+    "pullPolicy",
+    "signatures",
+    "provenance",
+    "sbom",
+    "vulnerabilities",
+    "secrets",
+    "config",
+    "base",
+    "freshness",
+    "revoked",
+    "debug",
+    "runtime",
+];
+
+impl TrustPolicy {
+    /// Reads a policy document: one document of YAML, empty ones around it ignored.
+    ///
+    /// Errors: all that is found, in the order of the text. Unknown fields are errors.
+    pub fn parse(text: &str) -> Result<TrustPolicy, Vec<PolicyError>> {
+        let limits = Limits { max_bytes: 4 << 20, max_nodes: 200_000, max_documents: 100, ..Limits::default() };
+        let documents = signet_yaml::parse(text, &limits).map_err(|err| {
+            vec![PolicyError { line: err.line, column: err.column, message: err.message, hint: None }]
+        })?;
+        let mut reader = Reader { text, problems: Vec::new() };
+        let mut full = documents.iter().filter(|document| document.root.value != Value::Null);
+        let policy = match (full.next(), full.next()) {
+            (Some(document), None) => reader.policy(&document.root),
+            (Some(_), Some(second)) => {
+                reader.problem(second.root.span, "a second document stands here; a policy is one document", None);
+                None
+            }
+            (None, _) => {
+                reader.problem(
+                    signet_yaml::Span { line: 1, column: 1, ..Default::default() },
+                    "there is no document",
+                    None,
+                );
+                None
+            }
+        };
+        reader.problems.sort_by_key(|problem| (problem.line, problem.column));
+        match policy {
+            Some(policy) if reader.problems.is_empty() => Ok(policy),
+            _ => Err(reader.problems),
+        }
+    }
+}
+
+impl Reader<'_> {
+    fn policy(&mut self, root: &Node) -> Option<TrustPolicy> {
+        let root = self.section(root, "the document", &["apiVersion", "kind", "metadata", "spec"])?;
+        self.constant(root, "apiVersion", "signet.dev/v1");
+        self.constant(root, "kind", "TrustPolicy");
+        let metadata =
+            root.get("metadata").and_then(|node| self.section(node, "metadata", &["name", "labels", "annotations"]));
+        let name = metadata.and_then(|metadata| self.required(metadata, "metadata", "name"));
+        if metadata.is_none() && root.get("metadata").is_none() {
+            self.problem(root.span, "the document needs `metadata.name`", None);
+        }
+        let Some(spec) = root.get("spec") else {
+            self.problem(root.span, "the document needs `spec`", None);
+            return None;
+        };
+        let spec = self.section(spec, "spec", &SPEC)?;
+        let modes = [("enforce", Mode::Enforce), ("warn", Mode::Warn), ("audit", Mode::Audit)];
+        let digests = [("pin", DigestRule::Pin), ("require", DigestRule::Require), ("ignore", DigestRule::Ignore)];
+        Some(TrustPolicy {
+            name: name.unwrap_or_default(),
+            mode: self.choice(spec, "mode", &modes).unwrap_or_default(),
+            images: self.strings(spec, "images"),
+            otherwise: self
+                .choice(spec, "otherwise", &[("deny", Otherwise::Deny), ("ignore", Otherwise::Ignore)])
+                .unwrap_or_default(),
+            digest: self.choice(spec, "digest", &digests),
+            pull_if_not_present: self
+                .choice(spec, "pullPolicy", &[("IfNotPresent", true), ("Always", false)])
+                .unwrap_or(false),
+            signatures: self.signatures(spec),
+            provenance: self.provenance(spec),
+            sbom: self.sbom(spec),
+            vulnerabilities: self.vulnerabilities(spec),
+            secrets: self.unchecked(spec, "secrets"),
+            config: self.unchecked(spec, "config"),
+            base: self.base(spec),
+            freshness: self.freshness(spec),
+            revoked: self.revoked(spec),
+            debug: self.debug(spec),
+            runtime: self.runtime(spec),
+        })
+    }
+
+    fn constant(&mut self, root: &Node, key: &str, want: &str) {
+        match root.get(key) {
+            Some(node) if node.as_str() == Some(want) => {}
+            Some(node) => self.problem(node.span, format!("`{key}` must be `{want}`"), None),
+            None => self.problem(root.span, format!("the document needs `{key}: {want}`"), None),
+        }
+    }
+
+    fn sub<'n>(&mut self, spec: &'n Node, key: &str, known: &[&str]) -> Option<&'n Node> {
+        self.section(spec.get(key)?, key, known)
+    }
+
+    fn signatures(&mut self, spec: &Node) -> Option<Signatures> {
+        let section = self.sub(spec, "signatures", &["require", "authorities"])?;
+        let require = self.number(section, "require", 1000).unwrap_or(1);
+        let mut authorities = Vec::new();
+        let list = section.get("authorities");
+        for node in list.and_then(Node::as_seq).unwrap_or_default() {
+            let Some(entry) = self.section(node, "authorities", &["keyless", "key"]) else { continue };
+            match (entry.get("keyless"), entry.get("key")) {
+                (Some(node), None) => {
+                    let Some(keyless) = self.section(node, "keyless", &["issuer", "subject"]) else { continue };
+                    let issuer = self.required(keyless, "keyless", "issuer");
+                    let subject = self.required(keyless, "keyless", "subject");
+                    authorities
+                        .extend(issuer.zip(subject).map(|(issuer, subject)| Authority::Keyless { issuer, subject }));
+                }
+                (None, Some(node)) => {
+                    let Some(key) = self.section(node, "key", &["file", "pem"]) else { continue };
+                    match (self.string(key, "file"), self.string(key, "pem")) {
+                        (Some(file), None) => authorities.push(Authority::Key(KeySource::File(file))),
+                        (None, Some(pem)) => authorities.push(Authority::Key(KeySource::Pem(pem))),
+                        _ => self.problem(key.span, "`key` needs either `file` or `pem`", None),
+                    }
+                }
+                _ => self.problem(node.span, "an authority is either `keyless` or `key`", None),
+            }
+        }
+        if list.and_then(Node::as_seq).is_none_or(<[Node]>::is_empty) {
+            self.problem(section.span, "`signatures` needs a list of `authorities`", None);
+        } else if require == 0 || require as usize > authorities.len() {
+            let message = format!("`require: {require}` does not go with {} authorities", authorities.len());
+            self.problem(
+                section.span,
+                message,
+                Some("ask for at least one, and for no more than there are".to_owned()),
+            );
+        }
+        Some(Signatures { require, authorities })
+    }
+
+    fn provenance(&mut self, spec: &Node) -> Option<Provenance> {
+        let section = self.sub(spec, "provenance", &["level", "builder", "source"])?;
+        Some(Provenance {
+            level: self.number(section, "level", 4),
+            builder: self.string(section, "builder"),
+            source: self.string(section, "source"),
+        })
+    }
+
+    fn sbom(&mut self, spec: &Node) -> Option<SbomRule> {
+        let section = self.sub(spec, "sbom", &["require"])?;
+        Some(SbomRule { require: self.bool(section, "require").unwrap_or(true) })
+    }
+
+    fn unchecked(&mut self, spec: &Node, key: &str) -> Option<UncheckedRule> {
+        let section = self.sub(spec, key, &["deny", "warn"])?;
+        Some(UncheckedRule { deny: self.syntax(section, "deny"), warn: self.syntax(section, "warn") })
+    }
+
+    fn base(&mut self, spec: &Node) -> Option<BaseSection> {
+        let section = self.sub(spec, "base", &["allow", "endOfLife"])?;
+        Some(BaseSection {
+            allow: self.strings(section, "allow"),
+            end_of_life: self.choice(section, "endOfLife", &ACTIONS),
+        })
+    }
+
+    fn freshness(&mut self, spec: &Node) -> Option<Freshness> {
+        let section = self.sub(spec, "freshness", &["maxAge", "notOlderThanRunning"])?;
+        Some(Freshness {
+            max_age: self.duration(section, "maxAge"),
+            not_older_than_running: self.bool(section, "notOlderThanRunning").unwrap_or(false),
+        })
+    }
+
+    fn revoked(&mut self, spec: &Node) -> Option<Revoked> {
+        let section = self.sub(spec, "revoked", &["digests", "keys", "identities"])?;
+        let mut digests = Vec::new();
+        for (text, span) in self.items(section, "digests") {
+            match text.parse() {
+                Ok(digest) => digests.push(digest),
+                // Passed over, it would stay trusted.
+                Err(_) => self.problem(
+                    span,
+                    format!("`{text}` is no digest"),
+                    Some("write `sha256:` and 64 hex digits".to_owned()),
+                ),
+            }
+        }
+        Some(Revoked { digests, keys: self.strings(section, "keys"), identities: self.strings(section, "identities") })
+    }
+
+    fn debug(&mut self, spec: &Node) -> Option<Debug> {
+        let section = self.sub(spec, "debug", &["images", "groups"])?;
+        Some(Debug { images: self.strings(section, "images"), groups: self.strings(section, "groups") })
+    }
+
+    fn runtime(&mut self, spec: &Node) -> Option<Runtime> {
+        let section = self.sub(spec, "runtime", &["drift", "unsealedProcess"])?;
+        Some(Runtime {
+            drift: self.choice(section, "drift", &ACTIONS),
+            unsealed_process: self.choice(section, "unsealedProcess", &ACTIONS),
+        })
+    }
+
+    fn vulnerabilities(&mut self, spec: &Node) -> Option<VulnerabilitySection> {
+        let section = self.sub(spec, "vulnerabilities", &["deny", "accept", "warn", "maxAge", "exceptions"])?;
+        let environment = finding_environment();
+        Some(VulnerabilitySection {
+            deny: self.program(section, "deny", &environment),
+            accept: self.each(section, "accept", |reader, node| reader.acceptance(node, &environment)),
+            warn: self.program(section, "warn", &environment),
+            max_age: self.duration(section, "maxAge"),
+            exceptions: self.each(section, "exceptions", Reader::exception),
+        })
+    }
+
+    fn each<T>(&mut self, section: &Node, key: &str, mut read: impl FnMut(&mut Self, &Node) -> Option<T>) -> Vec<T> {
+        let Some(node) = section.get(key) else { return Vec::new() };
+        let Some(items) = node.as_seq() else {
+            self.problem(node.span, format!("`{key}` is a list"), None);
+            return Vec::new();
+        };
+        items.iter().filter_map(|item| read(self, item)).collect()
+    }
+
+    fn acceptance(&mut self, node: &Node, environment: &Environment) -> Option<Acceptance> {
+        let node = self.section(node, "accept", &["when", "reviewEvery", "alert", "reason"])?;
+        for key in ["when", "reviewEvery"] {
+            if node.get(key).is_none() {
+                self.problem(node.span, format!("`accept` needs `{key}`"), None);
+            }
+        }
+        let reason = self.required(node, "accept", "reason");
+        let alert = self.bool(node, "alert").unwrap_or(true);
+        let (when, review_every) = (self.program(node, "when", environment), self.duration(node, "reviewEvery"));
+        Some(Acceptance { when: when?, review_every: review_every?, alert, reason: reason? })
+    }
+
+    fn exception(&mut self, node: &Node) -> Option<Exception> {
+        const KNOWN: [&str; 8] = ["id", "ids", "packages", "until", "reviewEvery", "reviewed", "owner", "reason"];
+        let node = self.section(node, "exceptions", &KNOWN)?;
+        let mut ids = self.strings(node, "ids");
+        ids.extend(self.string(node, "id"));
+        if ids.is_empty() {
+            self.problem(node.span, "an exception needs `id` or `ids`", None);
+        }
+        let mut packages = Vec::new();
+        for (pattern, span) in self.items(node, "packages") {
+            if !pattern.starts_with("pkg:") {
+                let hint = "write a package URL such as `pkg:deb/debian/zlib1g`; `*` is any text".to_owned();
+                self.problem(span, format!("`{pattern}` is no pattern of package URLs"), Some(hint));
+            }
+            packages.push(pattern);
+        }
+        if node.get("packages").is_some() && packages.is_empty() {
+            // An empty list would otherwise mean every package.
+            self.problem(
+                node.span,
+                "`packages` names no package",
+                Some("leave it out to mean every package".to_owned()),
+            );
+        }
+        let (owner, reason) = (self.required(node, "exceptions", "owner"), self.required(node, "exceptions", "reason"));
+        if node.get("until").is_none() {
+            self.problem(node.span, "an exception needs `until`", Some("nothing is accepted for ever".to_owned()));
+        }
+        let until = self.instant(node, "until", true);
+        let review_every = self.duration(node, "reviewEvery").map(|every| every.as_secs().unsigned_abs());
+        let reviewed = self.instant(node, "reviewed", false);
+        Some(Exception { ids, packages, reason: reason?, owner: owner?, until: until?, review_every, reviewed })
+    }
+}
