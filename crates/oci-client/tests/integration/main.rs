@@ -1,0 +1,13 @@
+//! The client against a stand-in registry with faults (written from the distribution specification), and against Debian's real one.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "helpers of tests fail by panic, and say what was skipped"
+)]
+
+mod auth;
+mod downloads;
+mod faults;
+mod real;
+mod standin;
