@@ -1,0 +1,42 @@
+//! What every source of an image gives: what the image is, and its layers as bytes.
+
+use std::io::Read;
+
+use signet_model::ImageInfo;
+
+/// Why a source could not give what was asked for. The text names source, layer and offset where they are known.
+#[derive(Debug, thiserror::Error)]
+#[error("{doing}")]
+pub struct SourceError {
+    /// What we were doing, to which source: one sentence without a full stop.
+    pub doing: String,
+    /// The class of the failure, for exit codes and tests.
+    pub kind: SourceErrorKind,
+    /// The cause.
+    #[source]
+    pub cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// Classes of failure of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceErrorKind {
+    /// There is no such thing: file, tag, repository.
+    NotFound,
+    /// The bytes are not what they should be: a wrong digest, a broken archive.
+    Malformed,
+    /// Known, and not supported.
+    Unsupported,
+    /// The network, a socket or the disk failed, or access was refused.
+    Unreachable,
+    /// A limit was reached.
+    TooLarge,
+}
+
+/// An image whose manifest and configuration were read and verified, and whose layers can be read.
+pub trait ImageSource: Send + Sync {
+    /// The image. Layer digests and diffIDs are as the manifest and configuration state them; whoever reads a layer verifies them.
+    fn info(&self) -> &ImageInfo;
+
+    /// The bytes of a layer as stored (mostly compressed), from their start. May be called again for the same layer, and from several threads.
+    fn open_layer(&self, index: usize) -> Result<Box<dyn Read + Send>, SourceError>;
+}
