@@ -1,0 +1,304 @@
+//! The command line: the only place that knows a flag, its variable, its default and its text. Parsing does nothing else.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Secure the supply chain of container images, from build to running process.
+#[derive(Debug, Parser)]
+#[command(
+    name = "signet",
+    version,
+    arg_required_else_help = true,
+    after_help = "Examples:\n  signet scan nginx:1.27                         scan an image of a registry\n  signet scan ./app.tar --fail-on 'severity >= high && fixed'\n  signet sbom dir:. -o cyclonedx-json=sbom.json   write an SBOM\n  signet demo                                     see it all on this machine, without a network\n\nExit codes: 0 all well, 1 could not finish, 2 wrong usage, 3 nothing matched, 10 the policy says no,\n11 findings at or above the threshold, 12 verification failed, 13 something could not be examined"
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Global {
+    /// Say nothing but errors.
+    #[arg(short, long, global = true, env = "SIGNET_QUIET")]
+    pub(crate) quiet: bool,
+    /// Say more about what is done.
+    #[arg(short, long, global = true, env = "SIGNET_VERBOSE", conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+    /// Forbid the network: whatever would need it fails with a reason.
+    #[arg(long, global = true, env = "SIGNET_OFFLINE")]
+    pub(crate) offline: bool,
+    /// Show no progress.
+    #[arg(long, global = true, env = "SIGNET_NO_PROGRESS")]
+    pub(crate) no_progress: bool,
+    /// When to use colour.
+    #[arg(long, global = true, env = "SIGNET_COLOR", value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    pub(crate) color: Colour,
+    /// Where databases and records are kept [default: the user's cache directory, `signet/`].
+    #[arg(long, global = true, env = "SIGNET_CACHE_DIR", value_name = "DIR")]
+    pub(crate) cache_dir: Option<PathBuf>,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one of it in a run")]
+pub(crate) enum Command {
+    /// List the packages of an image, directory, repository or file.
+    Sbom(SbomArgs),
+    /// Find vulnerabilities and judge them.
+    Scan(ScanArgs),
+    /// The advisory database.
+    #[command(subcommand)]
+    Db(DbCommand),
+    /// Keep the credentials of a registry.
+    Login(LoginArgs),
+    /// Show all of it on this machine: no network, nothing left behind.
+    Demo(DemoArgs),
+    /// Print the JSON schema of an output.
+    Schema(SchemaArgs),
+    /// List what each cataloger reads and can tell.
+    Catalogers(CatalogersArgs),
+    /// Work as Trivy: its flags, outputs and exit codes.
+    #[command(disable_help_flag = true)]
+    Trivy(ForeignArgs),
+}
+
+/// What is examined, and how it is reached.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SourceArgs {
+    /// An image reference, or SCHEME:VALUE with registry, oci-dir, oci-archive, docker-archive, docker, podman, containerd, dir, rootfs, file,
+    /// git, sbom or purl; a path that starts with `/`, `./` or `../` is recognised.
+    #[arg(value_name = "SOURCE")]
+    pub(crate) source: String,
+    /// Which image of an index: OS/ARCHITECTURE[/VARIANT] [default: linux and this machine's].
+    #[arg(long, env = "SIGNET_PLATFORM", value_name = "PLATFORM")]
+    pub(crate) platform: Option<String>,
+    /// Registries (HOST[:PORT]) that are spoken to without TLS.
+    #[arg(long, env = "SIGNET_PLAIN_HTTP", value_name = "HOST", value_delimiter = ',')]
+    pub(crate) plain_http: Vec<String>,
+    /// A file of certificates (PEM) that are trusted beside the system's.
+    #[arg(long, env = "SIGNET_CA_CERT", value_name = "FILE")]
+    pub(crate) ca_cert: Option<PathBuf>,
+    /// Directories below the source that are left out.
+    #[arg(long, env = "SIGNET_SKIP_DIRS", value_name = "PATH", value_delimiter = ',')]
+    pub(crate) skip_dirs: Vec<String>,
+    /// Read every layer again, whatever is remembered of it.
+    #[arg(long, env = "SIGNET_NO_CACHE")]
+    pub(crate) no_cache: bool,
+    /// What could not be examined is a warning and not exit code 13.
+    #[arg(long, env = "SIGNET_ALLOW_INCOMPLETE")]
+    pub(crate) allow_incomplete: bool,
+    /// Files that are left out. A foreign command line's.
+    #[arg(skip)]
+    pub(crate) skip_files: Vec<String>,
+    /// Accept any certificate. A foreign command line's.
+    #[arg(skip)]
+    pub(crate) insecure: bool,
+    /// Who to be at registries. A foreign command line's.
+    #[arg(skip)]
+    pub(crate) login: Option<crate::net::Login>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  signet sbom alpine:3.20\n  signet sbom oci-dir:build -o spdx-json=sbom.spdx.json -o table"
+)]
+pub(crate) struct SbomArgs {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+    /// FORMAT[=FILE], repeatable: table, json, cyclonedx-json, spdx-json, syft-json, purls.
+    #[arg(short, long, env = "SIGNET_OUTPUT", value_name = "FORMAT[=FILE]", value_delimiter = ',')]
+    pub(crate) output: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  signet scan nginx:1.27 --severity critical,high --ignore-unfixed\n  signet scan oci-dir:build --policy builtin:recommended -o table -o sarif=signet.sarif\n  signet scan sbom:sbom.json --fail-on 'kev || severity >= critical && fixed'"
+)]
+pub(crate) struct ScanArgs {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+    /// What to look for: vuln.
+    #[arg(long, env = "SIGNET_SCANNERS", value_name = "LIST", value_delimiter = ',', default_value = "vuln")]
+    pub(crate) scanners: Vec<String>,
+    /// Severities that are reported and judged: unknown, low, medium, high, critical [default: all].
+    #[arg(short, long, env = "SIGNET_SEVERITY", value_name = "LIST", value_delimiter = ',')]
+    pub(crate) severity: Vec<String>,
+    /// Leave out what has no fix yet; malicious packages stay.
+    #[arg(long, env = "SIGNET_IGNORE_UNFIXED")]
+    pub(crate) ignore_unfixed: bool,
+    /// Leave out findings of these states: affected, will_not_fix, fix_deferred, end_of_life, under_investigation, unknown, fixed, not_affected.
+    #[arg(long, env = "SIGNET_IGNORE_STATUS", value_name = "LIST", value_delimiter = ',')]
+    pub(crate) ignore_status: Vec<String>,
+    /// Exit with 11 when this expression holds for a finding, as in `severity >= high && fixed`.
+    #[arg(long, env = "SIGNET_FAIL_ON", value_name = "EXPR")]
+    pub(crate) fail_on: Option<String>,
+    /// A TrustPolicy: a file, or `builtin:recommended`. Exit with 10 when it says no.
+    #[arg(long, env = "SIGNET_POLICY", value_name = "FILE")]
+    pub(crate) policy: Option<String>,
+    /// Ignore file in the form of `.trivyignore` or, by its ending, `.trivyignore.yaml` [default: `.trivyignore` where there is one].
+    #[arg(long, env = "SIGNET_IGNOREFILE", value_name = "FILE")]
+    pub(crate) ignorefile: Option<PathBuf>,
+    /// VEX documents (OpenVEX), repeatable.
+    #[arg(long, env = "SIGNET_VEX", value_name = "FILE")]
+    pub(crate) vex: Vec<PathBuf>,
+    /// FORMAT[=FILE], repeatable: table, json, sarif, cyclonedx-json, spdx-json, cosign-vuln, junit, markdown.
+    #[arg(short, long, env = "SIGNET_OUTPUT", value_name = "FORMAT[=FILE]", value_delimiter = ',')]
+    pub(crate) output: Vec<String>,
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
+}
+
+/// Which advisory database is used.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DatabaseArgs {
+    /// A compiled database file, instead of the one that is kept; `builtin:sample` is a handful of advisories for a first look.
+    #[arg(long, env = "SIGNET_DB", value_name = "FILE")]
+    pub(crate) db: Option<PathBuf>,
+    /// Use the database that is there, however old.
+    #[arg(long, env = "SIGNET_SKIP_DB_UPDATE")]
+    pub(crate) skip_db_update: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DbCommand {
+    /// Fetch the feeds and compile them; keeps the old database when that fails.
+    Update(DbUpdateArgs),
+    /// Compile a database from files.
+    Build(DbBuildArgs),
+    /// What the database holds, from whom, how old.
+    Info(DbInfoArgs),
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DbUpdateArgs {
+    /// Repositories of the Trivy database (OCI), tried in order.
+    #[arg(
+        long,
+        env = "SIGNET_DB_REPOSITORY",
+        value_name = "REFERENCE",
+        value_delimiter = ',',
+        default_value = "mirror.gcr.io/aquasec/trivy-db:2,ghcr.io/aquasecurity/trivy-db:2"
+    )]
+    pub(crate) db_repository: Vec<String>,
+    /// Leave CISA's catalogue of known exploited vulnerabilities and FIRST's EPSS out.
+    #[arg(long, env = "SIGNET_SKIP_EXPLOIT_FEEDS")]
+    pub(crate) skip_exploit_feeds: bool,
+    /// Where CISA's catalogue is published.
+    #[arg(
+        long,
+        env = "SIGNET_KEV_URL",
+        value_name = "URL",
+        default_value = "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json"
+    )]
+    pub(crate) kev_url: String,
+    /// Where FIRST's scores are published.
+    #[arg(
+        long,
+        env = "SIGNET_EPSS_URL",
+        value_name = "URL",
+        default_value = "https://epss.cyentia.com/epss_scores-current.csv.gz"
+    )]
+    pub(crate) epss_url: String,
+    /// Accept data that is older than the installed database's.
+    #[arg(long, env = "SIGNET_ALLOW_ROLLBACK")]
+    pub(crate) allow_rollback: bool,
+    /// Registries (HOST[:PORT]) that are spoken to without TLS.
+    #[arg(long, env = "SIGNET_PLAIN_HTTP", value_name = "HOST", value_delimiter = ',')]
+    pub(crate) plain_http: Vec<String>,
+    /// A file of certificates (PEM) that are trusted beside the system's.
+    #[arg(long, env = "SIGNET_CA_CERT", value_name = "FILE")]
+    pub(crate) ca_cert: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DbBuildArgs {
+    /// A Trivy database (`trivy.db`, or the `db.tar.gz` that holds it).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trivy_db: Option<PathBuf>,
+    /// OSV records: a zip, a directory or a JSON file; repeatable.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) osv: Vec<PathBuf>,
+    /// CISA's catalogue (JSON).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kev: Option<PathBuf>,
+    /// FIRST's EPSS scores (CSV, plain or gzip).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) epss: Option<PathBuf>,
+    /// Where the database is written [default: install it].
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Accept data that is older than the installed database's.
+    #[arg(long, env = "SIGNET_ALLOW_ROLLBACK")]
+    pub(crate) allow_rollback: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DbInfoArgs {
+    /// A compiled database file, instead of the one that is kept.
+    #[arg(long, env = "SIGNET_DB", value_name = "FILE")]
+    pub(crate) db: Option<PathBuf>,
+    /// table or json.
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) output: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LoginArgs {
+    /// The registry, HOST[:PORT].
+    pub(crate) registry: String,
+    /// The user.
+    #[arg(short, long, env = "SIGNET_USERNAME")]
+    pub(crate) username: Option<String>,
+    /// Read the password from standard input. There is no flag for the password itself: others could read it.
+    #[arg(long)]
+    pub(crate) password_stdin: bool,
+    /// Registries (HOST[:PORT]) that are spoken to without TLS.
+    #[arg(long, env = "SIGNET_PLAIN_HTTP", value_name = "HOST", value_delimiter = ',')]
+    pub(crate) plain_http: Vec<String>,
+    /// A file of certificates (PEM) that are trusted beside the system's.
+    #[arg(long, env = "SIGNET_CA_CERT", value_name = "FILE")]
+    pub(crate) ca_cert: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Keep what the demo makes in this directory.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CatalogersArgs {
+    /// Instead: which catalogers claim these paths.
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub(crate) claims: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SchemaArgs {
+    /// Which: report.
+    pub(crate) name: String,
+}
+
+/// The arguments of another tool's command line, as they are.
+#[derive(Debug, Args)]
+pub(crate) struct ForeignArgs {
+    /// What that tool takes.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+    pub(crate) args: Vec<OsString>,
+}

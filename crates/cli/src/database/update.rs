@@ -1,0 +1,157 @@
+//! Fetching feeds: a Trivy database out of a registry, with mirrors; CISA's catalogue and FIRST's scores beside it.
+
+use anyhow::{Context as _, Result, bail};
+use signet_advisories::Trust;
+use signet_model::{Algorithm, ImageRef};
+use signet_oci_client::{BlockingClient, FetchRequest, ManifestBody, TransportTrust};
+
+use super::{Ingredients, compile, place, trivy_archive};
+use crate::args::DbUpdateArgs;
+use crate::exit::Exit;
+use crate::net::{self, Access};
+use crate::progress::Progress;
+use crate::settings::Settings;
+
+/// Repositories of the Trivy database, asked in this order.
+pub(crate) const TRIVY_REPOSITORIES: &[&str] = &["mirror.gcr.io/aquasec/trivy-db:2", "ghcr.io/aquasecurity/trivy-db:2"];
+/// CISA's catalogue of known exploited vulnerabilities.
+pub(crate) const KEV: &str = "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json";
+/// FIRST's scores.
+pub(crate) const EPSS: &str = "https://epss.cyentia.com/epss_scores-current.csv.gz";
+
+/// Media type of the layer that holds a Trivy database.
+const TRIVY_LAYER: &str = "application/vnd.aquasec.trivy.db.layer.v1.tar+gzip";
+/// Largest exploit feed, in bytes; today's have 2 MB.
+const MOST: u64 = 128 << 20;
+
+/// What to fetch.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    /// Repositories of the Trivy database, in order.
+    pub(crate) repositories: Vec<String>,
+    /// Address of CISA's catalogue; `None`: leave it out.
+    pub(crate) kev: Option<String>,
+    /// Address of the EPSS scores.
+    pub(crate) epss: Option<String>,
+    pub(crate) allow_rollback: bool,
+    pub(crate) access: Access,
+}
+
+impl Default for Wanted {
+    fn default() -> Wanted {
+        Wanted {
+            repositories: TRIVY_REPOSITORIES.iter().map(|name| (*name).to_owned()).collect(),
+            kev: Some(KEV.to_owned()),
+            epss: Some(EPSS.to_owned()),
+            allow_rollback: false,
+            access: Access::default(),
+        }
+    }
+}
+
+/// `signet db update`.
+pub(crate) fn update_command(args: &DbUpdateArgs, settings: &Settings) -> Result<Exit> {
+    let wanted = Wanted {
+        repositories: args.db_repository.clone(),
+        kev: (!args.skip_exploit_feeds).then(|| args.kev_url.clone()),
+        epss: (!args.skip_exploit_feeds).then(|| args.epss_url.clone()),
+        allow_rollback: args.allow_rollback,
+        access: Access {
+            plain_http: args.plain_http.clone(),
+            ca_cert: args.ca_cert.clone(),
+            insecure: false,
+            login: None,
+        },
+    };
+    update(&wanted, settings)?;
+    Ok(Exit::Well)
+}
+
+/// Fetches and compiles. When something fails, the installed database stays as it is.
+pub(crate) fn update(wanted: &Wanted, settings: &Settings) -> Result<()> {
+    let client = net::client(&wanted.access, settings)?;
+    let target = place(settings);
+    let folder = target.parent().context("the database lies in a directory")?;
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make the directory `{}`", folder.display()))?;
+    // Beside the target and not in /tmp: it is as large as the database, and /tmp may be memory.
+    let scratch = tempfile::Builder::new()
+        .prefix(".update-")
+        .tempdir_in(folder)
+        .with_context(|| format!("cannot make a temporary directory in `{}`", folder.display()))?;
+    let progress = Progress::spinner(settings.progress, "fetching the advisory database");
+    let mut failures = Vec::new();
+    let mut trivy = None;
+    for name in &wanted.repositories {
+        match trivy_database(&client, name, scratch.path()) {
+            Ok(found) => {
+                settings.detail(format!("advisory data from `{name}`"));
+                trivy = Some(found);
+                break;
+            }
+            Err(err) => failures.push(format!("{err:#}")),
+        }
+    }
+    if trivy.is_none() {
+        progress.finish();
+        bail!("no repository gave the database: {}", failures.join("; "));
+    }
+    for failure in &failures {
+        settings.warn(format!("{failure}; went on with the next repository"));
+    }
+    let exploit = |url: &Option<String>, what: &str| -> Option<(Vec<u8>, String, Trust)> {
+        let url = url.as_ref()?;
+        match fetch(&client, url) {
+            Ok((bytes, trust)) => Some((bytes, url.clone(), trust)),
+            Err(err) => {
+                // Advisories without these are still right; a policy that asks for them is told that they are unknown.
+                settings.warn(format!(
+                    "{what} could not be fetched, so expressions that ask for it cannot be decided: {err:#}"
+                ));
+                None
+            }
+        }
+    };
+    let kev = exploit(&wanted.kev, "CISA's catalogue of known exploited vulnerabilities");
+    let epss = exploit(&wanted.epss, "FIRST's EPSS scores");
+    let ingredients = Ingredients { trivy, osv: Vec::new(), kev, epss };
+    let outcome = compile(&ingredients, &target, wanted.allow_rollback, settings);
+    progress.finish();
+    outcome
+}
+
+/// Downloads and unpacks the database of one repository. The layer's digest is verified while it streams.
+fn trivy_database(
+    client: &BlockingClient,
+    name: &str,
+    scratch: &std::path::Path,
+) -> Result<(std::path::PathBuf, signet_advisories::Feed)> {
+    let reference: ImageRef = name.parse()?;
+    let manifest = client.manifest(&reference)?;
+    let ManifestBody::Image(image) = &manifest.body else { bail!("`{name}` is an index, not a Trivy database") };
+    let [layer] = image.layers.as_slice() else {
+        bail!("`{name}` has {} layers; a Trivy database has one", image.layers.len())
+    };
+    if layer.media_type != TRIVY_LAYER {
+        bail!("`{name}` holds `{}`, which is no Trivy database", layer.media_type);
+    }
+    let trust = match reference.digest() {
+        Some(digest) => Trust::DigestPinned(digest.to_string()),
+        None => Trust::TlsOnly,
+    };
+    let blob = client.blob(&reference, &layer.digest, Some(layer.size))?;
+    trivy_archive::unpack(blob, name, scratch, trust)
+}
+
+fn fetch(client: &BlockingClient, url: &str) -> Result<(Vec<u8>, Trust)> {
+    let request = FetchRequest { url: url.to_owned(), most: MOST, known: None, expect: None };
+    let mut bytes = Vec::new();
+    let fetched = client.fetch(&request, &mut bytes)?;
+    let trust = match fetched.trust {
+        TransportTrust::DigestPinned => {
+            Trust::DigestPinned(signet_model::Digest::of(Algorithm::Sha256, &bytes).to_string())
+        }
+        // Unauthenticated only where the user named the host as one without TLS; no weaker level exists to be shown.
+        TransportTrust::TlsOnly | TransportTrust::Unauthenticated => Trust::TlsOnly,
+    };
+    Ok((bytes, trust))
+}

@@ -1,0 +1,341 @@
+//! `signet demo`: one image from its bytes to a verdict, on this machine, without a network, under a fixed clock, with nothing left behind.
+//!
+//! Everything runs through the code that `signet scan` runs. Every claim is asserted: the first that does not hold ends the demonstration with
+//! an error that names it.
+
+mod image;
+
+use std::path::{Path, PathBuf};
+
+use anstyle::{AnsiColor, Style};
+use anyhow::{Context as _, Result, ensure};
+use signet_model::{Decision, Digest, Finding, Package, Timestamp, Verdict};
+
+use crate::args::{DemoArgs, SourceArgs};
+use crate::database;
+use crate::exit::Exit;
+use crate::gate;
+use crate::output;
+use crate::report::{Format, Look, Report, fixed_in};
+use crate::scan;
+use crate::settings::Settings;
+use crate::source;
+
+/// The clock of the demonstration: a day after the sample's feeds. 2026-01-16T00:00:00Z.
+const NOW: i64 = 1_768_521_600;
+
+const POLICY: &str = "builtin:recommended";
+
+/// Runs it. A claim that does not hold is an error.
+pub(crate) fn command(args: &DemoArgs, settings: &Settings) -> Result<Exit> {
+    let temporary;
+    let folder: &Path = match &args.keep {
+        Some(folder) => {
+            std::fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+            folder
+        }
+        None => {
+            temporary = tempfile::tempdir().context("cannot make a temporary directory")?;
+            temporary.path()
+        }
+    };
+    let now = Timestamp::from_second(NOW).context("the demo's clock is wrong")?;
+    let settings = Settings {
+        cache: folder.join("cache"),
+        offline: true,
+        progress: false,
+        now,
+        fixed_time: Some(now),
+        ..settings.clone()
+    };
+    let mut story = Story { look: settings.look, step: 0, claims: 0, folder, settings: &settings };
+    story.tell()?;
+    if args.keep.is_some() {
+        story.keep()?;
+    }
+    Ok(Exit::Well)
+}
+
+/// What is told, to whom, and how far it got.
+struct Story<'a> {
+    look: Look,
+    step: usize,
+    claims: usize,
+    folder: &'a Path,
+    settings: &'a Settings,
+}
+
+impl Story<'_> {
+    fn tell(&mut self) -> Result<()> {
+        self.line("One image, from its bytes to a verdict. There is no network, the clock stands at")?;
+        self.line("2026-01-16, and packages and advisories are made up.")?;
+
+        self.heading("Assemble an image of three layers")?;
+        let shop = image::shop();
+        self.write("shop", &shop)?;
+        for (place, layer) in shop.layers.iter().enumerate() {
+            self.line(format!("   layer {}  {}  {}", place + 1, short(layer.digest), image::STEPS[place]))?;
+        }
+        let layers: Vec<Digest> = shop.layers.iter().map(|layer| layer.diff_id).collect();
+        self.claim(shop == image::shop(), "built twice, the bytes are the same")?;
+
+        self.heading("Catalogue it: every layer is read once, and its digests are verified")?;
+        let report = self.scan("shop", "shop:1.0")?;
+        for package in installed(&report) {
+            let layer = layer_of(package, &layers).map_or("?".to_owned(), |place| place.to_string());
+            self.line(format!(
+                "   {:<18} {:<9} {:<4} layer {layer}  {}",
+                package.name,
+                package.version,
+                package.kind.name(),
+                package.locations.first().map(|place| place.path.as_str()).unwrap_or_default()
+            ))?;
+        }
+        let place =
+            |name: &str| installed(&report).find(|package| package.name == name).and_then(|p| layer_of(p, &layers));
+        self.claim(
+            report.subject.image.as_ref().and_then(|image| image.manifest_digest) == Some(shop.manifest_digest),
+            "the image is named by the digest of its own bytes",
+        )?;
+        self.claim(
+            place("sample-tls") == Some(1) && place("sample-templates") == Some(2),
+            "each package is traced to the layer that brought it",
+        )?;
+        self.claim(
+            installed(&report).all(|package| package.name != "sample-debug"),
+            "sample-debug of layer 2 is gone: layer 3 removes it",
+        )?;
+        self.claim(report.inventory.unexamined.is_empty(), "there is nothing that could not be examined")?;
+
+        self.heading("Match it against the advisories in the program, each match with its reason")?;
+        for finding in report.active() {
+            let why = &finding.why;
+            self.line(format!(
+                "   {:<8}  {:<18}  {:<16}  {} is {} ({})",
+                finding.severity.name(),
+                cve(finding),
+                why.matched_name,
+                why.matched_version,
+                why.range,
+                why.stream
+            ))?;
+        }
+        let found = |id: &str| report.active().any(|finding| is(finding, id));
+        let expected = ["CVE-2026-0001", "CVE-2026-0002", "CVE-2026-0003", "MAL-2026-0001"];
+        self.claim(
+            report.active().count() == expected.len() && expected.iter().all(|id| found(id)),
+            "four findings, each exactly once",
+        )?;
+        self.claim(
+            report.active().any(|finding| is(finding, "CVE-2026-0001") && finding.vulnerability.kev.is_some()),
+            "CVE-2026-0001 is known to be exploited",
+        )?;
+
+        self.heading(format!("Gate it with {POLICY}, and explain the verdict"))?;
+        let decision = self.judge(&report)?;
+        for rule in &decision.rules {
+            if let (Some(expression), "vulnerabilities.deny") = (&rule.expression, rule.rule.as_str()) {
+                self.line(format!("   deny when: {expression}"))?;
+            }
+        }
+        self.explain(&report, &decision, &layers)?;
+        self.claim(decision.verdict == Verdict::Deny, "the image is denied (exit code 10)")?;
+        self.claim(
+            settled(&report, &decision, "CVE-2026-0001") == Some((Verdict::Deny, "vulnerabilities.deny")),
+            "denied for CVE-2026-0001: critical, a fix exists, and it is exploited",
+        )?;
+        self.claim(
+            settled(&report, &decision, "MAL-2026-0001") == Some((Verdict::Deny, "vulnerabilities.deny")),
+            "denied for MAL-2026-0001: a malicious package never passes for want of a fix",
+        )?;
+        self.claim(
+            settled(&report, &decision, "CVE-2026-0002") == Some((Verdict::Warn, "vulnerabilities.accept")),
+            "CVE-2026-0002 has no fix: accepted, and reviewed every week",
+        )?;
+
+        self.heading("Change one byte of a layer")?;
+        self.write("tampered", &shop)?;
+        self.tamper(&shop)?;
+        let refused = self.scan("tampered", "shop:1.0");
+        let text = refused.as_ref().err().map(|err| format!("{err:#}")).unwrap_or_default();
+        self.claim(
+            refused.is_err() && text.contains("layer 2"),
+            "refused: the bytes are not those that the digest names",
+        )?;
+
+        self.heading("Do what it said: upgrade two packages, remove the malicious one")?;
+        self.write("shop-upgraded", &image::upgraded())?;
+        let report = self.scan("shop-upgraded", "shop:1.1")?;
+        let decision = self.judge(&report)?;
+        self.explain(&report, &decision, &[])?;
+        self.claim(decision.verdict == Verdict::Warn, "nothing is denied any more (exit code 0)")?;
+        self.claim(
+            report.active().count() == 1 && settled(&report, &decision, "CVE-2026-0002").is_some(),
+            "what is left is the finding without a fix, still in sight",
+        )?;
+        self.line(format!("\nAll {} claims hold.", self.claims))
+    }
+
+    /// What the policy says of each finding, which layer brought it, and what to do.
+    fn explain(&self, report: &Report, decision: &Decision, layers: &[Digest]) -> Result<()> {
+        for (finding, judged) in report.active().zip(&decision.findings) {
+            let package = report.package(finding.package);
+            let verdict = self.verdict(judged.verdict);
+            self.line(format!("   {verdict}  {}  {} {}", cve(finding), package.name, package.version))?;
+            if let Some(place) = layer_of(package, layers) {
+                self.line(format!("         brought by layer {place}: {}", image::STEPS[place - 1]))?;
+            }
+            let exploited = match (&finding.vulnerability.kev, finding.vulnerability.epss) {
+                (Some(kev), _) => format!(", exploited (CISA, {})", kev.date_added),
+                (None, Some(epss)) => format!(", {:.1} % likely to be exploited within a month", epss.score * 100.0),
+                (None, None) => String::new(),
+            };
+            let rule = judged.rule.as_deref().unwrap_or("no rule");
+            self.line(format!("         {rule}: {}{exploited}", finding.severity.name()))?;
+            let remedy = match fixed_in(finding) {
+                _ if finding.malicious => format!("remove {}, and renew every secret that it could read", package.name),
+                fixed if fixed.is_empty() => "look again at every review: there may be a fix by then".to_owned(),
+                fixed => format!("upgrade to {fixed}"),
+            };
+            self.line(format!("         do: {remedy}"))?;
+        }
+        self.line(format!("   decision: {}", decision.verdict.name()))
+    }
+
+    /// The word, as wide as the widest.
+    fn verdict(&self, verdict: Verdict) -> String {
+        let colour = match verdict {
+            Verdict::Allow => AnsiColor::Green,
+            Verdict::Warn => AnsiColor::Yellow,
+            Verdict::Deny => AnsiColor::Red,
+        };
+        let style = self.style(Style::new().fg_color(Some(colour.into())));
+        format!("{style}{:<4}{style:#}", verdict.name())
+    }
+
+    /// Writes an OCI layout into the folder.
+    fn write(&self, name: &str, image: &signet_image::build::BuiltImage) -> Result<()> {
+        for (path, content) in image.oci_layout(Some("latest")) {
+            let path = self.folder.join(name).join(path);
+            let parent = path.parent().context("a file of a layout has a folder")?;
+            std::fs::create_dir_all(parent).with_context(|| format!("cannot make `{}`", parent.display()))?;
+            std::fs::write(&path, content).with_context(|| format!("cannot write `{}`", path.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Changes a byte in the middle of the second layer's blob.
+    fn tamper(&self, image: &signet_image::build::BuiltImage) -> Result<()> {
+        let layer = image.layers.get(1).context("the image has three layers")?;
+        let path = self.folder.join("tampered/blobs/sha256").join(layer.digest.hex());
+        let mut bytes = layer.blob.clone();
+        let middle = bytes.len() / 2;
+        if let Some(byte) = bytes.get_mut(middle) {
+            *byte ^= 1;
+        }
+        std::fs::write(&path, bytes).with_context(|| format!("cannot write `{}`", path.display()))
+    }
+
+    fn scan(&self, folder: &str, name: &str) -> Result<Report> {
+        let args = SourceArgs {
+            source: format!("oci-dir:{}", self.folder.join(folder).display()),
+            platform: Some("linux/amd64".to_owned()),
+            plain_http: Vec::new(),
+            ca_cert: None,
+            skip_dirs: Vec::new(),
+            skip_files: Vec::new(),
+            no_cache: true,
+            allow_incomplete: false,
+            insecure: false,
+            login: None,
+        };
+        let mut examined = source::examine(&args, self.settings)?;
+        examined.subject.name = name.to_owned();
+        scan::matched(examined, &database::sample()?, self.settings, |_, _| Vec::new())
+    }
+
+    fn judge(&self, report: &Report) -> Result<Decision> {
+        Ok(gate::judge(&gate::policy(POLICY)?, report, self.settings.now))
+    }
+
+    /// Leaves reports beside the images, for a closer look.
+    fn keep(&self) -> Result<()> {
+        let mut report = self.scan("shop", "shop:1.0")?;
+        report.decision = Some(self.judge(&report)?);
+        let formats = [
+            ("shop.json", Format::Json),
+            ("shop.cdx.json", Format::CycloneDxJson),
+            ("shop.spdx.json", Format::SpdxJson),
+            ("shop.sarif", Format::Sarif),
+        ];
+        for (name, format) in formats {
+            let path: PathBuf = self.folder.join(name);
+            output::replace(&path, &report.render(format, Look::default())?)
+                .with_context(|| format!("cannot write `{}`", path.display()))?;
+        }
+        let folder = self.folder.display();
+        self.line(format!("\nKept in `{folder}`: the images (OCI layouts) and reports. Under the clock of the demo:"))?;
+        self.line(format!(
+            "  SOURCE_DATE_EPOCH={NOW} signet scan oci-dir:{folder}/shop --db {} --policy {POLICY}",
+            database::SAMPLE
+        ))
+    }
+
+    fn heading(&mut self, text: impl std::fmt::Display) -> Result<()> {
+        self.step += 1;
+        let (bold, step) = (self.style(Style::new().bold()), self.step);
+        self.line(format!("\n{bold}{step}. {text}{bold:#}"))
+    }
+
+    fn claim(&mut self, holds: bool, text: &str) -> Result<()> {
+        ensure!(holds, "a claim of the demo does not hold in step {}: {text}", self.step);
+        self.claims += 1;
+        let green = self.style(Style::new().fg_color(Some(AnsiColor::Green.into())));
+        self.line(format!("   {green}ok{green:#}  {text}"))
+    }
+
+    fn style(&self, style: Style) -> Style {
+        if self.look.colour { style } else { Style::new() }
+    }
+
+    fn line(&self, text: impl std::fmt::Display) -> Result<()> {
+        output::to_stdout(format!("{text}\n").as_bytes())
+    }
+}
+
+/// Installed packages: a lock file only declares.
+fn installed(report: &Report) -> impl Iterator<Item = &Package> {
+    report.inventory.packages.iter().filter(|package| {
+        package.presence == signet_model::Presence::Installed && package.directness != signet_model::Directness::Root
+    })
+}
+
+/// Number of the layer that brought a package, the base being 1.
+fn layer_of(package: &Package, layers: &[Digest]) -> Option<usize> {
+    let layer = package.locations.first()?.layer?;
+    Some(layers.iter().position(|known| *known == layer)? + 1)
+}
+
+/// The id by which people know it: the CVE, where there is one.
+fn cve(finding: &Finding) -> &str {
+    let vulnerability = &finding.vulnerability;
+    let alias = || vulnerability.aliases.iter().find(|alias| alias.starts_with("CVE-"));
+    if vulnerability.id.starts_with("CVE-") { &vulnerability.id } else { alias().unwrap_or(&vulnerability.id) }
+}
+
+fn is(finding: &Finding, id: &str) -> bool {
+    let vulnerability = &finding.vulnerability;
+    vulnerability.id == id || vulnerability.aliases.iter().any(|alias| alias == id)
+}
+
+/// The policy's word on the finding of this id, and the rule that settled it.
+fn settled<'d>(report: &Report, decision: &'d Decision, id: &str) -> Option<(Verdict, &'d str)> {
+    let place = report.active().position(|finding| is(finding, id))?;
+    let judged = decision.findings.get(place)?;
+    Some((judged.verdict, judged.rule.as_deref()?))
+}
+
+/// A digest as people read it.
+fn short(digest: Digest) -> String {
+    digest.to_string().chars().take("sha256:".len() + 12).collect()
+}

@@ -1,0 +1,134 @@
+//! The one binary.
+#![forbid(unsafe_code)]
+
+mod args;
+mod catalogers;
+mod database;
+mod demo;
+mod exit;
+mod gate;
+mod login;
+mod memory;
+mod net;
+mod output;
+mod pipeline;
+mod progress;
+#[cfg(test)]
+mod reference;
+mod report;
+mod scan;
+mod settings;
+mod source;
+mod suppress;
+mod trivy;
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser as _;
+
+use crate::args::{Cli, Command, DbCommand, Global};
+use crate::exit::Exit;
+use crate::settings::Settings;
+
+/// Marks an error of how the program was called.
+#[derive(Debug, thiserror::Error)]
+#[error("wrong usage")]
+pub(crate) struct Usage;
+
+fn main() -> ExitCode {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    if let Some((global, rest)) = foreign(&args) {
+        return trivy::command(&rest, &global);
+    }
+    let cli = match Cli::try_parse_from(&args) {
+        Ok(cli) => cli,
+        Err(err) => return help_or_usage(&err),
+    };
+    match run(&cli) {
+        Ok(exit) => exit.into(),
+        Err(err) => {
+            tell(&err);
+            let exit = if err.is::<Usage>() { Exit::Usage } else { Exit::Failed };
+            exit.into()
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<Exit> {
+    let settings = Settings::gather(&cli.global)?;
+    match &cli.command {
+        Command::Sbom(args) => scan::sbom(args, &settings),
+        Command::Scan(args) => scan::scan(args, &settings),
+        Command::Login(args) => login::command(args, &settings),
+        Command::Db(DbCommand::Update(args)) => database::update_command(args, &settings),
+        Command::Db(DbCommand::Build(args)) => database::build_command(args, &settings),
+        Command::Db(DbCommand::Info(args)) => database::info_command(args, &settings),
+        Command::Schema(args) => report::schema_command(&args.name),
+        Command::Demo(args) => demo::command(args, &settings),
+        Command::Trivy(_) => unreachable!("because its arguments were taken whole before"),
+        Command::Catalogers(args) => catalogers::command(args),
+    }
+}
+
+/// Another tool's command line: the program was started under its name, or the name is the command. What follows is that tool's, down to flags
+/// that Signet has too, so it is split off before Signet's own table reads it.
+fn foreign(args: &[OsString]) -> Option<(Global, Vec<OsString>)> {
+    const NAME: &str = "trivy";
+    let (program, given) = args.split_first()?;
+    let own = |options: &[OsString]| {
+        let line = std::iter::once(program).chain(options).cloned().chain([OsString::from(NAME)]);
+        match Cli::try_parse_from(line) {
+            Ok(Cli { global, command: Command::Trivy(_) }) => Some(global),
+            _ => None,
+        }
+    };
+    if Path::new(program).file_stem().is_some_and(|name| name == NAME) {
+        return Some((own(&[])?, given.to_vec()));
+    }
+    let place = given.iter().position(|arg| arg == NAME)?;
+    Some((own(given.get(..place)?)?, given.get(place + 1..)?.to_vec()))
+}
+
+/// Marks an error as one of how the program was called.
+pub(crate) fn usage(err: anyhow::Error) -> anyhow::Error {
+    err.context(Usage)
+}
+
+/// What the user can do about an error. Printed after it, whatever stands around it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Hint(pub(crate) String);
+
+/// Adds what the user can do about an error.
+pub(crate) fn hint(err: anyhow::Error, hint: impl Into<String>) -> anyhow::Error {
+    err.context(Hint(hint.into()))
+}
+
+/// Help and version go to standard output and are no failure; everything else is wrong usage.
+fn help_or_usage(err: &clap::Error) -> ExitCode {
+    // Whether it can be printed changes nothing about what was asked.
+    let _printed = err.print();
+    if err.use_stderr() { Exit::Usage.into() } else { Exit::Well.into() }
+}
+
+/// The whole chain of causes, once, then what can be done about it.
+#[allow(clippy::print_stderr, reason = "the edge, where errors are printed")]
+fn tell(err: &anyhow::Error) {
+    let marker = Usage.to_string();
+    let ours = err.downcast_ref::<Hint>().map(|hint| hint.0.clone());
+    let parts: Vec<String> = err
+        .chain()
+        .map(|cause| cause.to_string())
+        .filter(|text| *text != marker && ours.as_ref() != Some(text))
+        .collect();
+    let text = parts.join(": ");
+    eprintln!("error: {text}");
+    // Some errors bring their hint in their text; those of registries carry it beside.
+    let theirs = || err.chain().find_map(|cause| cause.downcast_ref::<signet_oci_client::Error>()?.hint.clone());
+    if let Some(hint) = ours.or_else(theirs).filter(|_| !text.contains("hint: ")) {
+        eprintln!("\nhint: {hint}");
+    }
+}

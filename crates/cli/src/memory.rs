@@ -1,0 +1,93 @@
+//! What was read once and need not be read again: layers and whole images, by verified digests.
+//!
+//! The memory only saves time. When it cannot be opened, read or written the work is done from the bytes, and nothing but a remark is lost.
+
+use signet_catalog::{CATALOG_VERSION, LayerRecord};
+use signet_image::LayerIndex;
+use signet_model::{ImageInfo, Inventory, LayerInfo, Unexamined};
+use signet_store::records::{decode_inventory, decode_layer, encode_inventory, encode_layer};
+use signet_store::{RecordKey, SqliteStore, Store, StoreError};
+
+use crate::settings::Settings;
+
+/// The store, if it could be opened.
+pub(crate) struct Memory<'a> {
+    store: Option<SqliteStore>,
+    settings: &'a Settings,
+}
+
+impl Memory<'_> {
+    /// Opens the store in the cache directory.
+    pub(crate) fn open(settings: &Settings) -> Memory<'_> {
+        let store = match SqliteStore::open(&settings.cache.join("store.db")) {
+            Ok(store) => Some(store),
+            Err(err) => {
+                settings.detail(format!("nothing is remembered: {:#}", anyhow::Error::from(err)));
+                None
+            }
+        };
+        Memory { store, settings }
+    }
+
+    /// A memory that keeps nothing.
+    pub(crate) fn none(settings: &Settings) -> Memory<'_> {
+        Memory { store: None, settings }
+    }
+
+    /// What is remembered of a whole image.
+    pub(crate) fn image(&self, info: &ImageInfo) -> Option<Inventory> {
+        let bytes = self.get(&image_key(info))?;
+        decode_inventory(&bytes).ok()
+    }
+
+    /// Remembers an image that was read whole.
+    pub(crate) fn keep_image(&self, info: &ImageInfo, inventory: &Inventory) {
+        match encode_inventory(inventory) {
+            Ok(bytes) => self.put(&image_key(info), &bytes),
+            Err(err) => self.settings.detail(format!("the image is not remembered: {err}")),
+        }
+    }
+
+    /// What is remembered of a layer: its paths, what was found, what could not be read.
+    pub(crate) fn layer(&self, layer: &LayerInfo) -> Option<(LayerIndex, LayerRecord, Vec<Unexamined>)> {
+        decode_layer(&self.get(&key(layer))?).ok()
+    }
+
+    /// Remembers a layer whose digests were verified.
+    pub(crate) fn keep_layer(
+        &self,
+        layer: &LayerInfo,
+        index: &LayerIndex,
+        record: &LayerRecord,
+        unexamined: &[Unexamined],
+    ) {
+        match encode_layer(index, record, unexamined) {
+            Ok(bytes) => self.put(&key(layer), &bytes),
+            Err(err) => self.settings.detail(format!("a layer is not remembered: {err}")),
+        }
+    }
+
+    fn get(&self, key: &RecordKey) -> Option<Vec<u8>> {
+        self.told(self.store.as_ref()?.get(key, CATALOG_VERSION)).flatten()
+    }
+
+    fn put(&self, key: &RecordKey, record: &[u8]) {
+        if let Some(store) = &self.store {
+            self.told(store.put(key, CATALOG_VERSION, record));
+        }
+    }
+
+    fn told<T>(&self, result: Result<T, StoreError>) -> Option<T> {
+        result.map_err(|err| self.settings.detail(format!("{:#}", anyhow::Error::from(err)))).ok()
+    }
+}
+
+/// The manifest, where there is one, names the configuration and every blob; a manifest that pairs a known configuration with other blobs is another
+/// image. An archive without a manifest is named by its configuration, which names the layers by diffID.
+fn image_key(info: &ImageInfo) -> RecordKey {
+    RecordKey::Image { digest: info.manifest_digest.unwrap_or(info.config_digest) }
+}
+
+fn key(layer: &LayerInfo) -> RecordKey {
+    RecordKey::Layer { blob: layer.digest, diff_id: layer.diff_id }
+}

@@ -1,0 +1,123 @@
+//! Where reports go: `-o FORMAT[=FILE]`, repeatable. Files are whole before the program exits, or they are not there.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::report::{Format, Look, Report};
+use crate::settings::Settings;
+
+/// One report to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Output {
+    pub(crate) format: Format,
+    /// `None`: standard output.
+    pub(crate) file: Option<PathBuf>,
+}
+
+impl Output {
+    /// Reads `FORMAT[=FILE]` texts; none at all is a table on standard output.
+    pub(crate) fn parse(texts: &[String], formats: &[(&str, Format)]) -> Result<Vec<Output>> {
+        if texts.is_empty() {
+            return Ok(vec![Output { format: Format::Table, file: None }]);
+        }
+        let outputs: Vec<Output> = texts
+            .iter()
+            .map(|text| {
+                let (name, file) = match text.split_once('=') {
+                    Some((_, "")) => bail!("`--output {text}` names no file"),
+                    Some((name, file)) => (name, Some(PathBuf::from(file))),
+                    None => (text.as_str(), None),
+                };
+                let known = formats.iter().find(|(known, _)| *known == name);
+                let Some((_, format)) = known else {
+                    let names: Vec<&str> = formats.iter().map(|(name, _)| *name).collect();
+                    bail!("there is no format `{name}` here: {}", names.join(", "));
+                };
+                Ok(Output { format: *format, file })
+            })
+            .collect::<Result<_>>()?;
+        if outputs.iter().filter(|output| output.file.is_none()).count() > 1 {
+            bail!("only one format can go to standard output: give the others a file, `-o FORMAT=FILE`");
+        }
+        Ok(outputs)
+    }
+}
+
+/// Writes all reports.
+pub(crate) fn write(report: &Report, outputs: &[Output], settings: &Settings) -> Result<()> {
+    for output in outputs {
+        match &output.file {
+            Some(path) => {
+                let bytes = report.render(output.format, Look::default())?;
+                replace(path, &bytes)
+                    .with_context(|| format!("cannot write the report `{}`", path.display()))
+                    .map_err(|err| crate::hint(err, "its folder must exist, and you must be allowed to write there"))?;
+            }
+            None => to_stdout(&report.render(output.format, settings.look)?)?,
+        }
+    }
+    Ok(())
+}
+
+/// Prints bytes. A reader that went away (`| head`) has had enough, which is no failure.
+pub(crate) fn to_stdout(bytes: &[u8]) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(err) if err.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.context("cannot write to standard output"),
+    }
+}
+
+/// Replaces a file as a whole: a temporary one beside it, its bytes on disk, then a rename. Nobody ever reads a half.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // A device or pipe (`/dev/stdout`, a named pipe) is written to and not replaced.
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return std::fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);
+    }
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    // The cause without the temporary file's name, which nobody asked for.
+    let mut temporary = tempfile::NamedTempFile::new_in(folder).map_err(|err| io::Error::from(err.kind()))?;
+    temporary.write_all(bytes)?;
+    temporary.as_file().sync_all()?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // Temporary files are private; a report is as readable as any file that the user makes.
+        temporary.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
+    }
+    temporary.persist(path).map_err(|err| err.error)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_and_files() {
+        let parse = |texts: &[&str]| {
+            Output::parse(&texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>(), Format::SCAN)
+        };
+        assert_eq!(parse(&[]).unwrap(), [Output { format: Format::Table, file: None }]);
+        let two = parse(&["json=a=b.json", "table"]).unwrap();
+        assert_eq!(two[0], Output { format: Format::Json, file: Some("a=b.json".into()) });
+        assert!(parse(&["table", "json"]).is_err(), "two on standard output");
+        assert!(parse(&["syft-json"]).is_err(), "not a format of scan");
+        assert!(parse(&["json="]).is_err());
+    }
+
+    #[test]
+    fn a_report_replaces_the_old_one_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report.json");
+        replace(&path, b"first, and longer").unwrap();
+        replace(&path, b"second").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"second");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file stays");
+    }
+}

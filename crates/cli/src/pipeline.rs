@@ -1,0 +1,200 @@
+//! From a source to its inventory: every layer read once, in parallel, verified, merged into one view.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::{Context as _, Result, ensure};
+use parking_lot::Mutex;
+use signet_catalog::{LateWants, LayerCataloger, LayerRecord, Matcher, late_reads, merge};
+use signet_image::{LayerIndex, Limits, View, walk_layer_with};
+use signet_model::{Digest, ImageInfo, Inventory, LayerInfo, Unexamined};
+use signet_sources::{ImageSource, layer_algorithms, verify_layer};
+
+use crate::memory::Memory;
+use crate::progress::Progress;
+
+/// What one layer gave.
+struct Layer {
+    index: Arc<LayerIndex>,
+    record: LayerRecord,
+    unexamined: Vec<Unexamined>,
+}
+
+/// A second pass tells where a far part of a program lies; its headers may point once more. What is open after this many becomes `Unexamined`.
+const LATE_ROUNDS: usize = 3;
+
+/// Reads every layer of an image and gives what they add up to. A digest that does not hold is an error: the bytes are not that image.
+/// What `memory` holds of the image or of a layer is taken from there.
+pub(crate) fn image(source: &dyn ImageSource, memory: &Memory<'_>, progress: &Progress) -> Result<Inventory> {
+    let info = source.info();
+    if let Some(inventory) = memory.image(info) {
+        return Ok(inventory);
+    }
+    let matcher = Matcher::new(signet_catalog::leaves());
+    let limits = together(threads(info.layers.len()));
+    let indexed = AtomicUsize::new(0);
+    let read = parallel(info.layers.len(), |place| {
+        let layer = layer(source, info, place, &matcher, limits, memory, progress)?;
+        // A limit for each layer alone would let a hundred of them take a hundred times as much.
+        let all = indexed.fetch_add(layer.index.memory(), Ordering::Relaxed) + layer.index.memory();
+        ensure!(all <= MOST_INDEXED, "the paths of all layers together take more than {MOST_INDEXED} bytes of memory");
+        Ok(layer)
+    })?;
+    let indexes: Vec<Arc<LayerIndex>> = read.iter().map(|layer| Arc::clone(&layer.index)).collect();
+    let view = View::squash(&indexes);
+    let mut records: Vec<LayerRecord> = Vec::with_capacity(read.len());
+    let mut unexamined = Vec::new();
+    for layer in read {
+        records.push(layer.record);
+        unexamined.extend(layer.unexamined);
+    }
+    for _ in 0..LATE_ROUNDS {
+        let wants = late_reads(&matcher, &records.iter().collect::<Vec<_>>(), &view);
+        if wants.iter().all(LateWants::is_empty) {
+            break;
+        }
+        for (place, wants) in wants.iter().enumerate().filter(|(_, wants)| !wants.is_empty()) {
+            let stated = &info.layers[place];
+            let mut cataloger = LayerCataloger::second_pass(&matcher, signet_catalog::Limits::default(), wants);
+            let read = walk_layer_with(
+                open(source, place, stated, progress)?,
+                layer_algorithms(info, place),
+                &Limits::default(),
+                &mut cataloger,
+            )
+            .with_context(|| format!("cannot read layer {} again", name(place, stated)))?;
+            verify_layer(info, place, &read)?;
+            records[place].absorb(wants, cataloger.finish());
+        }
+    }
+    let layers = info.layers.iter().zip(records).map(|(stated, record)| (Some(stated.diff_id), record)).collect();
+    let mut inventory = merge(&matcher, layers, &view);
+    inventory.unexamined.extend(unexamined);
+    inventory.unexamined.sort();
+    inventory.unexamined.dedup();
+    memory.keep_image(info, &inventory);
+    Ok(inventory)
+}
+
+/// Catalogues what a walk over a directory, a file or anything else that is one layer shows. `walk` is called again for late reads.
+pub(crate) fn single(
+    mut walk: impl FnMut(&mut dyn signet_image::Visitor) -> Result<(LayerIndex, Vec<Unexamined>)>,
+) -> Result<Inventory> {
+    let matcher = Matcher::new(signet_catalog::leaves());
+    let mut cataloger = LayerCataloger::new(&matcher, signet_catalog::Limits::default());
+    let (index, unexamined) = walk(&mut cataloger)?;
+    let mut record = cataloger.finish();
+    let view = View::squash(&[Arc::new(index)]);
+    for _ in 0..LATE_ROUNDS {
+        let wants = late_reads(&matcher, &[&record], &view);
+        let Some(wants) = wants.first().filter(|wants| !wants.is_empty()) else { break };
+        let mut cataloger = LayerCataloger::second_pass(&matcher, signet_catalog::Limits::default(), wants);
+        walk(&mut cataloger)?;
+        record.absorb(wants, cataloger.finish());
+    }
+    let mut inventory = merge(&matcher, vec![(None, record)], &view);
+    inventory.unexamined.extend(unexamined);
+    inventory.unexamined.sort();
+    inventory.unexamined.dedup();
+    Ok(inventory)
+}
+
+fn layer(
+    source: &dyn ImageSource,
+    info: &ImageInfo,
+    place: usize,
+    matcher: &Matcher,
+    limits: signet_catalog::Limits,
+    memory: &Memory<'_>,
+    progress: &Progress,
+) -> Result<Layer> {
+    let stated = &info.layers[place];
+    if let Some((index, record, unexamined)) = memory.layer(stated) {
+        progress.layer_done();
+        return Ok(Layer { index: Arc::new(index), record, unexamined });
+    }
+    let mut cataloger = LayerCataloger::new(matcher, limits);
+    let read = walk_layer_with(
+        open(source, place, stated, progress)?,
+        layer_algorithms(info, place),
+        &Limits::default(),
+        &mut cataloger,
+    )
+    .with_context(|| format!("cannot read layer {}", name(place, stated)))?;
+    verify_layer(info, place, &read)?;
+    progress.layer_done();
+    let record = cataloger.finish();
+    memory.keep_layer(stated, &read.index, &record, &read.unexamined);
+    Ok(Layer { index: Arc::new(read.index), record, unexamined: read.unexamined })
+}
+
+fn open(
+    source: &dyn ImageSource,
+    place: usize,
+    stated: &LayerInfo,
+    progress: &Progress,
+) -> Result<Box<dyn Read + Send>> {
+    let reader = source.open_layer(place).with_context(|| format!("cannot open layer {}", name(place, stated)))?;
+    Ok(progress.watch(reader))
+}
+
+fn name(place: usize, layer: &LayerInfo) -> String {
+    let digest: Digest = layer.digest.unwrap_or(layer.diff_id);
+    format!("{} ({digest})", place + 1)
+}
+
+/// Bytes of memory for the paths of all layers of an image. A million files take a tenth of it.
+const MOST_INDEXED: usize = 1 << 30;
+
+/// How many layers are read at the same time.
+fn threads(count: usize) -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(count).min(8)
+}
+
+/// Limits of one of `count` layers that are read at the same time: the memory for whole programs is shared.
+fn together(count: usize) -> signet_catalog::Limits {
+    let limits = signet_catalog::Limits::default();
+    signet_catalog::Limits { whole_program: limits.whole_program / count.max(1) as u64, ..limits }
+}
+
+/// Does the work of `count` places on as many threads as there are processors, and gives the results in order. The first error by place wins.
+fn parallel<T: Send>(count: usize, work: impl Fn(usize) -> Result<T> + Sync) -> Result<Vec<T>> {
+    let threads = threads(count);
+    let next = AtomicUsize::new(0);
+    let results: Mutex<Vec<Option<Result<T>>>> = Mutex::new((0..count).map(|_| None).collect());
+    let run = || {
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            if place >= count {
+                return;
+            }
+            let result = work(place);
+            let failed = result.is_err();
+            results.lock()[place] = Some(result);
+            if failed {
+                // Nobody begins another layer of an image that cannot be whole any more.
+                next.store(count, Ordering::Relaxed);
+            }
+        }
+    };
+    if threads <= 1 {
+        run();
+    } else {
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(run);
+            }
+        });
+    }
+    let mut found = Vec::with_capacity(count);
+    let mut all = true;
+    for result in results.into_inner() {
+        match result {
+            Some(result) => found.push(result?),
+            None => all = false,
+        }
+    }
+    ensure!(all, "a layer was not read");
+    Ok(found)
+}

@@ -1,0 +1,95 @@
+//! Markdown, for comments on merge requests and job summaries.
+
+use std::fmt::Write as _;
+
+use signet_model::Verdict;
+
+use crate::report::{Report, fixed_in, primary_url};
+
+/// How many findings are listed; the rest is counted.
+const LISTED: usize = 200;
+
+/// The document.
+pub(crate) fn render(report: &Report) -> String {
+    let mut text = format!("## Signet: {}\n\n", code(&report.subject.name));
+    if let Some(digest) = report.digest() {
+        let _ = writeln!(text, "`{digest}`\n");
+    }
+    if let Some(decision) = &report.decision {
+        let _ = writeln!(text, "**Decision: {}** ({})\n", decision.verdict.name(), cell(&decision.policy));
+        for hit in
+            decision.rules.iter().flat_map(|rule| &rule.hits).filter(|hit| hit.verdict != Verdict::Allow).take(LISTED)
+        {
+            let _ = writeln!(text, "- {}: {}: {}", hit.verdict.name(), cell(&hit.subject), cell(&hit.why));
+        }
+        text.push('\n');
+    }
+    let counts = report.counts();
+    let suppressed = report.findings.iter().filter(|finding| finding.suppressed.is_some()).count();
+    let summary: Vec<String> = counts.iter().map(|(severity, count)| format!("{count} {severity}")).collect();
+    let _ = writeln!(
+        text,
+        "{} packages, {}, {suppressed} suppressed, {} not examined.\n",
+        report.inventory.packages.len(),
+        if summary.is_empty() { "no findings".to_owned() } else { summary.join(", ") },
+        report.inventory.unexamined.len(),
+    );
+    let mut active = report.active();
+    let listed: Vec<_> = active.by_ref().take(LISTED).collect();
+    if !listed.is_empty() {
+        text.push_str("| Severity | Id | Package | Installed | Fixed in | Exploited |\n|---|---|---|---|---|---|\n");
+        for finding in listed {
+            let package = report.package(finding.package);
+            let id = match primary_url(finding) {
+                Some(url) => format!("[{}]({})", cell(&finding.vulnerability.id), url.replace([' ', ')', '|'], "")),
+                None => cell(&finding.vulnerability.id),
+            };
+            let _ = writeln!(
+                text,
+                "| {} | {id} | {} | {} | {} | {} |",
+                finding.severity,
+                cell(&package.name),
+                cell(&package.version),
+                cell(&fixed_in(finding)),
+                if finding.vulnerability.kev.is_some() { "known" } else { "" },
+            );
+        }
+        let rest = active.count();
+        if rest > 0 {
+            let _ = writeln!(text, "\n... and {rest} more.");
+        }
+    }
+    if !report.inventory.unexamined.is_empty() {
+        text.push_str("\n<details><summary>Not examined</summary>\n\n");
+        for what in report.inventory.unexamined.iter().take(LISTED) {
+            let _ = writeln!(text, "- {}: {}", code(&what.location.to_string()), cell(&what.why));
+        }
+        text.push_str("\n</details>\n");
+    }
+    for note in &report.notes {
+        let _ = writeln!(text, "\n> {}", cell(note));
+    }
+    text
+}
+
+/// Text that stays within its cell and starts no markup.
+fn cell(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '|' | '\\' | '`' | '*' | '_' | '[' | ']' | '#' => {
+                escaped.push('\\');
+                escaped.push(c);
+            }
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            c if c.is_control() => escaped.push(' '),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+fn code(text: &str) -> String {
+    format!("`{}`", text.replace('`', "'").replace(['\n', '\r'], " "))
+}

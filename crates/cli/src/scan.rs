@@ -1,0 +1,179 @@
+//! `signet scan`: examine, match, judge, report.
+
+use anyhow::{Context as _, Result};
+use signet_advisories::MatchOptions;
+use signet_model::{Finding, Unexamined, UnexaminedKind};
+
+use crate::args::{SbomArgs, ScanArgs};
+use crate::database;
+use crate::exit::Exit;
+use crate::gate::{Filters, Threshold, judge};
+use crate::output::{self, Output};
+use crate::report::{DatabaseInfo, Format, Report};
+use crate::settings::Settings;
+use crate::source::{self, Examined};
+use crate::suppress;
+use crate::usage;
+
+/// What a scan can look for. Each lands with its room; asking for one that has not is a wrong use of this version.
+const SCANNERS: &[&str] = &["vuln"];
+/// Scanners that are planned, so that asking for them is told apart from a slip of the finger.
+const PLANNED: &[&str] = &["secret", "misconfig", "license"];
+
+/// `signet sbom`.
+pub(crate) fn sbom(args: &SbomArgs, settings: &Settings) -> Result<Exit> {
+    let outputs = Output::parse(&args.output, Format::SBOM).map_err(usage)?;
+    let examined = source::examine(&args.source, settings)?;
+    let report = report(examined, Vec::new(), None, settings);
+    output::write(&report, &outputs, settings)?;
+    Ok(completeness(&report, args.source.allow_incomplete, settings))
+}
+
+/// `signet scan`.
+pub(crate) fn scan(args: &ScanArgs, settings: &Settings) -> Result<Exit> {
+    let outputs = Output::parse(&args.output, Format::SCAN).map_err(usage)?;
+    scanners(&args.scanners)?;
+    let filters = Filters::parse(&args.severity, args.ignore_unfixed, &args.ignore_status).map_err(usage)?;
+    let threshold = args.fail_on.as_deref().map(Threshold::parse).transpose().map_err(usage)?;
+    let policy = args.policy.as_deref().map(crate::gate::policy).transpose()?;
+    let ignores = suppress::Files::read(args.ignorefile.as_deref(), &args.vex, settings)?;
+    let opened = database::for_scan(&args.database, settings)?;
+
+    let examined = source::examine(&args.source, settings)?;
+    let mut report = matched(examined, &opened, settings, |examined, findings| {
+        let remarks = ignores.apply(&examined.subject, &examined.inventory, findings, settings.now);
+        filters.apply(findings);
+        remarks
+    })?;
+    let mut exit = Exit::Well;
+    if let Some(policy) = &policy {
+        let decision = judge(policy, &report, settings.now);
+        if decision.verdict == signet_model::Verdict::Deny {
+            exit = exit.worse(Exit::Denied);
+        }
+        report.decision = Some(decision);
+    }
+    if let Some(threshold) = &threshold {
+        let hits = threshold.hits(&report, settings.now);
+        if !hits.is_empty() {
+            exit = exit.worse(Exit::Findings);
+        }
+        report.threshold = Some((threshold.source().to_owned(), hits));
+    }
+    output::write(&report, &outputs, settings)?;
+    Ok(exit.worse(completeness(&report, args.source.allow_incomplete, settings)))
+}
+
+/// What the database says of what was examined. `suppress` marks what the user does not want to see and gives remarks for the reader.
+pub(crate) fn matched(
+    mut examined: Examined,
+    opened: &database::Opened,
+    settings: &Settings,
+    suppress: impl FnOnce(&Examined, &mut Vec<Finding>) -> Vec<String>,
+) -> Result<Report> {
+    let database = opened.database()?;
+    let matched = database.match_inventory(&examined.inventory, &MatchOptions::default());
+    examined.inventory.unexamined.extend(matched.unexamined);
+    examined.inventory.unexamined.extend(opened.unexamined());
+    examined.inventory.unexamined.sort();
+    examined.inventory.unexamined.dedup();
+    let mut findings = matched.findings;
+    let mut notes = opened.notes.clone();
+    notes.extend(without_feed(&matched.without_feed));
+    notes.extend(suppress(&examined, &mut findings));
+    worst_first(&mut findings, &examined);
+    let mut report = report(examined, findings, Some(opened.info()?), settings);
+    report.notes.extend(notes);
+    Ok(report)
+}
+
+/// Packages that nobody publishes advisories for: no finding about them is no sign of health, so the reader is told.
+fn without_feed(kinds: &std::collections::BTreeMap<signet_model::PackageKind, u32>) -> Option<String> {
+    let listed: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} of kind `{}`", kind.name())).collect();
+    (!listed.is_empty())
+        .then(|| format!("packages that no feed speaks of, so nothing is known about them: {}", listed.join(", ")))
+}
+
+fn scanners(asked: &[String]) -> Result<()> {
+    for scanner in asked {
+        if PLANNED.contains(&scanner.as_str()) {
+            return Err(usage(anyhow::anyhow!(
+                "the scanner `{scanner}` is not in this version: {}",
+                SCANNERS.join(", ")
+            )));
+        }
+        if !SCANNERS.contains(&scanner.as_str()) {
+            return Err(usage(anyhow::anyhow!("there is no scanner `{scanner}`: {}", SCANNERS.join(", "))));
+        }
+    }
+    Ok(())
+}
+
+fn report(examined: Examined, findings: Vec<Finding>, database: Option<DatabaseInfo>, settings: &Settings) -> Report {
+    let mut inventory = examined.inventory;
+    // A package without a version can be matched with nothing; that must be seen, or it would pass for clean.
+    let versionless: Vec<Unexamined> = inventory
+        .packages
+        .iter()
+        .filter(|package| {
+            database.is_some() && package.version.is_empty() && package.directness != signet_model::Directness::Root
+        })
+        .map(|package| Unexamined {
+            location: package.locations.first().cloned().unwrap_or_default(),
+            kind: UnexaminedKind::Unresolved,
+            by: "advisories",
+            why: format!("`{}` has no version, so no advisory can be matched", package.name),
+        })
+        .collect();
+    inventory.unexamined.extend(versionless);
+    inventory.unexamined.sort();
+    inventory.unexamined.dedup();
+    Report {
+        subject: examined.subject,
+        inventory,
+        findings,
+        judged: database.is_some(),
+        database,
+        decision: None,
+        threshold: None,
+        notes: examined.notes,
+        created: settings.fixed_time,
+        now: settings.now,
+    }
+}
+
+/// Worst severity first; within it what is known to be exploited, then by name, so that the order is the same every time.
+fn worst_first(findings: &mut [Finding], examined: &Examined) {
+    let name = |finding: &Finding| {
+        examined.inventory.packages.get(finding.package.get()).map(|package| package.name.as_str()).unwrap_or_default()
+    };
+    findings.sort_by(|a, b| {
+        (b.severity, b.malicious, b.vulnerability.kev.is_some())
+            .cmp(&(a.severity, a.malicious, a.vulnerability.kev.is_some()))
+            .then_with(|| name(a).cmp(name(b)))
+            .then_with(|| a.vulnerability.id.cmp(&b.vulnerability.id))
+            .then_with(|| a.package.cmp(&b.package))
+    });
+}
+
+/// What the unexamined come to. Nothing found is no failure, but the reader is told.
+fn completeness(report: &Report, allow_incomplete: bool, settings: &Settings) -> Exit {
+    let unexamined = report.inventory.unexamined.len();
+    if report.inventory.packages.is_empty() && unexamined == 0 {
+        settings.say("note: no packages were found");
+    }
+    match (unexamined, allow_incomplete) {
+        (0, _) => Exit::Well,
+        (count, true) => {
+            settings.warn(format!("{count} places could not be examined"));
+            Exit::Well
+        }
+        (_, false) => Exit::Incomplete,
+    }
+}
+
+/// Reads a file that the user named.
+pub(crate) fn named_file(path: &std::path::Path, what: &str) -> Result<Vec<u8>> {
+    anyhow::ensure!(!path.is_dir(), "`{}` is a directory, and {what} is a file", path.display());
+    std::fs::read(path).with_context(|| format!("cannot read {what} `{}`", path.display()))
+}

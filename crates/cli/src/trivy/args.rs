@@ -1,0 +1,287 @@
+//! Trivy's command line: its flags, aliases and variables as a table of its own over plain values. Parsing does nothing else.
+//!
+//! Source: aquasecurity/trivy:docs/guide/references/configuration/cli/.
+
+use std::path::PathBuf;
+
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+/// Scanner for vulnerabilities in container images, file systems, and Git repositories, under Trivy's command line.
+#[derive(Debug, Parser)]
+#[command(name = "trivy", version, arg_required_else_help = true)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Global {
+    /// Suppress progress bar and log output.
+    #[arg(short, long, global = true, env = "TRIVY_QUIET")]
+    pub(super) quiet: bool,
+    /// Debug mode.
+    #[arg(short, long, global = true, env = "TRIVY_DEBUG")]
+    pub(super) debug: bool,
+    /// Cache directory [default: the user's cache directory, `trivy/`].
+    #[arg(long, global = true, env = "TRIVY_CACHE_DIR", value_name = "DIR")]
+    pub(super) cache_dir: Option<PathBuf>,
+    /// Timeout (accepted; Signet's own limits hold).
+    #[arg(long, global = true, env = "TRIVY_TIMEOUT", default_value = "5m0s")]
+    pub(super) timeout: String,
+    /// Allow insecure server connections.
+    #[arg(long, global = true, env = "TRIVY_INSECURE")]
+    pub(super) insecure: bool,
+    /// A file of certificates (PEM) that are trusted beside the system's.
+    #[arg(long, global = true, env = "TRIVY_CACERT", value_name = "FILE")]
+    pub(super) cacert: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "one value a run")]
+pub(super) enum Command {
+    /// Scan a container image.
+    #[command(visible_alias = "i")]
+    Image(Scan),
+    /// Scan local filesystem.
+    #[command(name = "filesystem", visible_alias = "fs")]
+    Filesystem(Scan),
+    /// Scan a repository.
+    #[command(name = "repository", visible_alias = "repo")]
+    Repository(Scan),
+    /// Scan rootfs.
+    Rootfs(Scan),
+    /// Scan SBOM for vulnerabilities.
+    Sbom(Scan),
+    /// Convert Trivy JSON report into a different format.
+    Convert(Convert),
+}
+
+/// What becomes of the findings, and of the report.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Report {
+    /// Format: table, json, sarif, cyclonedx, spdx-json, cosign-vuln.
+    #[arg(short, long, env = "TRIVY_FORMAT", default_value = "table")]
+    pub(super) format: String,
+    /// Output file name.
+    #[arg(short, long, env = "TRIVY_OUTPUT", value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Severities of security issues to be displayed.
+    #[arg(short, long, env = "TRIVY_SEVERITY", value_delimiter = ',')]
+    pub(super) severity: Vec<String>,
+    /// Specify exit code when any security issues are found.
+    #[arg(long, env = "TRIVY_EXIT_CODE", default_value_t = 0)]
+    pub(super) exit_code: u8,
+    /// Exit with the specified code when the OS reaches end of service/life (accepted; no end-of-life data yet, which is said).
+    #[arg(long, env = "TRIVY_EXIT_ON_EOL", default_value_t = 0)]
+    pub(super) exit_on_eol: u8,
+    /// Display only fixed vulnerabilities.
+    #[arg(long, env = "TRIVY_IGNORE_UNFIXED")]
+    pub(super) ignore_unfixed: bool,
+    /// Comma-separated list of vulnerability status to ignore.
+    #[arg(long, env = "TRIVY_IGNORE_STATUS", value_delimiter = ',')]
+    pub(super) ignore_status: Vec<String>,
+    /// Specify .trivyignore file.
+    #[arg(long, env = "TRIVY_IGNOREFILE", value_name = "FILE")]
+    pub(super) ignorefile: Option<PathBuf>,
+    /// Output all packages in the JSON report regardless of vulnerability.
+    #[arg(long, env = "TRIVY_LIST_ALL_PKGS", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(super) list_all_pkgs: Option<bool>,
+    /// [EXPERIMENTAL] Show suppressed vulnerabilities.
+    #[arg(long, env = "TRIVY_SHOW_SUPPRESSED")]
+    pub(super) show_suppressed: bool,
+    /// [EXPERIMENTAL] Show dependency origin tree of vulnerable packages (accepted).
+    #[arg(long, env = "TRIVY_DEPENDENCY_TREE")]
+    pub(super) dependency_tree: bool,
+    /// Table sections (accepted).
+    #[arg(long, env = "TRIVY_TABLE_MODE", value_delimiter = ',')]
+    pub(super) table_mode: Vec<String>,
+    /// Report summary or all (accepted).
+    #[arg(long, env = "TRIVY_REPORT", default_value = "all")]
+    pub(super) report: String,
+    /// What security issues to detect.
+    #[arg(long, visible_alias = "security-checks", env = "TRIVY_SCANNERS", value_delimiter = ',')]
+    pub(super) scanners: Vec<String>,
+}
+
+/// `trivy convert`.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Convert {
+    /// The report, in Trivy's JSON.
+    #[arg(value_name = "RESULT_JSON")]
+    pub(super) target: PathBuf,
+    #[command(flatten)]
+    pub(super) report: Report,
+}
+
+/// The commands that scan.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Scan {
+    /// What to scan.
+    #[arg(value_name = "TARGET")]
+    pub(super) target: Option<String>,
+    #[command(flatten)]
+    pub(super) report: Report,
+    /// Input file path instead of image name.
+    #[arg(long, env = "TRIVY_INPUT", value_name = "FILE")]
+    pub(super) input: Option<String>,
+    /// Image source(s) to use, in priority order.
+    #[arg(long, env = "TRIVY_IMAGE_SRC", value_delimiter = ',', default_value = "docker,containerd,podman,remote")]
+    pub(super) image_src: Vec<String>,
+    /// Set platform in the form os/arch if image is multi-platform capable.
+    #[arg(long, env = "TRIVY_PLATFORM")]
+    pub(super) platform: Option<String>,
+    /// VEX documents (OpenVEX files); `repo` and `oci` are not in this version.
+    #[arg(long, env = "TRIVY_VEX", value_delimiter = ',')]
+    pub(super) vex: Vec<String>,
+    /// Specify the directories or glob patterns to skip.
+    #[arg(long, env = "TRIVY_SKIP_DIRS", value_delimiter = ',')]
+    pub(super) skip_dirs: Vec<String>,
+    /// Specify the files or glob patterns to skip.
+    #[arg(long, env = "TRIVY_SKIP_FILES", value_delimiter = ',')]
+    pub(super) skip_files: Vec<String>,
+    /// Specify config file patterns (for misconfigurations, which are not scanned yet).
+    #[arg(long, env = "TRIVY_FILE_PATTERNS", value_delimiter = ',')]
+    pub(super) file_patterns: Vec<String>,
+    /// List of package types.
+    #[arg(
+        long,
+        visible_alias = "vuln-type",
+        env = "TRIVY_PKG_TYPES",
+        value_delimiter = ',',
+        default_value = "os,library",
+        value_parser = ["os", "library"]
+    )]
+    pub(super) pkg_types: Vec<String>,
+    /// List of package relationships.
+    #[arg(
+        long,
+        env = "TRIVY_PKG_RELATIONSHIPS",
+        value_delimiter = ',',
+        value_parser = ["unknown", "root", "workspace", "direct", "indirect"]
+    )]
+    pub(super) pkg_relationships: Vec<String>,
+    /// Include development dependencies in the report.
+    #[arg(long, env = "TRIVY_INCLUDE_DEV_DEPS")]
+    pub(super) include_dev_deps: bool,
+    /// Order of data sources for selecting vulnerability severity level.
+    #[arg(long, env = "TRIVY_VULN_SEVERITY_SOURCE", value_delimiter = ',', default_value = "auto")]
+    pub(super) vuln_severity_source: Vec<String>,
+    /// Specify the detection priority (accepted: there is one way to match).
+    #[arg(long, env = "TRIVY_DETECTION_PRIORITY", default_value = "precise", value_parser = ["precise", "comprehensive"])]
+    pub(super) detection_priority: String,
+    /// [EXPERIMENTAL] Specify a distribution, FAMILY/VERSION.
+    #[arg(long, env = "TRIVY_DISTRO")]
+    pub(super) distro: Option<String>,
+    /// Skip updating vulnerability database.
+    #[arg(long, env = "TRIVY_SKIP_DB_UPDATE")]
+    pub(super) skip_db_update: bool,
+    /// Skip updating Java index database (there is none to update).
+    #[arg(long, env = "TRIVY_SKIP_JAVA_DB_UPDATE")]
+    pub(super) skip_java_db_update: bool,
+    /// Skip fetching check updates (there are none).
+    #[arg(long, visible_alias = "skip-policy-update", env = "TRIVY_SKIP_CHECK_UPDATE")]
+    pub(super) skip_check_update: bool,
+    /// Skip VEX repository update (there is none).
+    #[arg(long, env = "TRIVY_SKIP_VEX_REPO_UPDATE")]
+    pub(super) skip_vex_repo_update: bool,
+    /// Suppress notices about version updates (there are none).
+    #[arg(long, env = "TRIVY_SKIP_VERSION_CHECK")]
+    pub(super) skip_version_check: bool,
+    /// Disable sending anonymous usage data (none is ever sent).
+    #[arg(long, env = "TRIVY_DISABLE_TELEMETRY")]
+    pub(super) disable_telemetry: bool,
+    /// Do not issue API requests to identify dependencies (none are ever issued).
+    #[arg(long, env = "TRIVY_OFFLINE_SCAN")]
+    pub(super) offline_scan: bool,
+    /// OCI repositories of the vulnerability database, in order.
+    #[arg(
+        long,
+        env = "TRIVY_DB_REPOSITORY",
+        value_delimiter = ',',
+        default_value = "mirror.gcr.io/aquasec/trivy-db:2,ghcr.io/aquasecurity/trivy-db:2"
+    )]
+    pub(super) db_repository: Vec<String>,
+    /// OCI repositories of the Java index (accepted; not used).
+    #[arg(long, env = "TRIVY_JAVA_DB_REPOSITORY", value_delimiter = ',')]
+    pub(super) java_db_repository: Vec<String>,
+    /// Download/update vulnerability database but don't run a scan.
+    #[arg(long, env = "TRIVY_DOWNLOAD_DB_ONLY")]
+    pub(super) download_db_only: bool,
+    /// Suppress progress bar.
+    #[arg(long, env = "TRIVY_NO_PROGRESS")]
+    pub(super) no_progress: bool,
+    /// Username of the registry.
+    #[arg(long, env = "TRIVY_USERNAME")]
+    pub(super) username: Option<String>,
+    /// Password of the registry. `--password-stdin` is safer: others can read a command line.
+    #[arg(long, env = "TRIVY_PASSWORD", hide_env_values = true)]
+    pub(super) password: Option<String>,
+    /// Password from stdin.
+    #[arg(long, env = "TRIVY_PASSWORD_STDIN")]
+    pub(super) password_stdin: bool,
+    /// Number of goroutines (accepted: every processor is used).
+    #[arg(long, env = "TRIVY_PARALLEL", default_value_t = 5)]
+    pub(super) parallel: u32,
+    /// Branch of a repository (accepted with a notice).
+    #[arg(long, env = "TRIVY_BRANCH")]
+    pub(super) branch: Option<String>,
+    /// For misconfigurations, which are not scanned yet.
+    #[arg(long, visible_alias = "policy-namespaces", env = "TRIVY_CHECK_NAMESPACES", value_delimiter = ',')]
+    pub(super) check_namespaces: Vec<String>,
+    /// For misconfigurations, which are not scanned yet.
+    #[arg(
+        long,
+        visible_alias = "config-policy",
+        visible_alias = "policy",
+        env = "TRIVY_CONFIG_CHECK",
+        value_delimiter = ','
+    )]
+    pub(super) config_check: Vec<String>,
+    /// For misconfigurations, which are not scanned yet.
+    #[arg(long, env = "TRIVY_HELM_SET", value_delimiter = ',')]
+    pub(super) helm_set: Vec<String>,
+    /// For misconfigurations, which are not scanned yet.
+    #[arg(long, env = "TRIVY_HELM_VALUES", value_delimiter = ',')]
+    pub(super) helm_values: Vec<String>,
+    /// For secrets, which are not scanned yet.
+    #[arg(long, env = "TRIVY_SECRET_CONFIG")]
+    pub(super) secret_config: Option<PathBuf>,
+}
+
+impl Cli {
+    /// Reads a command line without the program's name.
+    pub(super) fn read(args: &[std::ffi::OsString]) -> Result<Cli, clap::Error> {
+        let name = std::ffi::OsString::from("trivy");
+        let matches = table().try_get_matches_from(std::iter::once(&name).chain(args))?;
+        Cli::from_arg_matches(&matches)
+    }
+}
+
+/// The table, with every switch also as `--switch=true` and `--switch=false`, as Trivy's users write them.
+pub(super) fn table() -> clap::Command {
+    let mut table = switches(Cli::command());
+    let names: Vec<String> = table.get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    for name in names {
+        table = table.mut_subcommand(name, switches);
+    }
+    table
+}
+
+fn switches(command: clap::Command) -> clap::Command {
+    command.mut_args(|arg| match arg.get_action() {
+        ArgAction::SetTrue => arg
+            .action(ArgAction::Set)
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true")
+            .default_value("false")
+            .hide_default_value(true)
+            .hide_possible_values(true)
+            .value_parser(BoolishValueParser::new()),
+        _ => arg,
+    })
+}

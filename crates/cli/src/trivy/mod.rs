@@ -1,0 +1,274 @@
+//! `signet trivy ...`, and the program started under the name `trivy`: Trivy's flags, outputs and exit codes over our own engine.
+//!
+//! ```text
+//!   args ──▶ target ──▶ inventory ──▶ advisories ──▶ report (Trivy's JSON) ──▶ filter ──▶ render
+//!   convert: a report in Trivy's JSON ─────────────────────────────────────────▶ filter ──▶ render
+//! ```
+//!
+//! What Trivy would do and this version cannot is said on standard error and stands in the report as `Unexamined`; it is never passed over.
+
+mod args;
+mod data;
+mod filter;
+mod kinds;
+mod model;
+mod render;
+mod report;
+mod target;
+mod uid;
+mod wire;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use signet_advisories::{MatchOptions, SuppressContext, Suppressions, VexDocument};
+use signet_model::{Location, SuppressionKind, Timestamp, Unexamined, UnexaminedKind};
+use signet_oci_client::Secret;
+
+use self::args::{Cli, Command, Scan};
+use self::filter::Filter;
+use self::target::Target;
+use crate::args::Global;
+use crate::net::{Access, Login};
+use crate::output;
+use crate::report::Look;
+use crate::settings::Settings;
+
+/// Runs Trivy's command line. `global` are Signet's own options, which may stand before `trivy`.
+pub(crate) fn command(args: &[OsString], global: &Global) -> ExitCode {
+    let cli = match Cli::read(args) {
+        Ok(cli) => cli,
+        Err(err) => {
+            // Whether it can be printed changes nothing about what was asked.
+            let _printed = err.print();
+            return ExitCode::from(u8::from(err.use_stderr()));
+        }
+    };
+    match run(&cli, global) {
+        Ok(code) => ExitCode::from(code),
+        Err(err) => {
+            fatal(&err);
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// Errors look as Trivy's do, so that what greps for them goes on to work.
+#[allow(clippy::print_stderr, reason = "the edge, where errors are printed")]
+fn fatal(err: &anyhow::Error) {
+    eprintln!("FATAL\tFatal error\t{err:#}");
+}
+
+fn run(cli: &Cli, global: &Global) -> Result<u8> {
+    let (target, scan) = match &cli.command {
+        Command::Image(scan) => (Target::Image, scan),
+        Command::Filesystem(scan) => (Target::Filesystem, scan),
+        Command::Repository(scan) => (Target::Repository, scan),
+        Command::Rootfs(scan) => (Target::Rootfs, scan),
+        Command::Sbom(scan) => (Target::Sbom, scan),
+        Command::Convert(convert) => {
+            let settings = settings(cli, global, false)?;
+            let filter = Filter::parse(&convert.report)?;
+            let bytes = crate::scan::named_file(&convert.target, "the report")?;
+            let report: wire::Report = serde_json::from_slice(&bytes)
+                .with_context(|| format!("`{}` is no report in Trivy's JSON", convert.target.display()))?;
+            ensure!(
+                report.schema_version == 2,
+                "`{}` is no report of schema version 2, but {}",
+                convert.target.display(),
+                report.schema_version
+            );
+            return finish(report, &filter, &convert.report, &settings);
+        }
+    };
+    let settings = settings(cli, global, scan.no_progress)?;
+    let filter = Filter::parse(&scan.report)?;
+    let report = self::scan(target, scan, cli, &settings)?;
+    match report {
+        Some(report) => finish(report, &filter, &scan.report, &settings),
+        None => Ok(0),
+    }
+}
+
+/// Our own settings, with Trivy's flags put in and our part of its cache.
+fn settings(cli: &Cli, global: &Global, no_progress: bool) -> Result<Settings> {
+    let global = Global {
+        quiet: global.quiet || cli.global.quiet,
+        verbose: global.verbose || cli.global.debug,
+        no_progress: global.no_progress || no_progress,
+        ..global.clone()
+    };
+    let mut settings = Settings::gather(&global)?;
+    settings.cache = data::cache(&cli.global, &settings)?.join("signet");
+    Ok(settings)
+}
+
+fn access(args: &Scan, cli: &Cli) -> Result<Access> {
+    let password = match (&args.password, args.password_stdin) {
+        (Some(_), true) => bail!("`--password` and `--password-stdin` cannot be given together"),
+        (Some(password), false) => Some(password.clone()),
+        (None, true) => {
+            let mut text = String::new();
+            std::io::Read::read_to_string(&mut std::io::stdin().lock(), &mut text)
+                .context("cannot read the password from standard input")?;
+            Some(text.trim_end_matches(['\r', '\n']).to_owned())
+        }
+        (None, false) => None,
+    };
+    let login = match (&args.username, password) {
+        (Some(username), Some(password)) => Some(Login { username: username.clone(), password: Secret::new(password) }),
+        (None, None) => None,
+        _ => bail!("`--username` and a password belong together"),
+    };
+    Ok(Access { plain_http: Vec::new(), ca_cert: cli.global.cacert.clone(), insecure: cli.global.insecure, login })
+}
+
+/// `None`: only the database was wanted.
+fn scan(target: Target, args: &Scan, cli: &Cli, settings: &Settings) -> Result<Option<wire::Report>> {
+    check_format(&args.report.format)?;
+    let access = access(args, cli)?;
+    let cache = data::cache(&cli.global, settings)?;
+    if args.download_db_only {
+        data::open(&cache, args, &access, settings)?;
+        return Ok(None);
+    }
+    // An inventory is wanted without findings, unless they are asked for.
+    let inventory_format = matches!(args.report.format.as_str(), "cyclonedx" | "spdx-json");
+    let (judged, missing) = scanners(target, &args.report.scanners, inventory_format)?;
+    for name in &missing {
+        settings.warn(format!("the scanner `{name}` is not in this version: nothing was looked for by it"));
+    }
+    let vex = vex(args)?;
+    let database = if judged { Some(data::open(&cache, args, &access, settings)?) } else { None };
+    let mut examined = target::examine(target, args, &access, settings)?;
+    target::narrow(target, args, &mut examined.inventory)?;
+    let mut findings = Vec::new();
+    if let Some(opened) = &database {
+        let options = MatchOptions {
+            severity_sources: args.vuln_severity_source.clone(),
+            kernel_headers: true,
+            ..MatchOptions::default()
+        };
+        let matched = opened.database()?.match_inventory(&examined.inventory, &options);
+        examined.inventory.unexamined.extend(matched.unexamined);
+        findings = matched.findings;
+        findings
+            .retain(|finding| finding.suppressed.as_ref().is_none_or(|reason| reason.kind != SuppressionKind::Owned));
+        let context = SuppressContext { inventory: &examined.inventory, artifact: &[], now: settings.now };
+        Suppressions { vex, ..Suppressions::default() }.apply(&mut findings, &context);
+    }
+    let gaps = missing.iter().map(|name| Unexamined {
+        location: Location::default(),
+        kind: UnexaminedKind::Missing,
+        by: "trivy",
+        why: format!("the scanner `{name}` is not in this version"),
+    });
+    examined.inventory.unexamined.extend(gaps);
+    examined.inventory.unexamined.sort();
+    examined.inventory.unexamined.dedup();
+    let command = match target {
+        Target::Repository => "repo",
+        Target::Sbom => "sbom",
+        _ => "",
+    };
+    let facts = report::Facts {
+        subject: &examined.subject,
+        inventory: &examined.inventory,
+        findings: &findings,
+        artifact_type: match target {
+            Target::Sbom if examined.inventory.packages.iter().any(|package| package.found_by.starts_with("spdx")) => {
+                "spdx"
+            }
+            _ => report::artifact_type(&examined.subject, command),
+        },
+        now: settings.now,
+        include_dev: args.include_dev_deps || target == Target::Sbom,
+        sbom: target == Target::Sbom,
+    };
+    Ok(Some(report::build(&facts)))
+}
+
+/// Whether vulnerabilities are looked for, and which scanners are asked for and not there.
+fn scanners(target: Target, asked: &[String], inventory_format: bool) -> Result<(bool, Vec<&'static str>)> {
+    let defaults: &[&str] = match target {
+        _ if inventory_format => &[],
+        Target::Sbom => &["vuln"],
+        _ => &["vuln", "secret"],
+    };
+    let asked: Vec<&str> =
+        if asked.is_empty() { defaults.to_vec() } else { asked.iter().map(|name| name.trim()).collect() };
+    let mut missing = Vec::new();
+    let mut judged = false;
+    for name in asked {
+        match name {
+            "vuln" => judged = true,
+            "secret" => missing.push("secret"),
+            "misconfig" | "config" => missing.push("misconfig"),
+            "license" => missing.push("license"),
+            "none" | "" => {}
+            other => bail!("unknown scanner: `{other}`: vuln, misconfig, secret, license"),
+        }
+    }
+    Ok((judged, missing))
+}
+
+fn vex(args: &Scan) -> Result<Vec<VexDocument>> {
+    let mut documents = Vec::new();
+    for name in &args.vex {
+        // Passing over a source of statements would only show more findings; but the user believes that it was asked.
+        if matches!(name.as_str(), "repo" | "oci" | "sbom-ref") {
+            bail!("`--vex {name}` is not in this version: give files of OpenVEX");
+        }
+        let bytes = std::fs::read(name).with_context(|| format!("cannot read the VEX document `{name}`"))?;
+        documents
+            .push(VexDocument::parse(name, &bytes).with_context(|| format!("cannot read the VEX document `{name}`"))?);
+    }
+    Ok(documents)
+}
+
+fn check_format(format: &str) -> Result<()> {
+    ensure!(render::FORMATS.contains(&format), "unknown format: `{format}`: {}", render::FORMATS.join(", "));
+    Ok(())
+}
+
+/// Filters, writes, and gives the exit code.
+fn finish(mut report: wire::Report, filter: &Filter, args: &args::Report, settings: &Settings) -> Result<u8> {
+    check_format(&args.format)?;
+    for warning in &filter.warnings {
+        settings.warn(warning);
+    }
+    if args.exit_on_eol > 0 {
+        settings.warn("`--exit-on-eol` does nothing in this version: there is no data about ends of life");
+    }
+    filter.apply(&mut report, now(settings));
+    if !report.unexamined.is_empty() {
+        let count = report.unexamined.len();
+        settings.warn(format!("{count} things could not be examined; `--format json` lists them under `Unexamined`"));
+    }
+    let look = if args.output.is_some() { Look::default() } else { settings.look };
+    let bytes = render::render(&report, &args.format, look, now(settings))?;
+    match &args.output {
+        Some(path) => {
+            output::replace(path, &bytes).with_context(|| format!("cannot write the report `{}`", path.display()))?
+        }
+        None => output::to_stdout(&bytes)?,
+    }
+    let findings = report.results.iter().any(failed);
+    Ok(if findings { args.exit_code } else { 0 })
+}
+
+fn now(settings: &Settings) -> Timestamp {
+    settings.now
+}
+
+/// Whether a result fails the gate: a finding of any kind is left in it. Kinds that we only pass on (`convert`) count too.
+fn failed(result: &wire::ResultRow) -> bool {
+    let others = |name: &str| result.rest.get(name).and_then(serde_json::Value::as_array);
+    let misconfigured = others("Misconfigurations")
+        .into_iter()
+        .flatten()
+        .any(|found| found.get("Status").and_then(serde_json::Value::as_str) != Some("PASS"));
+    let listed = ["Secrets", "Licenses"].into_iter().filter_map(others).any(|found| !found.is_empty());
+    !result.vulnerabilities.is_empty() || misconfigured || listed
+}

@@ -1,0 +1,22 @@
+//! The program as a user runs it, and the rules of the house.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on says where, one that is skipped says so, and one that waits for a peer needs the time"
+)]
+
+/// Writes small bbolt files; the same code that the reader's own tests use.
+#[path = "../../../advisories/src/testing.rs"]
+#[allow(dead_code, reason = "shared with the tests of another crate")]
+mod bolt;
+mod closed;
+mod documents;
+mod gate;
+mod harness;
+mod house;
+mod reports;
+mod suppression;
+mod trivy;
+mod truth;

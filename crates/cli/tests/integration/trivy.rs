@@ -1,0 +1,233 @@
+//! `signet trivy`, also under the name `trivy`: an image with findings is gated, out of a layout and out of an archive.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use signet_image::Compression;
+use signet_image::build::{BuiltImage, ImageBuilder, LayerBuilder};
+
+use super::bolt::{bolt_file, bucket, value};
+
+/// A Trivy database with one fixed CRITICAL, one unfixed CRITICAL and one HIGH.
+fn database() -> Vec<u8> {
+    let source = r#"{"ID":"debian","Name":"Debian Security Tracker","URL":"https://example.org/debian"}"#;
+    let severity = |number: u8| -> &'static str {
+        // The writer of test databases wants texts that live on.
+        match number {
+            4 => r#"{"Title":"bad","Description":"worse","VendorSeverity":{"debian":4,"nvd":4}}"#,
+            _ => r#"{"Title":"bad","Description":"worse","VendorSeverity":{"debian":3,"nvd":3}}"#,
+        }
+    };
+    bolt_file(&[
+        ("data-source", bucket(&[("debian 12", value(source))])),
+        (
+            "debian 12",
+            bucket(&[
+                ("curl", bucket(&[("CVE-2099-0003", value(r#"{"FixedVersion":"8.0-1"}"#))])),
+                ("openssl", bucket(&[("CVE-2099-0001", value(r#"{"FixedVersion":"3.0.9-1"}"#))])),
+                ("zlib", bucket(&[("CVE-2099-0002", value(r#"{"Status":2}"#))])),
+            ]),
+        ),
+        (
+            "vulnerability",
+            bucket(&[
+                ("CVE-2099-0001", value(severity(4))),
+                ("CVE-2099-0002", value(severity(4))),
+                ("CVE-2099-0003", value(severity(3))),
+            ]),
+        ),
+    ])
+}
+
+/// A Debian image with these versions; what is not named is not installed.
+fn image(packages: &[(&str, &str, &str)]) -> BuiltImage {
+    let status: String = packages
+        .iter()
+        .map(|(name, source, version)| {
+            format!(
+                "Package: {name}\nStatus: install ok installed\nArchitecture: amd64\nSource: {source}\nVersion: {version}\n\
+                 Maintainer: Somebody <somebody@example.org>\nDescription: a package\n\n"
+            )
+        })
+        .collect();
+    let layer = LayerBuilder::new()
+        .file("etc/os-release", b"ID=debian\nVERSION_ID=\"12\"\nNAME=\"Debian GNU/Linux\"\n")
+        .file("var/lib/dpkg/status", status.as_bytes())
+        .finish();
+    ImageBuilder::new().layer(layer, Compression::Gzip, "test").build()
+}
+
+const CURL: (&str, &str, &str) = ("libcurl4", "curl", "7.88.1-10");
+const OLD: (&str, &str, &str) = ("libssl3", "openssl", "3.0.7-1");
+const NEW: (&str, &str, &str) = ("libssl3", "openssl", "3.0.9-1");
+const ZLIB: (&str, &str, &str) = ("zlib1g", "zlib", "1:1.2.13-1");
+
+struct Stage(tempfile::TempDir);
+
+impl Stage {
+    fn new() -> Stage {
+        let stage = Stage(tempfile::tempdir().unwrap());
+        let folder = stage.path("cache/db");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("trivy.db"), database()).unwrap();
+        let metadata = r#"{"Version":2,"NextUpdate":"3000-01-01T00:00:00Z","UpdatedAt":"2024-01-01T00:00:00Z"}"#;
+        std::fs::write(folder.join("metadata.json"), metadata).unwrap();
+        stage
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// The image as OCI layout and as docker archive: their paths.
+    fn put(&self, image: &BuiltImage) -> [String; 2] {
+        for (name, bytes) in image.oci_layout(Some("latest")) {
+            let path = self.path("layout").join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
+        std::fs::write(self.path("image.tar"), image.docker_archive(&["example.org/team/app:1"])).unwrap();
+        ["layout".to_owned(), "image.tar".to_owned()]
+    }
+
+    fn run(&self, program: &Path, args: &[&str]) -> Output {
+        Command::new(program)
+            .args(args)
+            .current_dir(self.0.path())
+            .env_clear()
+            .env("HOME", self.0.path())
+            .env("TRIVY_CACHE_DIR", self.path("cache"))
+            .env("SIGNET_OFFLINE", "true")
+            .env("SOURCE_DATE_EPOCH", "1700000000")
+            .output()
+            .unwrap()
+    }
+
+    fn signet(&self, args: &[&str]) -> Output {
+        let args: Vec<&str> = std::iter::once("trivy").chain(args.iter().copied()).collect();
+        self.run(Path::new(env!("CARGO_BIN_EXE_signet")), &args)
+    }
+
+    #[track_caller]
+    fn check(&self, args: &[&str], code: i32) -> Output {
+        let output = self.signet(args);
+        let talk = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{args:?}\n{talk}");
+        output
+    }
+}
+
+fn ids(output: &Output) -> Vec<String> {
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let rows = report["Results"].as_array().into_iter().flatten();
+    let rows = rows.flat_map(|result| result["Vulnerabilities"].as_array().into_iter().flatten());
+    rows.map(|row| row["VulnerabilityID"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_gate_opens_and_closes_as_trivys() {
+    let stage = Stage::new();
+    let gate =
+        ["image", "--skip-db-update", "--scanners", "vuln", "--exit-code", "1", "--severity", "CRITICAL", "--input"];
+    let gate = |input: &str, more: &[&str], code: i32| {
+        let args: Vec<&str> = gate.iter().copied().chain([input]).chain(more.iter().copied()).collect();
+        stage.check(&args, code)
+    };
+    for input in stage.put(&image(&[CURL, OLD, ZLIB])) {
+        let found = ids(&gate(&input, &["-f", "json"], 1));
+        assert_eq!(found, ["CVE-2099-0001", "CVE-2099-0002"], "{input}");
+        gate(&input, &["--ignore-unfixed"], 1);
+        gate(&input, &["--ignore-unfixed=false"], 1);
+    }
+    for input in stage.put(&image(&[CURL, NEW, ZLIB])) {
+        gate(&input, &[], 1);
+        gate(&input, &["--ignore-unfixed"], 0);
+        gate(&input, &["--ignore-status", "affected"], 0);
+    }
+    std::fs::write(stage.path(".trivyignore"), "# accepted\nCVE-2099-0002\n").unwrap();
+    gate("image.tar", &[], 0);
+    let shown = gate("image.tar", &["--show-suppressed", "-f", "json"], 0);
+    let report: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
+    let modified = &report["Results"][0]["ExperimentalModifiedFindings"][0];
+    assert_eq!((&modified["Status"], &modified["Source"]), (&"ignored".into(), &".trivyignore".into()));
+    std::fs::remove_file(stage.path(".trivyignore")).unwrap();
+    for input in stage.put(&image(&[NEW])) {
+        let found =
+            ids(&stage.check(&["i", "--skip-db-update", "-f", "json", "--exit-code", "1", "--input", &input], 0));
+        assert!(found.is_empty(), "{input}: {found:?}");
+    }
+}
+
+#[test]
+fn under_the_name_trivy() {
+    let stage = Stage::new();
+    stage.put(&image(&[OLD]));
+    let program = stage.path("trivy");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_signet"), &program).unwrap();
+    let args = [
+        "-q",
+        "--cache-dir",
+        "cache",
+        "image",
+        "--exit-code",
+        "7",
+        "-f",
+        "json",
+        "--skip-db-update",
+        "--input",
+        "layout",
+    ];
+    let output = stage.run(&program, &args);
+    assert_eq!(output.status.code(), Some(7), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let row = &report["Results"][0]["Vulnerabilities"][0];
+    assert_eq!(report["ArtifactType"], "container_image");
+    assert_eq!(report["Results"][0]["Target"], "layout (debian 12)");
+    assert_eq!(row["PkgIdentifier"]["PURL"], "pkg:deb/debian/libssl3@3.0.7-1?arch=amd64&distro=debian-12");
+    assert_eq!(row["PrimaryURL"], "https://avd.aquasec.com/nvd/cve-2099-0001");
+    assert_eq!(row["SeveritySource"], "debian");
+    // The scanner for secrets is asked for by default, and is not there.
+    assert_eq!(report["Unexamined"][0]["By"], "trivy");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("the scanner `secret` is not in this version"));
+}
+
+#[test]
+fn a_report_is_converted() {
+    let stage = Stage::new();
+    stage.put(&image(&[OLD, ZLIB]));
+    let scan =
+        ["image", "--skip-db-update", "--scanners", "vuln", "-f", "json", "-o", "report.json", "--input", "image.tar"];
+    stage.check(&scan, 0);
+    let again = stage.check(&["convert", "report.json", "-f", "json"], 0);
+    assert_eq!(again.stdout, std::fs::read(stage.path("report.json")).unwrap(), "nothing is lost");
+    stage.check(&["convert", "report.json", "--ignore-unfixed", "--exit-code", "3"], 3);
+    for (format, part) in [
+        ("table", "CVE-2099-0002"),
+        ("sarif", "\"CVE-2099-0002\""),
+        ("cyclonedx", "pkg:deb/debian/libssl3@3.0.7-1?arch=amd64&distro=debian-12"),
+        ("spdx-json", "libssl3"),
+        ("cosign-vuln", "scanStartedOn"),
+    ] {
+        let output = stage.check(&["convert", "report.json", "--format", format], 0);
+        assert!(String::from_utf8_lossy(&output.stdout).contains(part), "{format}");
+    }
+}
+
+#[test]
+fn errors_are_trivys_errors() {
+    let stage = Stage::new();
+    for args in [
+        &["image", "--no-such-flag", "x"][..],
+        &["image", "--skip-db-update"],
+        &["fs", "--skip-db-update", "not-there"],
+        &["fs", "--scanners", "nothing", "."],
+        &["image", "--format", "nothing", "--input", "x"],
+        &["--cache-dir", "empty", "fs", "--skip-db-update", "."],
+        &["convert", "cache/db/metadata.json"],
+    ] {
+        stage.check(args, 1);
+    }
+    let first = stage.signet(&["--cache-dir", "empty", "fs", "--skip-db-update", "."]);
+    let talk = String::from_utf8_lossy(&first.stderr);
+    assert!(talk.contains("FATAL") && talk.contains("--skip-db-update cannot be specified on the first run"), "{talk}");
+}
