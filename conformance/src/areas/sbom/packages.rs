@@ -1,0 +1,376 @@
+//! `sbom/packages`: what the tests of Trivy, Syft and osv-scalibr expect of one file or one small tree.
+//!
+//! A directory is a root as it is. A lone file is placed by `cases/sbom/packages.tsv`, which knows folders and never cases. A txtar archive is
+//! unpacked. Name and version are judged, and the architecture, epoch and purl where the test states them as plain text.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+use signet_model::Purl;
+
+use super::{Scratch, catalogue, copy_tree, unpack_txtar};
+use crate::floors::Floors;
+use crate::set::{Case, Judged, Verdict, files, json, judge, text};
+use crate::signet;
+
+/// What the program is given: a root, the one file in it that the test is about (if there is one), and why a failure would mean nothing.
+#[derive(Debug)]
+enum Input {
+    Root { root: PathBuf, file: Option<String>, not_modelled: Option<&'static str> },
+}
+
+#[derive(Debug)]
+struct Expected {
+    tool: String,
+    ecosystem: String,
+    /// The catalogers that the test is about; empty: all.
+    leaves: Vec<String>,
+    error: bool,
+    /// The test takes the lowest version that a constraint allows for the version.
+    minimum: bool,
+    packages: Vec<Value>,
+}
+
+/// What the program said.
+#[derive(Debug)]
+struct Answer {
+    document: Value,
+    /// The catalogers that claim the file, or any file of the root.
+    claimed_by: BTreeSet<String>,
+}
+
+const SUBSET: &str = "sbom/packages#spine";
+
+pub(crate) fn evaluate(folder: &Path) -> Result<Vec<Judged>> {
+    let scratch = Scratch::new("packages")?;
+    let floors = Floors::read()?;
+    let spine = floors.folders(SUBSET);
+    let places = places()?;
+    let mut cases = Vec::new();
+    let index = json(&folder.join("INDEX.json"))?;
+    for (number, row) in index.as_array().context("INDEX.json is a list")?.iter().enumerate() {
+        let id = row["case"].as_str().and_then(|case| case.strip_prefix("packages/")).context("a case has a name")?;
+        let (home, _) = id.rsplit_once('/').context("a case is `tool/ecosystem/case`")?;
+        let (tool, ecosystem) = home.split_once('/').context("a case is `tool/ecosystem/case`")?;
+        let statement = json(&folder.join(id).join("expected.json"))?;
+        let root = scratch.path().join(number.to_string());
+        let (input, leaves) = prepare(&folder.join(id), id, home, &statement, &places, root)?;
+        let expected = Expected {
+            tool: tool.to_owned(),
+            ecosystem: ecosystem.to_owned(),
+            leaves,
+            error: statement["expect_error"] == true,
+            minimum: statement["options"]["useMinVersion"] == true || home == "scalibr/python-requirements",
+            packages: statement["packages"].as_array().cloned().unwrap_or_default(),
+        };
+        let mut case = Case::new(id, input, expected);
+        if is_in(id, home, spine) {
+            case = case.within("spine");
+        }
+        cases.push(case);
+    }
+    Ok(judge(cases, |input| answer(input, scratch.path()), compare))
+}
+
+/// Whether a list of folders, and of cases behind `!`, holds this case.
+fn is_in(id: &str, home: &str, list: &[String]) -> bool {
+    list.iter().any(|entry| entry == home || entry == id)
+        && !list.iter().any(|entry| entry.strip_prefix('!').is_some_and(|excluded| excluded == id))
+}
+
+/// A row of the table of places.
+#[derive(Debug)]
+struct Place {
+    home: String,
+    fixture: String,
+    path: String,
+    leaves: Vec<String>,
+}
+
+fn places() -> Result<Vec<Place>> {
+    include_str!("../../../cases/sbom/packages.tsv")
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+        .map(|line| {
+            let columns: Vec<&str> = line.split('\t').collect();
+            let [home, fixture, path, leaves] = columns.as_slice() else {
+                anyhow::bail!("packages.tsv: no four columns in `{line}`");
+            };
+            Ok(Place {
+                home: (*home).to_owned(),
+                fixture: (*fixture).to_owned(),
+                path: (*path).to_owned(),
+                leaves: leaves.split(',').filter(|leaf| *leaf != "-").map(str::to_owned).collect(),
+            })
+        })
+        .collect()
+}
+
+/// Lays the input out as a root.
+fn prepare(
+    folder: &Path,
+    id: &str,
+    home: &str,
+    statement: &Value,
+    places: &[Place],
+    root: PathBuf,
+) -> Result<(Input, Vec<String>)> {
+    let input = folder.join(statement["input"].as_str().unwrap_or("input"));
+    let fixture = statement["source"]["fixture"].as_str().unwrap_or_default();
+    let place = places.iter().filter(|place| place.home == home).find(|place| {
+        place.fixture == "*"
+            || place.fixture.strip_prefix('~').is_some_and(|part| format!("/{fixture}").contains(part))
+            || fixture.ends_with(&place.fixture)
+    });
+    let leaves: Vec<String> = match (place, input.is_dir()) {
+        (Some(place), false) => place.leaves.clone(),
+        // A tree may hold files for every cataloger of its folder.
+        (_, true) => places.iter().filter(|place| place.home == home).flat_map(|place| place.leaves.clone()).collect(),
+        (None, false) => Vec::new(),
+    };
+    std::fs::create_dir_all(&root)?;
+    let put = |path: &str, bytes: &[u8]| -> Result<()> {
+        let path = root.join(path);
+        std::fs::create_dir_all(path.parent().context("a file lies in a folder")?)?;
+        Ok(std::fs::write(path, bytes)?)
+    };
+    if let Some(release) = statement["options"]["osrelease"].as_str() {
+        put("etc/os-release", release.lines().map(str::trim).collect::<Vec<_>>().join("\n").as_bytes())?;
+    }
+    let name = input.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut file = None;
+    if statement["options"]["contentPath"].is_string() {
+        // The test makes a jar of the one manifest at run time.
+        let status = std::process::Command::new("python3")
+            .args([
+                "-c",
+                "import sys,zipfile;zipfile.ZipFile(sys.argv[1],'w').write(sys.argv[2],'META-INF/MANIFEST.MF')",
+            ])
+            .arg(root.join("content.jar"))
+            .arg(input.join("MANIFEST.MF"))
+            .status()
+            .context("cannot start python3 to make a jar")?;
+        anyhow::ensure!(status.success(), "python3 could not make a jar");
+        file = Some("content.jar".to_owned());
+    } else if input.is_dir() {
+        copy_tree(&input, &root)?;
+    } else if name.ends_with(".txtar") {
+        unpack_txtar(&text(&input)?, &root)?;
+    } else {
+        let path = place.map_or(name.clone(), |place| place.path.replace("{name}", &name));
+        let bytes = std::fs::read(&input)?;
+        for (neighbour, bytes) in neighbours(folder, fixture)? {
+            put(&neighbour, &bytes)?;
+        }
+        put(&path, &bytes)?;
+        if path.starts_with("usr/bin/") {
+            use std::os::unix::fs::PermissionsExt as _;
+            std::fs::set_permissions(root.join(&path), std::fs::Permissions::from_mode(0o755))?;
+        }
+        file = Some(path);
+    }
+    let not_modelled = not_modelled(home, id, &statement["options"]);
+    Ok((Input::Root { root, file, not_modelled }, leaves))
+}
+
+/// Files that lie beside this one upstream, in a fixture folder called `both`: the corpus keeps each as a case of its own.
+fn neighbours(folder: &Path, fixture: &str) -> Result<Vec<(String, Vec<u8>)>> {
+    let Some((home, _)) = fixture.rsplit_once('/').filter(|(home, _)| home.ends_with("/both")) else {
+        return Ok(Vec::new());
+    };
+    let mut found = Vec::new();
+    for case in std::fs::read_dir(folder.parent().context("a case lies in a folder")?)? {
+        let case = case?.path();
+        let statement = json(&case.join("expected.json"))?;
+        let other = statement["source"]["fixture"].as_str().unwrap_or_default();
+        if let Some(name) = other.strip_prefix(home).and_then(|rest| rest.strip_prefix('/'))
+            && !name.contains('/')
+        {
+            found.push((name.to_owned(), std::fs::read(case.join(statement["input"].as_str().unwrap_or_default()))?));
+        }
+    }
+    Ok(found)
+}
+
+/// Switches of a test that change its result and that no user of ours can throw, and answers from services on the network.
+fn not_modelled(home: &str, id: &str, options: &Value) -> Option<&'static str> {
+    if options["includeDeps"] == true {
+        return Some("the test asks for a manifest's ranges as packages");
+    }
+    if options["maxOpenedBytes"].is_number() {
+        return Some("the test lowers the limit of opened bytes");
+    }
+    if options["replace"] == false {
+        return Some("the test switches `replace` directives off");
+    }
+    if options["local"] == false {
+        return Some("the test resolves parents from a repository on the network");
+    }
+    if home == "trivy/java-jar" && (id.contains("sha1") || id.contains("artifactId")) {
+        return Some("the answer comes from a search service by SHA-1 or artifactId");
+    }
+    None
+}
+
+fn answer(input: &Input, home: &Path) -> Result<Answer, String> {
+    let Input::Root { root, file, .. } = input;
+    let run = || -> Result<Answer> {
+        let document = catalogue(&format!("dir:{}", root.display()), home)?;
+        let paths = match file {
+            Some(file) => vec![file.clone()],
+            None => files(root)?
+                .iter()
+                .filter_map(|path| path.strip_prefix(root).ok())
+                .map(|path| path.display().to_string())
+                .collect(),
+        };
+        let mut arguments = vec!["catalogers".to_owned(), "--claims".to_owned()];
+        arguments.extend(paths);
+        let output = signet::run(&arguments, root, home)?;
+        let printed = String::from_utf8_lossy(&output.stdout);
+        let claimed_by = printed
+            .lines()
+            .filter_map(|line| line.split_once('\t'))
+            .flat_map(|(_, leaves)| leaves.split([',', ' ']))
+            .map(|leaf| leaf.trim().to_owned())
+            .filter(|leaf| !leaf.is_empty())
+            .collect();
+        Ok(Answer { document, claimed_by })
+    };
+    run().map_err(|err| format!("{err:#}"))
+}
+
+fn compare(input: &Input, answer: &Result<Answer, String>, expected: &Expected) -> Verdict {
+    let Input::Root { file, not_modelled, .. } = input;
+    match (compare_answer(file.as_deref(), answer, expected), not_modelled) {
+        (Verdict::Failed(_), Some(why)) => Verdict::Skipped((*why).to_owned()),
+        (verdict, _) => verdict,
+    }
+}
+
+fn compare_answer(file: Option<&str>, answer: &Result<Answer, String>, expected: &Expected) -> Verdict {
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(why) => return Verdict::Failed(why.clone()),
+    };
+    if expected.error {
+        return compare_error(answer, file, expected);
+    }
+    if expected.packages.is_empty() && answer.claimed_by.is_empty() {
+        return Verdict::Failed("nothing is expected, but no cataloger claims the file either".to_owned());
+    }
+    compare_packages(answer, file, expected)
+}
+
+/// An `unexamined` for that very file by a cataloger that claims it.
+fn compare_error(answer: &Answer, file: Option<&str>, expected: &Expected) -> Verdict {
+    let unexamined = answer.document["unexamined"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let hit = unexamined.iter().any(|entry| {
+        let path = entry["location"]["path"].as_str().or(entry["path"].as_str()).unwrap_or_default();
+        let by = entry["by"].as_str().unwrap_or_default();
+        let wanted = expected.leaves.is_empty() || expected.leaves.iter().any(|leaf| leaf == by);
+        file.is_none_or(|file| {
+            path == file || path.starts_with(&format!("{file}/")) || path.starts_with(&format!("{file}!"))
+        }) && wanted
+            && (answer.claimed_by.contains(by) || file.is_some_and(|file| file.starts_with("usr/bin/")))
+    });
+    if hit {
+        Verdict::Passed
+    } else {
+        let packages = answer.document["packages"].as_array().map(Vec::len).unwrap_or_default();
+        Verdict::Failed(format!(
+            "an error is expected; claimed by {:?}, unexamined {unexamined:?}, {packages} packages",
+            answer.claimed_by
+        ))
+    }
+}
+
+fn compare_packages(answer: &Answer, file: Option<&str>, expected: &Expected) -> Verdict {
+    let found = answer.document["packages"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let of = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let stated: BTreeSet<(String, String)> = expected
+        .packages
+        .iter()
+        .map(|package| normal(expected, &of(&package["name"]), &of(&package["version"])))
+        .collect();
+    let (mut got, mut required) = (BTreeSet::new(), BTreeSet::new());
+    for package in found {
+        let mut version = of(&package["version"]);
+        if version.is_empty() && (expected.minimum || package["name"] == "stdlib") {
+            let key = if package["name"] == "stdlib" { "go.minimum" } else { "python.minimum" };
+            version = of(&package["extra"][key]);
+        }
+        let id = normal(expected, &of(&package["name"]), &version);
+        let by = of(&package["foundBy"]);
+        // Tools differ in whether they list what a project names itself, what only development needs, what has no version, and the
+        // standard library: such packages may be there, and everything else that the test's catalogers found must be expected.
+        let elsewhere = file.is_some_and(|file| {
+            let mut paths =
+                package["locations"].as_array().into_iter().flatten().filter_map(|place| place["path"].as_str());
+            !paths.any(|path| path.starts_with(file))
+        });
+        let may = elsewhere
+            || matches!(package["directness"].as_str(), Some("root" | "workspace"))
+            || version.is_empty()
+            || package["name"] == "stdlib"
+            || package["dev"] == true
+            || !(expected.leaves.is_empty() || expected.leaves.contains(&by));
+        if !may {
+            required.insert(id.clone());
+        }
+        got.insert(id);
+    }
+    let missing: Vec<_> = stated.difference(&got).take(6).collect();
+    let extra: Vec<_> = required.difference(&stated).take(6).collect();
+    if !missing.is_empty() || !extra.is_empty() {
+        let unexamined = &answer.document["unexamined"];
+        return Verdict::Failed(format!("missing {missing:?}\nextra {extra:?}\nunexamined {unexamined}"));
+    }
+    for package in &expected.packages {
+        let id = normal(expected, &of(&package["name"]), &of(&package["version"]));
+        let same = found.iter().filter(|found| normal(expected, &of(&found["name"]), &of(&found["version"])) == id);
+        let differences: Vec<String> = same.map(|found| details(package, found)).collect();
+        if let Some(difference) = differences.first()
+            && differences.iter().all(|difference| !difference.is_empty())
+        {
+            return Verdict::Failed(format!("{}: {difference}", id.0));
+        }
+    }
+    Verdict::Passed
+}
+
+/// Name and version as one tool and another write them: Trivy and we keep the `v` of Go versions, scalibr cuts it; Syft writes a Java artifact
+/// without its group.
+fn normal(expected: &Expected, name: &str, version: &str) -> (String, String) {
+    let version = if expected.ecosystem.contains("golang") { version.trim_start_matches('v') } else { version };
+    let name = if expected.tool == "syft" && expected.ecosystem == "java" {
+        name.rsplit(':').next().unwrap_or(name)
+    } else {
+        name
+    };
+    (name.to_owned(), version.to_owned())
+}
+
+/// How a found package differs from a stated one in what the test states as plain text; empty if in nothing.
+fn details(stated: &Value, found: &Value) -> String {
+    if let Some(arch) = stated["arch"].as_str()
+        && found["arch"] != arch
+    {
+        return format!("architecture {arch} expected, {} found", found["arch"]);
+    }
+    let parse = |value: &Value| value.as_str().and_then(|text| Purl::parse_lenient(text).ok());
+    if let (Some(stated), Some(found)) = (parse(&stated["purl"]), parse(&found["purl"])) {
+        // The distribution's namespace comes from a release file that these inputs do not have, and qualifiers differ by tool.
+        let system = matches!(stated.ty(), "rpm" | "deb" | "apk");
+        let parts = |purl: &Purl| {
+            let namespace = purl.namespace().filter(|_| !system).map(str::to_owned);
+            (purl.ty().to_owned(), namespace, purl.name().to_owned(), purl.version().map(str::to_owned))
+        };
+        if parts(&stated) != parts(&found) {
+            return format!("purl {stated} expected, {found} found");
+        }
+    }
+    String::new()
+}

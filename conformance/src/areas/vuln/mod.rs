@@ -1,0 +1,4 @@
+//! Area `vuln`: databases, versions, matching, gating, reports.
+
+pub(crate) mod trivy_integration;
+pub(crate) mod versions;
