@@ -1,0 +1,184 @@
+//! What hostile bytes are thrown at, one function a target.
+//!
+//! Each takes any bytes and may do anything but panic, hang or take memory without bound. `libfuzzer/` runs them under cargo-fuzz, which needs a
+//! nightly compiler; `tests/replay.rs` runs them on the kept corpus and on damaged forms of it with the compiler that everybody has.
+#![forbid(unsafe_code)]
+
+use std::io::{self, BufRead};
+
+use signet_catalog::{Claim, Image, Input, Leaf, Parts};
+use signet_image::{Entry, Limits, Visitor, walk_layer};
+use signet_model::{Digest, ImageRef, Location, Purl};
+use signet_versions::{Constraint, Options, Scheme, compare, is_valid, sort_key};
+
+/// A target by name.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All targets.
+pub const TARGETS: &[Target] = &[
+    ("bbolt", bbolt),
+    ("database", database),
+    ("expression", expression),
+    ("layer", layer),
+    ("leaf", leaf),
+    ("manifest", manifest),
+    ("openvex", openvex),
+    ("osv", osv),
+    ("policy", policy),
+    ("record", record),
+    ("reference", reference),
+    ("sbom", sbom),
+    ("trivy_db", trivy_db),
+    ("versions", versions),
+    ("yaml", yaml),
+];
+
+/// Reads every content to its end, as a cataloger may.
+struct ReadAll;
+
+impl Visitor for ReadAll {
+    fn visit(&mut self, _entry: &Entry, content: &mut dyn BufRead) -> io::Result<()> {
+        loop {
+            let count = content.fill_buf()?.len();
+            if count == 0 {
+                return Ok(());
+            }
+            content.consume(count);
+        }
+    }
+}
+
+/// A layer in any compression.
+pub fn layer(data: &[u8]) {
+    let limits = Limits { layer_bytes: 64 << 20, ..Limits::default() };
+    let _read = walk_layer(data, &limits, &mut ReadAll);
+}
+
+/// The first byte chooses a leaf; the rest is its file.
+pub fn leaf(data: &[u8]) {
+    let Some((choice, data)) = data.split_first() else { return };
+    let leaves = signet_catalog::leaves();
+    let leaf = leaves[usize::from(*choice) % leaves.len()];
+    let location = Location::of_path(path_of(leaf));
+    if leaf.claims.contains(&Claim::Executable) {
+        let parts = Parts::whole(data.to_vec());
+        if let Some(image) = Image::read(&parts) {
+            let _found = (leaf.read)(&Input { location: &location, bytes: &[], binary: Some(&image), leaf: leaf.id });
+        }
+    } else {
+        let _found = (leaf.read)(&Input { location: &location, bytes: data, binary: None, leaf: leaf.id });
+    }
+}
+
+/// A path that the leaf claims.
+pub fn path_of(leaf: &Leaf) -> String {
+    match leaf.claims.first() {
+        Some(Claim::Name(name)) => (*name).to_owned(),
+        Some(Claim::Suffix(suffix)) => format!("name{suffix}"),
+        Some(Claim::Path(path)) => (*path).to_owned(),
+        Some(Claim::In(folder, suffix)) => format!("{folder}/name{suffix}"),
+        Some(Claim::Executable) | None => "usr/bin/program".to_owned(),
+    }
+}
+
+/// An image manifest, index or configuration.
+pub fn manifest(data: &[u8]) {
+    let _document = signet_image::manifest::Document::parse(data, None, signet_model::Algorithm::Sha256);
+    let _config = signet_image::manifest::Config::parse(data, signet_model::Algorithm::Sha256);
+}
+
+/// A bbolt file, walked whole.
+pub fn bbolt(data: &[u8]) {
+    if signet_advisories::bbolt::Bolt::open(data).is_ok() {
+        let _read = signet_advisories::feeds::trivy_db::read(data, &mut |_| Ok(()));
+    }
+}
+
+/// A Trivy database.
+pub fn trivy_db(data: &[u8]) {
+    let _read = signet_advisories::feeds::trivy_db::read(data, &mut |_| Ok(()));
+}
+
+/// OSV records and archives of them.
+pub fn osv(data: &[u8]) {
+    let mut summary = signet_advisories::feeds::osv::Summary::default();
+    let _read = signet_advisories::feeds::osv::read("record", data, &mut summary, &mut |_| Ok(()));
+    let limits = signet_advisories::feeds::osv::ZipLimits { entries: 1000, entry_bytes: 1 << 20, total_bytes: 8 << 20 };
+    let _read = signet_advisories::feeds::osv::read_zip(data, limits, &mut |_| Ok(()));
+}
+
+/// A compiled database that was never verified.
+pub fn database(data: &[u8]) {
+    if let Ok(database) = signet_advisories::Database::open(data) {
+        let _feeds = database.feeds();
+        let _streams = database.streams();
+        let _found = database.vulnerability("CVE-2026-0001");
+    }
+}
+
+/// A VEX document and an ignore file.
+pub fn openvex(data: &[u8]) {
+    let _vex = signet_advisories::VexDocument::parse("vex", data);
+    let text = String::from_utf8_lossy(data);
+    let _ignore = signet_advisories::IgnoreFile::parse("ignore", &text);
+}
+
+/// An SBOM of any kind.
+pub fn sbom(data: &[u8]) {
+    let _sbom = signet_sbom::read(data, &signet_sbom::Limits::default());
+}
+
+/// A store record.
+pub fn record(data: &[u8]) {
+    let _layer = signet_store::records::decode_layer(data);
+    let _inventory = signet_store::records::decode_inventory(data);
+}
+
+/// References, digests, purls: what is read prints as itself.
+pub fn reference(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(reference) = text.parse::<ImageRef>() {
+        assert_eq!(reference.to_string().parse::<ImageRef>().as_ref(), Ok(&reference), "a reference reads back");
+    }
+    if let Ok(digest) = text.parse::<Digest>() {
+        assert_eq!(digest.to_string(), text, "a digest has one form");
+    }
+    if let Ok(purl) = text.parse::<Purl>() {
+        assert_eq!(purl.to_string().parse::<Purl>().as_ref(), Ok(&purl), "a purl reads back");
+    }
+}
+
+/// Two versions and a range of the scheme that the first byte chooses.
+pub fn versions(data: &[u8]) {
+    let Some((choice, data)) = data.split_first() else { return };
+    let text = String::from_utf8_lossy(data);
+    let (a, b) = text.split_once('\n').unwrap_or((&text, "1.0"));
+    let scheme = Scheme::ALL[usize::from(*choice) % Scheme::ALL.len()];
+    let _valid = is_valid(scheme, a);
+    if let (Ok(there), Ok(back)) = (compare(scheme, a, b), compare(scheme, b, a)) {
+        assert_eq!(there, back.reverse(), "{scheme}: {a:?} and {b:?}");
+    }
+    let _key = sort_key(scheme, a, &mut Vec::new());
+    if let Ok(range) = Constraint::parse(scheme, a, Options::default()) {
+        let _admitted = range.contains(b);
+    }
+}
+
+/// A YAML stream.
+pub fn yaml(data: &[u8]) {
+    let _documents = signet_yaml::parse_bytes(data, &signet_yaml::Limits::default());
+}
+
+/// A policy document.
+pub fn policy(data: &[u8]) {
+    let _policy = signet_policy::trust_policy::TrustPolicy::parse(&String::from_utf8_lossy(data));
+}
+
+/// An expression about findings, compiled and run on nothing.
+pub fn expression(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let environment = signet_policy::expr::finding_environment();
+    if let Ok(program) = signet_policy::expr::Program::compile(&text, &environment) {
+        let _outcome = program.evaluate(&signet_policy::expr::FindingData::default());
+    }
+}

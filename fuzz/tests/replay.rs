@@ -1,0 +1,208 @@
+//! The targets on seeds, and on damaged forms of them. A crash that a fuzzer finds is kept in `corpus/<target>/`, and stays found.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says where")]
+
+use std::path::{Path, PathBuf};
+
+use signet_catalog::{Claim, Image, Input, Parts};
+use signet_fuzz::TARGETS;
+use signet_model::Location;
+
+/// A small generator, so that every run throws the same bytes.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        // xorshift64*: enough to choose places, and no dependency.
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound.max(1) as u64) as usize
+    }
+}
+
+/// Damaged forms of every seed; more would take longer than they find.
+const FORMS: usize = 500;
+/// Larger fixtures are left to the tests of their rooms.
+const LARGEST: u64 = 64 << 10;
+
+#[test]
+fn seeds_and_damaged_forms_of_them_do_no_harm() {
+    for (name, target) in TARGETS {
+        let mut seeds = seeds(name);
+        seeds.extend(kept(name));
+        assert!(!seeds.is_empty(), "no seed for `{name}`");
+        for seed in seeds {
+            target(&seed);
+            let mut random = Random(0x5169_6e65_7421 ^ seed.len() as u64);
+            for _ in 0..FORMS {
+                target(&damaged(&seed, &mut random));
+            }
+        }
+        target(b"");
+    }
+}
+
+/// Every fixture of the catalogers goes to every cataloger: a file's name promises nothing about its bytes.
+#[test]
+fn any_fixture_in_any_cataloger_does_no_harm() {
+    let mut files = Vec::new();
+    fixtures(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/catalog/src"), &mut files);
+    files.sort();
+    assert!(files.len() > 20, "only {} fixtures were found", files.len());
+    let mut random = Random(0x5eed);
+    for file in files {
+        let bytes = std::fs::read(&file).unwrap();
+        for leaf in signet_catalog::leaves() {
+            let location = Location::of_path(signet_fuzz::path_of(leaf));
+            for form in [bytes.clone(), damaged(&bytes, &mut random), damaged(&bytes, &mut random)] {
+                if leaf.claims.contains(&Claim::Executable) {
+                    let parts = Parts::whole(form);
+                    if let Some(image) = Image::read(&parts) {
+                        (leaf.read)(&Input { location: &location, bytes: &[], binary: Some(&image), leaf: leaf.id });
+                    }
+                } else {
+                    (leaf.read)(&Input { location: &location, bytes: &form, binary: None, leaf: leaf.id });
+                }
+            }
+        }
+    }
+}
+
+fn fixtures(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let path = entry.path();
+        if path.is_dir() {
+            fixtures(&path, files);
+        } else if path.components().any(|part| part.as_os_str() == "testdata")
+            && entry.metadata().unwrap().len() <= LARGEST
+        {
+            files.push(path);
+        }
+    }
+}
+
+/// What fuzzers found.
+fn kept(name: &str) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name);
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files.iter().map(|file| std::fs::read(file).unwrap()).collect()
+}
+
+/// Well-formed inputs to begin with.
+fn seeds(name: &str) -> Vec<Vec<u8>> {
+    let text = |texts: &[&str]| texts.iter().map(|text| text.as_bytes().to_vec()).collect();
+    const OSV: &str = r#"{"id":"OSV-1","modified":"2026-01-01T00:00:00Z","affected":[{"package":{"ecosystem":"npm","name":"a"},"ranges":[{"type":"SEMVER","events":[{"introduced":"0"},{"fixed":"1.2.3"}]}],"versions":["1.0.0"]}]}"#;
+    match name {
+        // Free pages, a root bucket that leads nowhere: what the reader of pages has to survive. Whole files are made by its own tests.
+        "bbolt" | "trivy_db" => vec![bolt()],
+        "database" => vec![compiled(OSV)],
+        "expression" => text(&[
+            "severity >= high && fixed && (kev || epss >= 0.1)",
+            "aliases.exists(a, a.startsWith('CVE-')) ? age > duration('7d') : [1, 2].all(x, x > 0) || {'a': 1}['a'] == 1",
+        ]),
+        "layer" => {
+            let layer = signet_image::build::LayerBuilder::new();
+            let layer = layer.file("etc/os-release", b"ID=debian\n").symlink("lib", "usr/lib").whiteout("usr/bin/perl");
+            vec![layer.finish()]
+        }
+        "leaf" => (0..=255u8)
+            .map(|choice| {
+                [&[choice], &b"{\"name\":\"a\",\"version\":\"1.0.0\"}\nPackage: a\nVersion: 1\n\n"[..]].concat()
+            })
+            .collect(),
+        "manifest" => text(&[
+            r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","size":0},"layers":[]}"#,
+            r#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]},"history":[{"created_by":"x"}]}"#,
+        ]),
+        "openvex" => text(&[
+            r#"{"@context":"https://openvex.dev/ns/v0.2.0","@id":"x","author":"a","timestamp":"2026-01-01T00:00:00Z","version":1,"statements":[{"vulnerability":{"name":"CVE-2026-0001"},"products":[{"@id":"pkg:npm/a@1"}],"status":"not_affected","justification":"component_not_present"}]}"#,
+            "# why\nCVE-2026-0001 exp:2026-12-31\n",
+        ]),
+        "osv" => text(&[OSV]),
+        "policy" => text(&[signet_policy::trust_policy::RECOMMENDED]),
+        "record" => {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/store/testdata");
+            ["layer-v1.record", "inventory-v1.record"]
+                .iter()
+                .map(|name| std::fs::read(folder.join(name)).unwrap())
+                .collect()
+        }
+        "reference" => text(&[
+            "registry.example.com:5000/team/app:1.2@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+            "pkg:deb/debian/libc6@2.36-9%2Bdeb12u4?arch=amd64&distro=debian-12#a/b",
+        ]),
+        "sbom" => text(&[
+            r#"{"bomFormat":"CycloneDX","specVersion":"1.6","version":1,"components":[{"type":"library","bom-ref":"a","name":"a","version":"1","purl":"pkg:npm/a@1"}],"dependencies":[{"ref":"a","dependsOn":["a"]}]}"#,
+            r#"{"spdxVersion":"SPDX-2.3","SPDXID":"SPDXRef-DOCUMENT","name":"d","packages":[{"SPDXID":"SPDXRef-a","name":"a","versionInfo":"1"}],"relationships":[]}"#,
+        ]),
+        "versions" => (0..32u8)
+            .map(|choice| [&[choice], &b">= 1:1.2.3~rc1-4.el9_2+b1 || ^2.0.0-alpha.1\n1.2.3"[..]].concat())
+            .collect(),
+        "yaml" => text(&["a: &x [1, 0644, yes]\nb: *x\n---\n<<: {c: |\n  text\n}\n", "{a: [b, {c: d}]}"]),
+        _ => Vec::new(),
+    }
+}
+
+/// Two meta pages of a bbolt file with a checksum that holds, and a root that is an empty leaf.
+fn bolt() -> Vec<u8> {
+    let mut file = vec![0; 4 * 4096];
+    for page in 0..2usize {
+        let at = page * 4096;
+        file[at..at + 8].copy_from_slice(&(page as u64).to_le_bytes());
+        file[at + 8..at + 10].copy_from_slice(&4u16.to_le_bytes());
+        let meta = at + 16;
+        for (offset, value) in [(0, 0xED0C_DAEDu32), (4, 2), (8, 4096)] {
+            file[meta + offset..meta + offset + 4].copy_from_slice(&value.to_le_bytes());
+        }
+        for (offset, value) in [(16, 3u64), (32, 2), (40, 4), (48, page as u64)] {
+            file[meta + offset..meta + offset + 8].copy_from_slice(&value.to_le_bytes());
+        }
+        let sum = file[meta..meta + 56]
+            .iter()
+            .fold(0xcbf2_9ce4_8422_2325u64, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+        file[meta + 56..meta + 64].copy_from_slice(&sum.to_le_bytes());
+    }
+    file[2 * 4096 + 8..2 * 4096 + 10].copy_from_slice(&16u16.to_le_bytes());
+    file[3 * 4096..3 * 4096 + 8].copy_from_slice(&3u64.to_le_bytes());
+    file[3 * 4096 + 8..3 * 4096 + 10].copy_from_slice(&2u16.to_le_bytes());
+    file
+}
+
+fn compiled(osv: &str) -> Vec<u8> {
+    let mut builder = signet_advisories::Builder::new(std::io::Cursor::new(Vec::new())).unwrap();
+    let mut summary = signet_advisories::feeds::osv::Summary::default();
+    signet_advisories::feeds::osv::read("seed", osv.as_bytes(), &mut summary, &mut |record| builder.put(record))
+        .unwrap();
+    builder.finish().unwrap().0.into_inner()
+}
+
+/// The bytes cut, flipped, doubled, or with a large number in them.
+fn damaged(bytes: &[u8], random: &mut Random) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for _ in 0..=random.below(4) {
+        let at = random.below(bytes.len());
+        match random.below(5) {
+            0 => bytes.truncate(at),
+            1 if !bytes.is_empty() => bytes[at] ^= 1 << random.below(8),
+            2 if !bytes.is_empty() => bytes[at] = random.next() as u8,
+            3 => {
+                let end = (at + 4).min(bytes.len());
+                bytes[at.min(end)..end].fill(0xff);
+            }
+            _ => {
+                let end = (at + random.below(64)).min(bytes.len());
+                let part = bytes[at.min(end)..end].to_vec();
+                bytes.splice(at..at, part);
+            }
+        }
+    }
+    bytes
+}
