@@ -10,7 +10,7 @@ use signet_model::{Algorithm, Digest, Location, Unexamined, UnexaminedKind};
 
 use crate::binary::{self, Capture, Image, Parts};
 use crate::late::{LateWants, Want};
-use crate::{Binary, Found, Input, Leaf, Matcher, Owner};
+use crate::{Binary, Claim, Found, Input, Leaf, Matcher, Owner};
 
 /// What one pass over a layer found. It depends on the layer's bytes and on [`crate::CATALOG_VERSION`] alone, so it may be kept by diffID.
 /// Locations in it name no layer: merging adds it.
@@ -264,6 +264,7 @@ impl<'a> LayerCataloger<'a> {
         if first && program {
             let leaves = self.matcher.executable_claimants(&entry.path);
             readers.extend(leaves.map(|leaf| Claimed { leaf, link: None, ranges: &[] }));
+            claims.retain(|claim| !claim.leaf.claims.contains(&Claim::Executable));
         } else if !first {
             // A file is asked for again either under another name, or for parts of it.
             readers.extend(claims.extract_if(.., |claim| !claim.ranges.is_empty()));

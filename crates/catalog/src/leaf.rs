@@ -19,7 +19,8 @@ pub enum Claim {
     /// The file lies directly in a directory whose path is or ends with the first, and its name ends with the second:
     /// `In("lib/dpkg/info", ".list")`. An empty second takes every file of the directory.
     In(&'static str, &'static str),
-    /// The file's first bytes are those of an ELF, PE or Mach-O program or library, whatever its name.
+    /// The file's first bytes are those of an ELF, PE or Mach-O program or library, whatever its name. A leaf that claims such files also by
+    /// name is offered them once, as programs; what only has the name of one it is offered as bytes.
     Executable,
 }
 
@@ -104,6 +105,10 @@ pub trait Binary {
     }
     /// Up to `len` bytes that are mapped at this virtual address; shorter where the segment's file content ends.
     fn at_address(&self, address: u64, len: usize) -> Option<Cow<'_, [u8]>>;
+    /// `len` bytes of the file from this offset on, wherever they are mapped; `None` past the end of the file, or when they are not at hand.
+    fn bytes_at(&self, _offset: u64, _len: u64) -> Option<Cow<'_, [u8]>> {
+        None
+    }
     /// Virtual address and file size of the first writable data segment.
     fn data_segment(&self) -> Option<(u64, u64)>;
 }

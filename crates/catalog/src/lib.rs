@@ -29,13 +29,17 @@ mod syntax;
 
 pub mod apk;
 pub mod distro;
+pub mod dotnet;
 pub mod dpkg;
 pub mod golang;
 pub mod java;
 pub mod npm;
+pub mod php;
 pub mod python;
 pub mod rpm;
+pub mod ruby;
 pub mod rust;
+pub mod wordpress;
 
 pub use binary::{Image, Parts};
 pub use late::{LateWants, late_reads};

@@ -22,6 +22,8 @@ pub enum PackageKind {
     Gem,
     Nuget,
     Composer,
+    /// A package of a PEAR channel; PECL is one.
+    Pear,
     Pub,
     Swift,
     CocoaPods,
@@ -80,6 +82,7 @@ impl PackageKind {
             PackageKind::Gem => "gem",
             PackageKind::Nuget => "nuget",
             PackageKind::Composer => "composer",
+            PackageKind::Pear => "pear",
             PackageKind::Pub => "pub",
             PackageKind::Swift => "swift",
             PackageKind::CocoaPods => "cocoapods",
@@ -210,7 +213,7 @@ pub struct Package {
     /// The ecosystem.
     pub kind: PackageKind,
     /// The whole name as its ecosystem and its advisories write it: `@scope/name` (npm), `group:artifact` (Maven; `artifact` alone when
-    /// the group is unknown), `github.com/a/b` (Go, case kept), `vendor/name` (Composer), the name as written (PyPI: not normalised).
+    /// the group is unknown), `github.com/a/b` (Go, case kept), `vendor/name` (Composer), `channel/name` (PEAR), the name as written (PyPI: not normalised).
     pub name: String,
     /// The whole version as its ecosystem writes it: `[epoch:]upstream-revision` (deb), `[epoch:]version-release` (rpm, the epoch only when
     /// the package states one), `1.2.3-r0` (apk), `v1.2.3` (Go). Empty when unknown.

@@ -220,6 +220,7 @@ pub(crate) fn kind_of_name(name: &str) -> Option<PackageKind> {
         "java-archive" | "java" => PackageKind::Java,
         "rust-crate" => PackageKind::Cargo,
         "php-composer" => PackageKind::Composer,
+        "php-pear" | "php-pecl" | "pear" => PackageKind::Pear,
         "dart-pub" => PackageKind::Pub,
         "dotnet" | "nuget" => PackageKind::Nuget,
         "erlang-otp" => PackageKind::Otp,

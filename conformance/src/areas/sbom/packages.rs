@@ -62,7 +62,8 @@ pub(crate) fn evaluate(folder: &Path) -> Result<Vec<Judged>> {
             ecosystem: ecosystem.to_owned(),
             leaves,
             error: statement["expect_error"] == true,
-            minimum: statement["options"]["useMinVersion"] == true || home == "scalibr/python-requirements",
+            minimum: statement["options"]["useMinVersion"] == true
+                || matches!(home, "scalibr/python-requirements" | "scalibr/dotnet-paketdependencies"),
             packages: statement["packages"].as_array().cloned().unwrap_or_default(),
         };
         let mut case = Case::new(id, input, expected);
@@ -171,7 +172,7 @@ fn prepare(
         }
         file = Some(path);
     }
-    let not_modelled = not_modelled(home, id, &statement["options"]);
+    let not_modelled = not_modelled(home, id, &statement["options"]).or_else(|| lacks_required(&name, &input));
     Ok((Input::Root { root, file, not_modelled }, leaves))
 }
 
@@ -212,6 +213,13 @@ fn not_modelled(home: &str, id: &str, options: &Value) -> Option<&'static str> {
         return Some("the answer comes from a search service by SHA-1 or artifactId");
     }
     None
+}
+
+/// A gem specification that takes its version from a file which lies beside it upstream: the corpus keeps one file per case.
+fn lacks_required(name: &str, input: &Path) -> Option<&'static str> {
+    let text = if name.ends_with(".gemspec") { std::fs::read_to_string(input).ok()? } else { return None };
+    let required = text.lines().any(|line| line.starts_with("require") && line.contains("version"));
+    required.then_some("the file with the version, which the specification requires, is not in the corpus")
 }
 
 fn answer(input: &Input, home: &Path) -> Result<Answer, String> {
@@ -299,8 +307,10 @@ fn compare_packages(answer: &Answer, file: Option<&str>, expected: &Expected) ->
     for package in found {
         let mut version = of(&package["version"]);
         if version.is_empty() && (expected.minimum || package["name"] == "stdlib") {
-            let key = if package["name"] == "stdlib" { "go.minimum" } else { "python.minimum" };
-            version = of(&package["extra"][key]);
+            let keys =
+                if package["name"] == "stdlib" { ["go.minimum"; 2] } else { ["python.minimum", "nuget.minimum"] };
+            let minimum = keys.iter().map(|key| of(&package["extra"][key])).find(|version| !version.is_empty());
+            version = minimum.unwrap_or_default();
         }
         let id = normal(expected, &of(&package["name"]), &version);
         let by = of(&package["foundBy"]);
@@ -342,14 +352,16 @@ fn compare_packages(answer: &Answer, file: Option<&str>, expected: &Expected) ->
 }
 
 /// Name and version as one tool and another write them: Trivy and we keep the `v` of Go versions, scalibr cuts it; Syft writes a Java artifact
-/// without its group.
+/// without its group and a PEAR package without its channel; scalibr keeps the commit of a repository apart from its version.
 fn normal(expected: &Expected, name: &str, version: &str) -> (String, String) {
     let version = if expected.ecosystem.contains("golang") { version.trim_start_matches('v') } else { version };
-    let name = if expected.tool == "syft" && expected.ecosystem == "java" {
-        name.rsplit(':').next().unwrap_or(name)
-    } else {
-        name
+    let name = match (expected.tool.as_str(), expected.ecosystem.as_str()) {
+        ("syft", "java") => name.rsplit(':').next().unwrap_or(name),
+        ("syft", "php") if expected.leaves == ["pear"] => name.rsplit('/').next().unwrap_or(name),
+        _ => name,
     };
+    let commit = version.len() >= 7 && version.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let version = if expected.ecosystem.contains("paket") && commit { "" } else { version };
     (name.to_owned(), version.to_owned())
 }
 

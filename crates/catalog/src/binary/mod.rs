@@ -85,6 +85,10 @@ impl Binary for Image<'_> {
         })
     }
 
+    fn bytes_at(&self, offset: u64, len: u64) -> Option<Cow<'_, [u8]>> {
+        self.parts.get(offset, len).map(Cow::Borrowed)
+    }
+
     fn data_segment(&self) -> Option<(u64, u64)> {
         let segment = self.layout.segments.iter().find(|segment| segment.writable && segment.size > 0)?;
         Some((segment.address, segment.size))

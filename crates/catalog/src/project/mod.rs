@@ -4,6 +4,7 @@
 //! A leaf reads one file. What `package.json` adds to `yarn.lock`, `pyproject.toml` to `poetry.lock`, `Cargo.toml` to `Cargo.lock` and
 //! `go.sum` to `go.mod` can only be told when all files are there: here, between reading and merging, once per directory.
 
+mod dotnet;
 mod settle;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use signet_model::{Digest, Directness, Package, RelationshipKind};
 
-use super::{Manifest, Need};
+use super::{Manifest, Need, dotnet};
 use crate::python::{by_name, normalize};
 use crate::{FileRecord, Found};
 
@@ -46,9 +46,23 @@ pub(crate) fn settle(files: &mut [(FileRecord, Option<Digest>)]) {
                     go(files, at, module);
                 }
             }
+            "composer.lock" => {
+                if let Some(manifest) = beside("composer.json") {
+                    composer(files, at, manifest);
+                }
+            }
+            "paket.dependencies" => {
+                if let Some(lock) = beside("paket.lock") {
+                    dotnet::paket(files, at, lock);
+                }
+            }
+            name if [".csproj", ".fsproj", ".vbproj"].iter().any(|suffix| name.ends_with(suffix)) => {
+                dotnet::central(files, &by_path, directory, at);
+            }
             _ => {}
         }
     }
+    dotnet::assemblies(files);
 }
 
 fn found(files: &mut [(FileRecord, Option<Digest>)], at: usize) -> Option<&mut Found> {
@@ -287,6 +301,17 @@ fn go(files: &mut [(FileRecord, Option<Digest>)], sums: usize, module: usize) {
         package.directness = Directness::Indirect;
         package
     }));
+}
+
+/// What `composer.json` names itself is direct.
+fn composer(files: &mut [(FileRecord, Option<Digest>)], lock: usize, manifest: usize) {
+    let Some(needs) = self::manifest(files, manifest).map(|manifest| manifest.needs.clone()) else { return };
+    let named: BTreeSet<String> = needs.iter().map(|need| need.name.to_lowercase()).collect();
+    let Some(lock) = found(files, lock) else { return };
+    for package in &mut lock.packages {
+        let direct = named.contains(&package.name.to_lowercase());
+        package.directness = if direct { Directness::Direct } else { Directness::Indirect };
+    }
 }
 
 #[cfg(test)]

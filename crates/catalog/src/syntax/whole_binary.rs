@@ -44,6 +44,12 @@ impl Binary for WholeBinary<'_> {
         })
     }
 
+    fn bytes_at(&self, offset: u64, len: u64) -> Option<Cow<'_, [u8]>> {
+        let start = usize::try_from(offset).ok()?;
+        let end = start.checked_add(usize::try_from(len).ok()?)?;
+        self.bytes.get(start..end).map(Cow::Borrowed)
+    }
+
     fn data_segment(&self) -> Option<(u64, u64)> {
         self.file.segments().find_map(|segment| match segment.flags() {
             SegmentFlags::Elf { p_flags, .. } if p_flags.0 & 2 == 0 => None,

@@ -132,6 +132,7 @@ fn split_name(package: &Package) -> (Option<&str>, &str) {
         PackageKind::Npm
         | PackageKind::Go
         | PackageKind::Composer
+        | PackageKind::Pear
         | PackageKind::Swift
         | PackageKind::Portage
         | PackageKind::Hex
@@ -266,6 +267,7 @@ fn kind_of(purl: &Purl) -> PackageKind {
         "julia" => PackageKind::Julia,
         "cpan" => PackageKind::Cpan,
         "swiplpack" => PackageKind::SwiplPack,
+        "pear" => PackageKind::Pear,
         "conda" => PackageKind::Conda,
         "nix" => PackageKind::Nix,
         "bitnami" => PackageKind::Bitnami,
