@@ -23,6 +23,7 @@ pub fn merge(matcher: &Matcher, layers: Vec<(Option<Digest>, LayerRecord)>, view
     merge.open_late(matcher, &layers, view);
     let mut directories = Directories::new(view);
     let executables = executables(&layers, view);
+    let diff_ids: Vec<Option<Digest>> = layers.iter().map(|(diff_id, _)| *diff_id).collect();
     let mut files: Vec<(FileRecord, Option<Digest>)> = Vec::new();
     for (place, (diff_id, record)) in layers.into_iter().enumerate() {
         for mut what in record.unexamined {
@@ -47,6 +48,14 @@ pub fn merge(matcher: &Matcher, layers: Vec<(Option<Digest>, LayerRecord)>, view
     crate::project::settle(&mut files);
     for (file, diff_id) in files {
         merge.file(matcher, file, diff_id, &mut directories);
+    }
+    if matcher.leaf(crate::nix::LEAF.id).is_some() {
+        for (mut package, layer, files) in crate::nix::packages(view) {
+            let diff_id = diff_ids.get(layer).copied().flatten();
+            package.locations.iter_mut().for_each(|location| location.layer = diff_id);
+            merge.owns.push((Subject::Place(merge.packages.len()), files));
+            merge.packages.push(package);
+        }
     }
     merge.finish(executables, view)
 }

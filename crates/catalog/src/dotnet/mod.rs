@@ -12,7 +12,6 @@ pub(crate) mod paket;
 mod pe;
 #[cfg(test)]
 mod tests;
-mod xml;
 
 use base64::Engine as _;
 use signet_model::{Checksum, ChecksumAlgorithm, Package, PackageKind, Presence, UnexaminedKind};

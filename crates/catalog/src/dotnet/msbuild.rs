@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use signet_model::{Directness, UnexaminedKind};
 
-use super::xml::Element;
-use super::{Wanted, declared, xml};
+use super::{Wanted, declared};
 use crate::syntax;
+use crate::syntax::xml::{self, Element};
 use crate::{Claim, Found, Input, Leaf, Manifest, Need};
 
 /// Reads project files.

@@ -2,8 +2,9 @@
 
 use signet_model::UnexaminedKind;
 
-use super::{declared, xml};
+use super::declared;
 use crate::syntax;
+use crate::syntax::xml;
 use crate::{Claim, Found, Input, Leaf};
 
 /// Reads `packages.config` and `packages.PROJECT.config`.

@@ -11,6 +11,7 @@ pub(crate) mod testing;
 pub(crate) mod toml;
 #[cfg(test)]
 pub(crate) mod whole_binary;
+pub(crate) mod xml;
 pub(crate) mod zip;
 
 pub(crate) use node::{Node, Value};

@@ -10,40 +10,40 @@ const ELEMENTS: usize = 500_000;
 
 /// One element.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Element {
+pub(crate) struct Element {
     /// Name without a namespace prefix.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Attributes by name without prefix, entities resolved.
-    pub(super) attributes: Vec<(String, String)>,
+    pub(crate) attributes: Vec<(String, String)>,
     /// Elements in it.
-    pub(super) children: Vec<Element>,
+    pub(crate) children: Vec<Element>,
     /// Its own text, joined, without surrounding white space.
-    pub(super) text: String,
+    pub(crate) text: String,
     /// First and last line, counted from 1.
-    pub(super) lines: (u32, u32),
+    pub(crate) lines: (u32, u32),
 }
 
 impl Element {
     /// The attribute of this name in any case of letters, trimmed and not empty. MSBuild does not regard case.
-    pub(super) fn attribute(&self, name: &str) -> Option<&str> {
+    pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
         let found = self.attributes.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.trim()).filter(|value| !value.is_empty())
     }
 
     /// The text of the child of this name, not empty.
-    pub(super) fn child_text(&self, name: &str) -> Option<&str> {
+    pub(crate) fn child_text(&self, name: &str) -> Option<&str> {
         let found = self.children.iter().find(|child| child.name.eq_ignore_ascii_case(name));
         found.map(|child| child.text.as_str()).filter(|text| !text.is_empty())
     }
 
     /// The attribute of this name, else the text of the child: MSBuild takes metadata in both forms.
-    pub(super) fn metadata(&self, name: &str) -> Option<&str> {
+    pub(crate) fn metadata(&self, name: &str) -> Option<&str> {
         self.attribute(name).or_else(|| self.child_text(name))
     }
 }
 
 /// Reads a document. Errors: what is not XML, has no element, or nests deeper than 64. No entity but the five of XML is resolved.
-pub(super) fn parse(text: &str) -> Result<Element, String> {
+pub(crate) fn parse(text: &str) -> Result<Element, String> {
     let mut reader = quick_xml::Reader::from_str(text);
     let mut lines = Lines { text: text.as_bytes(), at: 0, line: 1 };
     let mut open: Vec<Element> = Vec::new();
