@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 mod binary;
+mod declared;
 mod dependencies;
 mod late;
 mod layer;
@@ -32,25 +33,40 @@ pub mod appliance;
 pub mod applications;
 pub mod bitnami;
 pub mod chisel;
+pub mod cocoapods;
 pub mod container;
+pub mod cpp;
+pub mod dart;
 pub mod distro;
 pub mod documents;
 pub mod dotnet;
 pub mod dpkg;
+pub mod github_actions;
+pub mod gleam;
 pub mod golang;
+pub mod haskell;
+pub mod hex;
 pub mod java;
+pub mod julia;
 pub mod kernel;
+pub mod lua;
+pub mod mise;
 pub mod nix;
 pub mod npm;
+pub mod ocaml;
 pub mod pacman;
+pub mod perl;
 pub mod php;
 pub mod portage;
 pub mod python;
+pub mod r;
 pub mod rpm;
 pub mod ruby;
 pub mod rust;
 pub mod snap;
 pub mod spack;
+pub mod swift;
+pub mod swipl;
 pub mod wordpress;
 
 pub use binary::{Image, Parts};

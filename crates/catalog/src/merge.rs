@@ -403,6 +403,17 @@ fn distro(mut stated: Vec<(u8, String, Distro)>, facts: &BTreeMap<&'static str, 
     Some(distro)
 }
 
+/// What tells packages of one name and version apart in ecosystems whose purls have more than these.
+fn part(package: &Package) -> Option<&str> {
+    let fact = match package.kind {
+        PackageKind::Conan => "conan.user",
+        PackageKind::GithubAction => "github.path",
+        PackageKind::Julia => "julia.uuid",
+        _ => return None,
+    };
+    package.extra.get(fact).map(String::as_str)
+}
+
 /// Unites records of the same package (kind, name, version, architecture, owner) and sorts. Copies that an operating-system package owns stay
 /// apart from those that it does not: only the former are governed by the distribution's advisories. Gives each old place its new one.
 fn unite(packages: Vec<Package>, owner: &[Option<usize>]) -> (Vec<Package>, Vec<usize>) {
@@ -410,12 +421,14 @@ fn unite(packages: Vec<Package>, owner: &[Option<usize>]) -> (Vec<Package>, Vec<
     let mut groups: BTreeMap<_, Vec<(usize, Package)>> = BTreeMap::new();
     for (place, package) in packages.into_iter().enumerate() {
         let owned = owner.get(place).copied().flatten();
-        let key = (package.kind, package.name.clone(), package.version.clone(), package.arch.clone(), owned);
+        let part = part(&package).map(str::to_owned);
+        let key = (package.kind, package.name.clone(), package.version.clone(), package.arch.clone(), part, owned);
         groups.entry(key).or_default().push((place, package));
     }
     // A lock file knows neither owner nor place: what it declares goes to an installed copy, whoever owns that.
-    let same =
-        |a: &Package, b: &Package| (a.kind, &a.name, &a.version, &a.arch) == (b.kind, &b.name, &b.version, &b.arch);
+    let same = |a: &Package, b: &Package| {
+        (a.kind, &a.name, &a.version, &a.arch, part(a)) == (b.kind, &b.name, &b.version, &b.arch, part(b))
+    };
     let mut united: Vec<(Package, Vec<usize>)> = Vec::with_capacity(groups.len());
     for (mut package, mut places) in groups.into_values().filter_map(one) {
         let lock_only =

@@ -438,3 +438,12 @@ fn hard_links_of_programs_are_programs() {
     let paths: Vec<&str> = inventory.executables.iter().map(|file| file.path.as_str()).collect();
     assert_eq!(paths, ["bin/a", "bin/b"]);
 }
+
+#[test]
+fn parts_of_one_repository_stay_apart() {
+    let workflow = "jobs:\n a:\n  steps:\n  - uses: o/r@v1\n  - uses: o/r/x@v1\n  - uses: o/r/y@v1\n";
+    let inventory = scan(&[&[(".github/workflows/a.yml", workflow), (".github/workflows/b.yml", workflow)]]);
+    let purls: Vec<_> = inventory.packages.iter().filter_map(|package| Some(package.purl(None)?.to_string())).collect();
+    assert_eq!(purls, ["pkg:github/o/r@v1", "pkg:github/o/r@v1#x", "pkg:github/o/r@v1#y"]);
+    assert!(inventory.packages.iter().all(|package| package.locations.len() == 2));
+}

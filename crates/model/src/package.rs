@@ -104,8 +104,8 @@ impl PackageKind {
             PackageKind::WordpressPlugin => "wordpress-plugin",
             PackageKind::Model => "huggingface",
             PackageKind::Container => "oci",
-            PackageKind::Vcpkg
-            | PackageKind::Snap
+            PackageKind::Vcpkg => "vcpkg",
+            PackageKind::Snap
             | PackageKind::Flatpak
             | PackageKind::Spack
             | PackageKind::LinuxKernel
@@ -139,7 +139,6 @@ impl PackageKind {
             PackageKind::Model => "model",
             PackageKind::Container => "container",
             PackageKind::Other => "other",
-            PackageKind::Vcpkg => "vcpkg",
             PackageKind::Snap => "snap",
             PackageKind::Flatpak => "flatpak",
             PackageKind::Spack => "spack",

@@ -79,7 +79,10 @@ fn name(texts: &BTreeMap<String, String>) -> Option<&str> {
 fn version(texts: &BTreeMap<String, String>) -> Option<String> {
     let of = |key: &str| {
         let words = texts.get(key)?.split([' ', '+', ',', '@']).map(|word| word.trim_start_matches(['v', 'V']));
-        words.filter(|word| word.starts_with(|c: char| c.is_ascii_digit())).map(str::to_owned).next()
+        // a build that sets no version writes zeros
+        let stated =
+            |word: &&str| word.starts_with(|c: char| c.is_ascii_digit()) && word.contains(|c| matches!(c, '1'..='9'));
+        words.filter(stated).map(str::to_owned).next()
     };
     of("ProductVersion").or_else(|| of("FileVersion")).or_else(|| of("Assembly Version"))
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use signet_model::{Directness, RelationshipKind, UnexaminedKind};
 
-use super::{declared, folded, json_object, sha512, split_key};
+use super::{declared, folded, object_of, sha512, split_key};
 use crate::syntax::{self, Node};
 use crate::{Claim, Found, Input, Leaf};
 
@@ -26,9 +26,9 @@ pub(crate) static LEAF: Leaf = Leaf {
 /// Errors: no JSON object; a library without name or version.
 /// Source: NuGet/NuGet.Client:src/NuGet.Core/NuGet.ProjectModel/LockFile/LockFileFormat.cs.
 fn read(input: &Input<'_>) -> Found {
-    let root = match json_object(input) {
+    let root = match object_of(&syntax::text(input.bytes)) {
         Ok(root) => root,
-        Err(found) => return found,
+        Err(why) => return Found::unexamined(input.unexamined(UnexaminedKind::Malformed, why)),
     };
     let mut found = Found::default();
     if root.get("libraries").is_none() && root.get("targets").is_none() {

@@ -14,10 +14,10 @@ mod pe;
 mod tests;
 
 use base64::Engine as _;
-use signet_model::{Checksum, ChecksumAlgorithm, Package, PackageKind, Presence, UnexaminedKind};
+use signet_model::{Checksum, ChecksumAlgorithm, Package, PackageKind, Presence};
 
-use crate::syntax::{self, Node, Value, json};
-use crate::{Found, Input};
+use crate::Input;
+use crate::syntax::{Node, Value, json};
 
 /// What this folder's leaves can tell.
 const COVERAGE: &str = include_str!("coverage.yaml");
@@ -38,12 +38,7 @@ fn declared(input: &Input<'_>, name: &str, version: &str, lines: (u32, u32)) -> 
     package
 }
 
-/// The JSON object that the file is, or the reason why it is none.
-fn json_object(input: &Input<'_>) -> Result<Node, Found> {
-    object_of(&syntax::text(input.bytes))
-        .map_err(|why| Found::unexamined(input.unexamined(UnexaminedKind::Malformed, why)))
-}
-
+/// The JSON object that a text is, or the reason why it is none.
 fn object_of(text: &str) -> Result<Node, String> {
     match json::parse(text) {
         Ok(root) if matches!(root.value, Value::Object(_)) => Ok(root),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use signet_model::{Directness, RelationshipKind, UnexaminedKind};
 
-use super::{declared, folded, json_object, sha512};
+use super::{declared, folded, object_of, sha512};
 use crate::syntax::{self, Node};
 use crate::{Claim, Found, Input, Leaf};
 
@@ -25,9 +25,9 @@ pub(crate) static LEAF: Leaf = Leaf {
 /// One package per name and version: the frameworks' entries are joined. Errors: no JSON object; a package without `resolved`.
 /// Source: learn.microsoft.com/nuget/consume-packages/package-references-in-project-files, "locking dependencies".
 fn read(input: &Input<'_>) -> Found {
-    let root = match json_object(input) {
+    let root = match object_of(&syntax::text(input.bytes)) {
         Ok(root) => root,
-        Err(found) => return found,
+        Err(why) => return Found::unexamined(input.unexamined(UnexaminedKind::Malformed, why)),
     };
     let mut found = Found::default();
     let Some(frameworks) = root.get("dependencies") else {

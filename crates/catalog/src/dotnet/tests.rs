@@ -1,10 +1,11 @@
 //! Files as text.
 
 use proptest::prelude::*;
+use signet_image::{Entry, EntryKind, Visitor as _};
 
 use super::{Wanted, assembly, assets, deps_json, msbuild, packages_config, packages_lock, paket, pe};
-use crate::Leaf;
 use crate::syntax::testing::{check, mutate, read, rows};
+use crate::{LayerCataloger, Leaf, Limits, Matcher};
 
 const DEPS: &str = include_str!("testdata/App.deps.json");
 const LOCK: &str = include_str!("testdata/packages.lock.json");
@@ -168,6 +169,8 @@ fn assemblies() {
     check(&assembly::LEAF, path, pe::tests::assembly(false, &texts), &[]);
     let older = [("ProductName", "Shown"), ("ProductVersion", "none"), ("FileVersion", "4.8.1 built by: X")];
     check(&assembly::LEAF, path, pe::tests::assembly(true, &older), &["Shown@4.8.1"]);
+    let unset = [("InternalName", "A.dll"), ("ProductVersion", "0.0.0.0"), ("FileVersion", "0.0.0.0")];
+    check(&assembly::LEAF, path, pe::tests::assembly(true, &unset), &[]);
     check(&assembly::LEAF, path, "text", &["! malformed: it is called a library, but does not begin like a program"]);
     for (path, expected) in [
         ("a/B.DLL", true),
@@ -178,6 +181,98 @@ fn assemblies() {
     ] {
         assert_eq!((assembly::LEAF.accepts)(path), expected, "{path}");
     }
+}
+
+/// Reads files as one pass over a layer does, and lets them complete each other. Rows of each file in which something was found.
+#[track_caller]
+fn check_settled(files: &[(&str, &[u8])], expected: &[(&str, &[&str])]) {
+    let matcher = Matcher::new(crate::leaves());
+    let mut cataloger = LayerCataloger::new(&matcher, Limits::default());
+    for (path, bytes) in files {
+        let size = bytes.len() as u64;
+        let entry = Entry { path: (*path).to_owned(), kind: EntryKind::File, size, mode: 0o644, link: None };
+        cataloger.visit(&entry, &mut &**bytes).unwrap();
+    }
+    let mut records: Vec<_> = cataloger.finish().files.into_iter().map(|file| (file, None)).collect();
+    crate::project::settle(&mut records);
+    let found: Vec<_> = records.iter().map(|(file, _)| (file.path.as_str(), rows(&file.found))).collect();
+    let expected: Vec<_> =
+        expected.iter().map(|(path, rows)| (*path, rows.iter().map(|row| (*row).to_owned()).collect())).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn assemblies_that_a_manifest_lists_are_its_packages() {
+    let deps = r#"{"runtimeTarget": {"name": "t"}, "targets": {"t": {"A/1.0.0": {"runtime": {"lib/net8.0/A.dll": {}}}}},
+        "libraries": {"A/1.0.0": {"type": "package"}}}"#;
+    let assembly = |name: &str| pe::tests::assembly(true, &[("InternalName", name), ("ProductVersion", "1.0.0")]);
+    let (a, b) = (assembly("A.dll"), assembly("B.dll"));
+    check_settled(
+        &[
+            ("app/App.deps.json", deps.as_bytes()),
+            ("app/a.dll", &a),
+            ("app/B.dll", &b),
+            ("other/A.dll", &a),
+            ("app/C.dll", b"text"),
+        ],
+        &[
+            ("app/App.deps.json", &["A@1.0.0 L2-2"]),
+            ("app/a.dll", &[]),
+            ("app/B.dll", &["B@1.0.0"]),
+            ("other/A.dll", &["A@1.0.0"]),
+            ("app/C.dll", &["! malformed: it is called a library, but does not begin like a program"]),
+        ],
+    );
+}
+
+#[test]
+fn projects_take_versions_from_the_nearest_central_list() {
+    let project = |name: &str| {
+        format!("<Project><ItemGroup><PackageReference Include='{name}' PrivateAssets='all'/></ItemGroup></Project>")
+    };
+    check_settled(
+        &[
+            (
+                "Directory.Packages.props",
+                b"<Project><ItemGroup><PackageVersion Include='B' Version='1'/></ItemGroup></Project>",
+            ),
+            ("src/Directory.Packages.props", CENTRAL.as_bytes()),
+            ("src/a/a.csproj", project("Central").as_bytes()),
+            ("src/b/b.csproj", project("B").as_bytes()),
+            ("c/c.vbproj", project("b").as_bytes()),
+        ],
+        &[
+            ("Directory.Packages.props", &["B@1 L1-1"]),
+            (
+                "src/Directory.Packages.props",
+                &["central@1.2.3 L3-3", "Unused@2.0.0 L4-4", "Analyzer@3.0.0 dev L5-5", "Old@4.0.0 L6-6"],
+            ),
+            ("src/a/a.csproj", &["Central@1.2.3 dev direct"]),
+            ("src/b/b.csproj", &["! unresolved: the version of B is in no file above"]),
+            ("c/c.vbproj", &["b@1 dev direct"]),
+        ],
+    );
+}
+
+#[test]
+fn paket_tells_what_is_direct() {
+    check_settled(
+        &[("paket.dependencies", b"nuget One\ngroup Test\nnuget Two\n"), ("paket.lock", PAKET_LOCK.as_bytes())],
+        &[
+            ("paket.dependencies", &[]),
+            (
+                "paket.lock",
+                &[
+                    "One@1.0.0 direct L4-4 -> Two@1.1.0",
+                    "Two@1.1.0 indirect L6-6",
+                    "owner/repo@0123456789012345678901234567890123456789 indirect L10-10",
+                    "Two@2.0.0 direct L20-20",
+                    "! malformed: line 7: a package without name or version",
+                    "! unsupported: line 15: `` comes from https://example.org/x.git, which is no package feed",
+                ],
+            ),
+        ],
+    );
 }
 
 const TEXTS: [(&Leaf, &str, &str); 7] = [

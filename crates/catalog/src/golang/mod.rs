@@ -7,6 +7,7 @@ pub(crate) mod gosum;
 mod ldflags;
 #[cfg(test)]
 mod tests;
+pub(crate) mod vendor;
 
 /// What this folder's leaves can tell.
 const COVERAGE: &str = include_str!("coverage.yaml");

@@ -5,13 +5,14 @@ use proptest::prelude::*;
 use signet_model::Location;
 
 use super::buildinfo::build::{Bare, inline, pointed};
-use super::{binary, gomod, gosum};
+use super::{binary, gomod, gosum, vendor};
 use crate::syntax::testing::{check, mutate, read, rows};
 use crate::{Binary, Found, Input};
 
 const MODULES: &str = include_str!("testdata/modules.txt");
 const GO_MOD: &str = include_str!("testdata/go.mod");
 const GO_SUM: &str = include_str!("testdata/go.sum");
+const VENDORED: &str = include_str!("testdata/vendored.txt");
 
 fn program(data: Vec<u8>, address: u64, named: bool) -> Found {
     let program = Bare { address, data, named };
@@ -77,6 +78,26 @@ fn other_programs() {
     assert_eq!(rows(&program(cut, 0, true)), ["! malformed: the build information breaks off"]);
     let astray = pointed(0x1000, 8, false, "go1.17", "");
     assert_eq!(rows(&program(astray, 0, true)), ["! malformed: the build information points outside of the program"]);
+}
+
+#[test]
+fn vendored_modules() {
+    check(
+        &vendor::LEAF,
+        "vendor/modules.txt",
+        VENDORED,
+        &[
+            "a.b/c@v1.2.1 direct L1-1",
+            "fork/net@v1.4.5 L5-5",
+            "a.b/local@ direct L7-7",
+            "a.b/old@v2.0.0+incompatible indirect L12-12",
+            "! malformed: line 15: no module and version",
+        ],
+    );
+    check(&vendor::LEAF, "vendor/modules.txt", "a.b/c\n", &["! malformed: line 1: a package without module"]);
+    for (path, expected) in [("vendor/modules.txt", true), ("usr/local/go/pkg/mod/x/vendor/modules.txt", false)] {
+        assert_eq!((vendor::LEAF.accepts)(path), expected, "{path}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! `go.sum` to `go.mod` can only be told when all files are there: here, between reading and merging, once per directory.
 
 mod dotnet;
+mod precedence;
 mod settle;
 #[cfg(test)]
 mod tests;

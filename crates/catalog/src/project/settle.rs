@@ -15,7 +15,7 @@ const MEMBERS: usize = 10_000;
 ///
 /// `npm-shrinkwrap.json` goes before `package-lock.json`; `package.json`, `pyproject.toml` and `Cargo.toml` tell the lock file beside them
 /// what is direct and what only development needs; hashes of `go.sum` go to the modules of `go.mod`, and the rest of it is dropped where
-/// `go.mod` lists everything. Files without a partner stay as they are.
+/// `go.mod` lists everything. Manifests and copies give way to what is beside them ([`super::precedence`]). Files without a partner stay as they are.
 pub(crate) fn settle(files: &mut [(FileRecord, Option<Digest>)]) {
     let mut by_path: BTreeMap<String, usize> = BTreeMap::new();
     for (at, (file, _)) in files.iter().enumerate() {
@@ -63,6 +63,7 @@ pub(crate) fn settle(files: &mut [(FileRecord, Option<Digest>)]) {
         }
     }
     dotnet::assemblies(files);
+    super::precedence::give_way(files, &by_path);
 }
 
 fn found(files: &mut [(FileRecord, Option<Digest>)], at: usize) -> Option<&mut Found> {

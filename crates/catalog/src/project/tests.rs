@@ -9,21 +9,7 @@ use crate::syntax::testing::{read, rows};
 fn check(files: &[(&str, &str)], expected: &[&str]) {
     let records = files.iter().map(|(path, text)| {
         let name = path.rsplit('/').next().unwrap();
-        let claims = |leaf: &&&crate::Leaf| {
-            leaf.claims.contains(&crate::Claim::Name(match name {
-                "package.json" => "package.json",
-                "package-lock.json" => "package-lock.json",
-                "npm-shrinkwrap.json" => "npm-shrinkwrap.json",
-                "yarn.lock" => "yarn.lock",
-                "pyproject.toml" => "pyproject.toml",
-                "poetry.lock" => "poetry.lock",
-                "Cargo.toml" => "Cargo.toml",
-                "Cargo.lock" => "Cargo.lock",
-                "go.mod" => "go.mod",
-                _ => "go.sum",
-            }))
-        };
-        let leaf = crate::leaves().iter().find(claims).unwrap();
+        let leaf = *crate::Matcher::new(crate::leaves()).claimants(path).first().unwrap_or_else(|| panic!("{name}"));
         let found = read(leaf, path, text.as_bytes());
         (FileRecord { path: (*path).to_owned(), link: None, leaf: leaf.id, found }, None)
     });
@@ -122,4 +108,38 @@ fn go() {
         &["m@ root L1-1 -> a@v1.0.0 stdlib@", "a@v1.0.0 direct L3-3", "stdlib@ direct"],
     );
     check(&[("go.sum", sums)], &["a@v1.0.0 L1-1", "b@v1.0.0 L2-2", "c@v1.0.0 L3-3"]);
+}
+
+#[test]
+fn composer() {
+    let lock = r#"{"packages": [{"name": "a/b", "version": "1"}, {"name": "a/c", "version": "2"}]}"#;
+    check(
+        &[("composer.lock", lock), ("composer.json", r#"{"require": {"A/B": "^1", "php": "8"}}"#)],
+        &["a/b@1 direct L1-1", "a/c@2 indirect L1-1"],
+    );
+    check(&[("composer.lock", lock), ("composer.json", "{}")], &["a/b@1 L1-1", "a/c@2 L1-1"]);
+}
+
+#[test]
+fn manifests_give_way_to_lock_files() {
+    let lock = "[[package]]\nname = 'm'\nversion = '0.1.0'\n[[package]]\nname = 'n'\nversion = '0.1.0'\n";
+    let manifest = |name: &str| format!("[package]\nname = '{name}'\nversion = '0.1.0'\n[dependencies]\na = '1'\n");
+    let (member, other) = (manifest("m"), manifest("x"));
+    check(&[("c/m/Cargo.toml", &member), ("c/Cargo.lock", lock)], &[]);
+    check(&[("c/x/Cargo.toml", &other), ("c/Cargo.lock", lock)], &["x@0.1.0 root L1-3 -> a@", "a@ direct L5-5"]);
+    let gleam = "name = 'app'\nversion = '1.0.0'\n[dependencies]\na = '>= 1.0.0'\n";
+    let gleam_lock = "packages = [{ name = 'a', version = '1.0.0' }]\n";
+    check(&[("gleam.toml", gleam), ("manifest.toml", gleam_lock)], &["app@1.0.0 root L1-4"]);
+    check(&[("gleam.toml", gleam), ("manifest.toml", "")], &["app@1.0.0 root L1-4 -> a@", "a@ direct L4-4"]);
+    check(&[("stack.yaml", "extra-deps: [a-1.0]\n"), ("stack.yaml.lock", "packages: []\n")], &[]);
+    let spdx = r#"{"packages": [{"SPDXID": "SPDXRef-port", "name": "fmt", "versionInfo": "1"}]}"#;
+    check(&[("v/x64/share/fmt/vcpkg.spdx.json", spdx), ("v/vcpkg/status", "")], &[]);
+    check(&[("v/x64/share/fmt/vcpkg.spdx.json", spdx), ("w/vcpkg/status", "")], &["fmt@1"]);
+}
+
+#[test]
+fn vendored_modules_are_told_once() {
+    let vendored = "# a v1.0.0\n## explicit\na\n# b v1.0.0\nb\n";
+    let module = "module m\ngo 1.21\nrequire a v1.0.0\n";
+    check(&[("x/vendor/modules.txt", vendored), ("x/go.mod", module)], &["b@v1.0.0 L4-4"]);
 }

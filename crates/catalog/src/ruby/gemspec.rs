@@ -29,10 +29,10 @@ fn accepts(path: &str) -> bool {
 /// `specifications/a-1.0.gemspec`, `specifications/default/a-1.0.gemspec`, `bundler/gems/a-0123456789ab/a.gemspec`.
 fn is_installed(path: &str) -> bool {
     let parts: Vec<&str> = path.rsplit('/').collect();
-    match parts.as_slice() {
-        [_, "specifications", ..] | [_, "default", "specifications", ..] | [_, _, "gems", "bundler", ..] => true,
-        _ => false,
-    }
+    matches!(
+        parts.as_slice(),
+        [_, "specifications", ..] | [_, "default", "specifications", ..] | [_, _, "gems", "bundler", ..]
+    )
 }
 
 /// Reads a specification.

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use proptest::prelude::*;
 use signet_model::Location;
 
-use super::{auditable, lock};
+use super::{auditable, lock, project};
 use crate::syntax::testing::{check, mutate, read, rows};
 use crate::{Binary, BinaryFormat, Input};
 
@@ -104,6 +104,25 @@ fn lock_files() {
     );
     check(&lock::LEAF, "Cargo.lock", "x", &["! malformed: line 1: not TOML"]);
     assert!(!(lock::LEAF.accepts)("root/.cargo/registry/src/x/a-1.0.0/Cargo.lock"));
+}
+
+#[test]
+fn manifests() {
+    check(
+        &project::LEAF,
+        "Cargo.toml",
+        "[package]\nname = 'app'\nversion = '0.1.0'\n[dependencies]\na = '0.3'\nb = {package = 'c', version = '=1.2.3'}\n\
+         [dev-dependencies]\nd = {git = 'https://x', rev = 'y'}\n[target.'cfg(unix)'.dependencies]\ne = {git = {x = 1}}\nf = 1\n",
+        &[
+            "app@0.1.0 root L1-3 -> a@ c@1.2.3 d@",
+            "a@ direct L5-5",
+            "c@1.2.3 direct L6-6",
+            "d@ dev direct L8-8",
+            "! malformed: line 10: a dependency that is neither a text nor a table of texts",
+            "! malformed: line 11: a dependency that is neither a text nor a table of texts",
+        ],
+    );
+    check(&project::LEAF, "Cargo.toml", "x", &["! malformed: line 1: not TOML"]);
 }
 
 proptest! {

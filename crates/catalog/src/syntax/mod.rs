@@ -2,10 +2,12 @@
 //!
 //! Nothing here knows a package. Every reader is bounded in depth and memory and says at which line it gave up.
 
+pub(crate) mod any_yaml;
 pub(crate) mod block_yaml;
 pub(crate) mod headers;
 pub(crate) mod json;
 mod node;
+pub(crate) mod terms;
 #[cfg(test)]
 pub(crate) mod testing;
 pub(crate) mod toml;

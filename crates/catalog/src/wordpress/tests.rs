@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::plugin::LEAF;
 use crate::syntax::testing::{check, mutate, read};
 
-const HEADER: &str = "<?php\n/**\n * @package Example\n */\n/*\nPlugin Name: Example: a plugin */ ?>\n * version:1.2.3\nAuthor: A\nLicense: GPLv2 or later\nPlugin URI: https://example.org/\n*/\n";
+const HEADER: &str = include_str!("testdata/plugin.php");
 
 #[test]
 fn plugins() {

@@ -36,8 +36,15 @@ impl Purl {
         if names_arch(package.kind) {
             qualifiers.extend(package.arch.iter().map(|arch| ("arch", arch.clone())));
         }
+        let parts = Parts::of(package);
+        if parts.local {
+            return None;
+        }
+        let namespace = parts.namespace.or(namespace);
+        let name = parts.name.unwrap_or(name);
+        qualifiers.extend(parts.qualifier.map(|(key, value)| (key, value.to_owned())));
         let qualifiers: Vec<(&str, &str)> = qualifiers.iter().map(|(key, value)| (*key, value.as_str())).collect();
-        Purl::build_lenient(ty, namespace, name, Some(version), &qualifiers, None)
+        Purl::build_lenient(ty, namespace, name, Some(version), &qualifiers, parts.subpath)
     }
 
     /// The package that the purl names, as its ecosystem writes name and version; the purl itself is kept as the stated one.
@@ -68,6 +75,13 @@ impl Purl {
             let source = self.qualifier("upstream").map_or_else(itself, |text| source_of(text, kind, &package));
             package.source = Some(source);
         }
+        let facts: &[(&str, Option<&str>)] = match kind {
+            PackageKind::Conan => &[("conan.user", self.namespace()), ("conan.channel", self.qualifier("channel"))],
+            PackageKind::Julia => &[("julia.uuid", self.qualifier("uuid"))],
+            PackageKind::GithubAction => &[("github.path", self.subpath())],
+            _ => &[],
+        };
+        package.extra.extend(facts.iter().filter_map(|(fact, value)| Some(((*fact).to_owned(), (*value)?.to_owned()))));
         package.found_by = "purl";
         package.stated_purl = Some(self.clone());
         package
@@ -99,6 +113,43 @@ impl Purl {
         let version_id = version_id.map(|text| text.split(' ').next().unwrap_or(text).to_owned());
         let (id, codename) = (id.to_owned(), codename.map(str::to_owned));
         Some(Distro { id, version_id, codename, ..Distro::default() })
+    }
+}
+
+/// Parts of a purl that do not follow from the name alone.
+#[derive(Default)]
+struct Parts<'p> {
+    namespace: Option<&'p str>,
+    name: Option<&'p str>,
+    qualifier: Option<(&'static str, &'p str)>,
+    subpath: Option<&'p str>,
+    /// A directory of the same repository: no purl can name it.
+    local: bool,
+}
+
+impl Parts<'_> {
+    /// Source: package-url/purl-spec, `types/{conan,julia,cocoapods,github}-definition.json`.
+    fn of(package: &Package) -> Parts<'_> {
+        let fact = |name: &str| package.extra.get(name).map(String::as_str);
+        match package.kind {
+            PackageKind::Conan => Parts {
+                namespace: fact("conan.user"),
+                qualifier: fact("conan.channel").map(|channel| ("channel", channel)),
+                ..Parts::default()
+            },
+            PackageKind::Julia => {
+                Parts { qualifier: fact("julia.uuid").map(|uuid| ("uuid", uuid)), ..Parts::default() }
+            }
+            // a subspec is a part of its pod
+            PackageKind::CocoaPods => match package.name.split_once('/') {
+                Some((pod, subspec)) => Parts { name: Some(pod), subpath: Some(subspec), ..Parts::default() },
+                None => Parts::default(),
+            },
+            PackageKind::GithubAction => {
+                Parts { subpath: fact("github.path"), local: package.name.starts_with('.'), ..Parts::default() }
+            }
+            _ => Parts::default(),
+        }
     }
 }
 
@@ -152,8 +203,13 @@ fn split_name(package: &Package) -> (Option<&str>, &str) {
 
 /// The reverse of [`split_name`].
 fn whole_name(purl: &Purl, kind: PackageKind) -> String {
+    if let (PackageKind::CocoaPods, Some(subspec)) = (kind, purl.subpath.as_deref()) {
+        return format!("{}/{subspec}", purl.name);
+    }
     let Some(namespace) = purl.namespace.as_deref() else { return purl.name.clone() };
     match kind {
+        // The user stands apart: `conan.user`.
+        PackageKind::Conan => purl.name.clone(),
         PackageKind::Java | PackageKind::JenkinsPlugin => format!("{namespace}:{}", purl.name),
         // The namespace is who distributes it.
         kind if kind.is_os() && kind != PackageKind::Portage => purl.name.clone(),
