@@ -423,7 +423,8 @@ fn unite(packages: Vec<Package>, owner: &[Option<usize>]) -> (Vec<Package>, Vec<
         let owned = owner.get(place).copied().flatten();
         let part = part(&package).map(str::to_owned);
         let key = (package.kind, package.name.clone(), package.version.clone(), package.arch.clone(), part, owned);
-        groups.entry(key).or_default().push((place, package));
+        // nearly every group is of one, and a first push would make room for four
+        groups.entry(key).or_insert_with(|| Vec::with_capacity(1)).push((place, package));
     }
     // A lock file knows neither owner nor place: what it declares goes to an installed copy, whoever owns that.
     let same = |a: &Package, b: &Package| {

@@ -39,6 +39,8 @@ pub enum PackageKind {
     Cpan,
     Gleam,
     SwiplPack,
+    /// A module of the JavaScript registry jsr.io.
+    Jsr,
     // whole environments and applications
     Conda,
     Nix,
@@ -50,6 +52,10 @@ pub enum PackageKind {
     GithubAction,
     WordpressPlugin,
     JenkinsPlugin,
+    /// An extension of a browser of Chromium's family.
+    ChromeExtension,
+    /// An extension of Visual Studio Code or an editor that shares its format.
+    VscodeExtension,
     /// A Linux kernel image.
     LinuxKernel,
     /// A Linux kernel module.
@@ -96,12 +102,15 @@ impl PackageKind {
             PackageKind::Julia => "julia",
             PackageKind::Cpan => "cpan",
             PackageKind::SwiplPack => "swiplpack",
+            PackageKind::Jsr => "jsr",
             PackageKind::Conda => "conda",
             PackageKind::Nix => "nix",
             PackageKind::Bitnami => "bitnami",
             PackageKind::Homebrew => "brew",
             PackageKind::GithubAction => "github",
             PackageKind::WordpressPlugin => "wordpress-plugin",
+            PackageKind::ChromeExtension => "chrome-extension",
+            PackageKind::VscodeExtension => "vscode-extension",
             PackageKind::Model => "huggingface",
             PackageKind::Container => "oci",
             PackageKind::Vcpkg => "vcpkg",
@@ -212,7 +221,8 @@ pub struct Package {
     /// The ecosystem.
     pub kind: PackageKind,
     /// The whole name as its ecosystem and its advisories write it: `@scope/name` (npm), `group:artifact` (Maven; `artifact` alone when
-    /// the group is unknown), `github.com/a/b` (Go, case kept), `vendor/name` (Composer), `channel/name` (PEAR), the name as written (PyPI: not normalised).
+    /// the group is unknown), `github.com/a/b` (Go, case kept), `vendor/name` (Composer), `channel/name` (PEAR), `publisher.name` (VS Code), the id
+    /// (Chrome), the name as written (PyPI: not normalised).
     pub name: String,
     /// The whole version as its ecosystem writes it: `[epoch:]upstream-revision` (deb), `[epoch:]version-release` (rpm, the epoch only when
     /// the package states one), `1.2.3-r0` (apk), `v1.2.3` (Go). Empty when unknown.

@@ -34,7 +34,7 @@ pub(crate) fn type_name(kind: PackageKind) -> &'static str {
 /// The `language` of an artifact; empty for packages of operating systems.
 fn language(kind: PackageKind) -> &'static str {
     match kind {
-        PackageKind::Npm => "javascript",
+        PackageKind::Npm | PackageKind::Jsr => "javascript",
         PackageKind::Python => "python",
         PackageKind::Go => "go",
         PackageKind::Java | PackageKind::JenkinsPlugin => "java",

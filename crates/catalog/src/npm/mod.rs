@@ -1,5 +1,6 @@
-//! JavaScript packages: installed (`package.json`), and named by the lock files of npm, yarn and pnpm.
+//! JavaScript packages: installed (`package.json`), and named by the lock files of npm, yarn, pnpm and bun.
 
+pub(crate) mod bun_lock;
 pub(crate) mod package_json;
 pub(crate) mod package_lock;
 pub(crate) mod pnpm_lock;
@@ -17,12 +18,20 @@ use crate::syntax::{Node, Value};
 const COVERAGE: &str = include_str!("coverage.yaml");
 
 /// A project's own lock file, not one that came with an installed package: those name what was never installed.
-fn own_lock_file(path: &str) -> bool {
+pub(crate) fn own_lock_file(path: &str) -> bool {
     !format!("/{path}").contains("/node_modules/") && !path.contains("/gems/")
 }
 
+/// Splits `name@range`, with the scope's own `@` in mind.
+pub(crate) fn split(pattern: &str) -> Option<(&str, &str)> {
+    let from = usize::from(pattern.starts_with('@'));
+    let at = pattern.get(from..)?.find('@')? + from;
+    let (name, range) = (pattern.get(..at)?, pattern.get(at + 1..)?);
+    (!name.is_empty()).then_some((name, range))
+}
+
 /// A package that a lock file names.
-fn declared(input: &Input<'_>, name: &str, version: &str, lines: Option<(u32, u32)>) -> Package {
+pub(crate) fn declared(input: &Input<'_>, name: &str, version: &str, lines: Option<(u32, u32)>) -> Package {
     let mut package = input.package(PackageKind::Npm, name, version);
     package.presence = Presence::Declared;
     if let Some((first, last)) = lines {
@@ -32,7 +41,7 @@ fn declared(input: &Input<'_>, name: &str, version: &str, lines: Option<(u32, u3
 }
 
 /// Hashes of a subresource-integrity text: `sha512-BASE64 sha1-BASE64`. Others are passed over.
-fn integrity(text: &str) -> Vec<Checksum> {
+pub(crate) fn integrity(text: &str) -> Vec<Checksum> {
     let known = |part: &str| {
         let (algorithm, hash) = part.split_once('-')?;
         let algorithm = match algorithm {
@@ -50,7 +59,7 @@ fn integrity(text: &str) -> Vec<Checksum> {
 
 /// Licences of a `license` or `licenses` member: a text, an object with `type` or `name`, or a list of these.
 /// Source: docs.npmjs.com/cli/configuring-npm/package-json, "license".
-fn licenses(node: &Node) -> Vec<License> {
+pub(crate) fn licenses(node: &Node) -> Vec<License> {
     fn collect(node: &Node, into: &mut Vec<License>) {
         let mut add = |text: &str| {
             let value = text.trim().to_owned();
@@ -88,7 +97,7 @@ fn add_to_list(package: &mut Package, fact: &str, item: &str, separator: &str) {
 }
 
 /// Joins two facts about one package that a lock file holds at several places.
-fn merge(into: &mut Package, other: Package) {
+pub(crate) fn merge(into: &mut Package, other: Package) {
     into.dev &= other.dev;
     into.directness = match (into.directness, other.directness) {
         (Directness::Unknown, other) => other,

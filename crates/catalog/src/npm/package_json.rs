@@ -17,9 +17,11 @@ pub(crate) static LEAF: Leaf = Leaf {
 
 /// Below a `node_modules`, only the file of the package itself: deeper ones are helpers (`rxjs/ajax/package.json`).
 fn accepts(path: &str) -> bool {
-    if format!("/{path}").contains("/usr/share/doc/") {
-        return false;
-    }
+    !format!("/{path}").contains("/usr/share/doc/") && is_own(path)
+}
+
+/// Whether a `package.json` is that of a package, and not of a part of one.
+pub(crate) fn is_own(path: &str) -> bool {
     let Some(directory) = path.strip_suffix("package.json").map(|path| path.trim_end_matches('/')) else {
         return false;
     };

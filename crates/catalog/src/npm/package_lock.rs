@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use signet_model::{Directness, Package, RelationshipKind, UnexaminedKind};
 
 use super::{declared, integrity, licenses, merge};
-use crate::syntax::{self, Node, Value, json};
+use crate::syntax::{self, Node, Value, document, json};
 use crate::{Claim, Found, Input, Leaf};
 
 /// Reads npm's lock files.
@@ -33,19 +33,18 @@ const PATH: usize = 1024;
 /// Source: docs.npmjs.com/cli/configuring-npm/package-lock-json.
 fn read(input: &Input<'_>) -> Found {
     let malformed = |why: String| input.unexamined(UnexaminedKind::Malformed, why);
-    let root = match json::parse(&syntax::text(input.bytes)) {
-        Ok(root) if matches!(root.value, Value::Object(_)) => root,
-        Ok(_) => return Found::unexamined(malformed("expected an object".to_owned())),
-        Err(error) => return Found::unexamined(malformed(format!("no JSON: {error}"))),
-    };
-    let mut tree = Tree::default();
     let mut found = Found::default();
-    match root.get("packages") {
-        Some(packages) if !packages.members().is_empty() => tree.flat(&root, packages),
-        _ => {
-            tree.v1 = true;
-            tree.nested("", &root, false, 0);
-        }
+    let mut tree = Tree { input, entries: BTreeMap::new(), links: BTreeMap::new(), broken: Vec::new() };
+    let mut listed = false;
+    let text = syntax::text(input.bytes);
+    let read = json::parse_streamed(&text, "packages", "dependencies", |path, node| {
+        listed = true;
+        tree.place(path, &node);
+    });
+    let Some(root) = document::object(input, read, &mut found) else { return found };
+    match listed {
+        true => tree.name(root.str("name").unwrap_or_default()),
+        false => tree.nested("", &root, false, 0),
     }
     for line in std::mem::take(&mut tree.broken) {
         syntax::report(
@@ -53,70 +52,96 @@ fn read(input: &Input<'_>) -> Found {
             malformed(format!("line {line}: expected an object that describes a package")),
         );
     }
-    tree.build(input, &mut found);
+    tree.build(&mut found);
     found
 }
 
 /// All places of the lock file.
-#[derive(Default)]
 struct Tree<'a> {
-    entries: BTreeMap<String, Entry<'a>>,
+    input: &'a Input<'a>,
+    entries: BTreeMap<String, Entry>,
     /// `link: true` places, and the directory to which each leads.
     links: BTreeMap<String, String>,
-    /// Whether it is version 1, where `dependencies` are nested packages and `requires` are needs.
-    v1: bool,
     broken: Vec<u32>,
 }
 
-struct Entry<'a> {
-    name: String,
-    version: String,
+struct Entry {
     directness: Directness,
-    dev: bool,
-    alias: Option<String>,
-    node: &'a Node,
+    /// Names that it needs; of the project and its workspaces those for development, too.
+    needs: Vec<String>,
+    /// Behind a pointer: it is moved out when all places are known.
+    package: Option<Box<Package>>,
 }
 
-impl<'a> Tree<'a> {
-    /// Versions 2 and 3.
-    fn flat(&mut self, root: &'a Node, packages: &'a Node) {
-        for (path, node) in packages.members() {
-            if let Some(target) = node.str("resolved").filter(|_| node.is_true("link")) {
-                self.links.insert(path.clone(), target.to_owned());
-            }
+impl Tree<'_> {
+    /// Versions 2 and 3: a member of `packages`.
+    fn place(&mut self, path: String, node: &Node) {
+        if !matches!(node.value, Value::Object(_)) {
+            self.broken.push(node.lines.0);
+            return;
         }
-        let targets: BTreeMap<String, String> =
-            self.links.iter().map(|(link, target)| (target.clone(), link.clone())).collect();
-        for (path, node) in packages.members() {
-            if !matches!(node.value, Value::Object(_)) {
-                self.broken.push(node.lines.0);
-                continue;
+        if node.is_true("link") {
+            if let Some(target) = node.str("resolved") {
+                self.links.insert(path, target.to_owned());
             }
-            if node.is_true("link") {
-                continue;
-            }
-            let stated = node.str("name").filter(|name| !name.is_empty());
-            let by_path = path.rsplit_once("node_modules/").map(|(_, name)| name);
+            return;
+        }
+        let by_path = name_of_path(&path);
+        let directness = match (path.as_str(), by_path) {
+            ("", _) => Directness::Root,
+            (_, Some(_)) => Directness::Unknown,
+            (_, None) => Directness::Workspace,
+        };
+        let stated = node.str("name").filter(|name| !name.is_empty());
+        let name = stated.or(by_path).unwrap_or_default();
+        let alias = by_path.filter(|by_path| *by_path != name);
+        let lists: &[&str] = match directness {
+            Directness::Unknown => &["dependencies", "optionalDependencies", "peerDependencies"],
+            _ => &["dependencies", "optionalDependencies", "peerDependencies", "devDependencies"],
+        };
+        let identity = (name, node.str("version").unwrap_or_default());
+        let entry = self.entry(node, identity, alias, (directness, node.is_true("dev")), lists);
+        self.entries.insert(path, entry);
+    }
+
+    /// Names that a place does not state itself: of the project from the head of the file, of a workspace from the link to it or its directory.
+    fn name(&mut self, project: &str) {
+        let targets: BTreeMap<&String, &String> = self.links.iter().map(|(link, target)| (target, link)).collect();
+        for (path, entry) in &mut self.entries {
+            let Some(package) = entry.package.as_mut().filter(|package| package.name.is_empty()) else { continue };
             let linked = || targets.get(path).and_then(|link| name_of_path(link));
-            let (name, directness) = match (path.as_str(), by_path) {
-                ("", _) => (stated.or_else(|| root.str("name")).unwrap_or_default(), Directness::Root),
-                (_, Some(name)) => (stated.unwrap_or(name), Directness::Unknown),
-                (path, None) => {
-                    let last = path.rsplit('/').next().unwrap_or_default();
-                    (stated.or_else(linked).unwrap_or(last), Directness::Workspace)
-                }
+            let name = match path.as_str() {
+                "" => project,
+                path => linked().unwrap_or(path.rsplit('/').next().unwrap_or_default()),
             };
-            let alias = by_path.filter(|by_path| *by_path != name).map(str::to_owned);
-            let version = node.str("version").unwrap_or_default().to_owned();
-            self.entries.insert(
-                path.clone(),
-                Entry { name: name.to_owned(), version, directness, dev: node.is_true("dev"), alias, node },
-            );
+            package.name = name.to_owned();
         }
     }
 
+    fn entry(
+        &self,
+        node: &Node,
+        (name, version): (&str, &str),
+        alias: Option<&str>,
+        (directness, dev): (Directness, bool),
+        lists: &[&str],
+    ) -> Entry {
+        let lines = (directness != Directness::Root).then_some(node.lines);
+        let mut package = declared(self.input, name, version, lines);
+        package.directness = directness;
+        package.dev = dev;
+        package.licenses = licenses(node);
+        package.checksums = node.str("integrity").map(integrity).unwrap_or_default();
+        package.extra.extend(node.str("resolved").map(|resolved| ("npm.resolved".to_owned(), resolved.to_owned())));
+        package.extra.extend(alias.map(|alias| ("npm.alias".to_owned(), alias.to_owned())));
+        let needs = lists.iter().flat_map(|list| node.members_of(list)).map(|(name, _)| name.clone()).collect();
+        package.licenses.shrink_to_fit();
+        package.checksums.shrink_to_fit();
+        Entry { directness, needs, package: Some(Box::new(package)) }
+    }
+
     /// Version 1, turned into the paths of version 3. The reader of JSON bounds the depth.
-    fn nested(&mut self, prefix: &str, node: &'a Node, dev: bool, depth: usize) {
+    fn nested(&mut self, prefix: &str, node: &Node, dev: bool, depth: usize) {
         for (key, node) in node.members_of("dependencies") {
             if !matches!(node.value, Value::Object(_)) {
                 self.broken.push(node.lines.0);
@@ -125,7 +150,7 @@ impl<'a> Tree<'a> {
             let written = node.str("version").unwrap_or_default();
             let aliased = written.strip_prefix("npm:").and_then(|target| target.rsplit_once('@'));
             let (name, version, alias) = match aliased {
-                Some((name, version)) => (name, version, Some(key.clone())),
+                Some((name, version)) => (name, version, Some(key.as_str())),
                 // a path or an address is no version
                 None if written.contains(':') => (key.as_str(), "", None),
                 None => (key.as_str(), written, None),
@@ -142,8 +167,8 @@ impl<'a> Tree<'a> {
             } else if !node.members_of("dependencies").is_empty() {
                 self.broken.push(node.lines.0);
             }
-            let (name, version) = (name.to_owned(), version.to_owned());
-            self.entries.insert(path, Entry { name, version, directness: Directness::Unknown, dev, alias, node });
+            let entry = self.entry(node, (name, version), alias, (Directness::Unknown, dev), &["requires"]);
+            self.entries.insert(path, entry);
         }
     }
 
@@ -174,23 +199,14 @@ impl<'a> Tree<'a> {
         None
     }
 
-    /// What the package at `path` needs; development needs only of the project and its workspaces.
-    fn needs(&self, path: &str, entry: &Entry<'a>) -> Vec<&str> {
-        let project = matches!(entry.directness, Directness::Root | Directness::Workspace);
-        let lists: &[&str] = match project {
-            true => &["dependencies", "optionalDependencies", "peerDependencies", "devDependencies"],
-            false => &["dependencies", "optionalDependencies", "peerDependencies"],
-        };
-        let lists = if self.v1 { &["requires"][..] } else { lists };
-        lists
-            .iter()
-            .flat_map(|list| entry.node.members_of(list))
-            .filter_map(|(name, _)| self.resolve(path, name))
-            .collect()
+    /// What the package at `path` needs, by place.
+    fn needs<'t>(&'t self, path: &'t str, entry: &'t Entry) -> impl Iterator<Item = &'t str> {
+        entry.needs.iter().filter_map(move |name| self.resolve(path, name))
     }
 
-    fn build(&self, input: &Input<'_>, found: &mut Found) {
-        let mut by_identity: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    fn build(mut self, found: &mut Found) {
+        // the packages go out of their places, which are still needed to find each other
+        let packages: Vec<Option<Box<Package>>> = self.entries.values_mut().map(|entry| entry.package.take()).collect();
         let mut place: BTreeMap<&str, usize> = BTreeMap::new();
         let mut directs: BTreeSet<&str> = BTreeSet::new();
         let mut has_project = false;
@@ -200,46 +216,31 @@ impl<'a> Tree<'a> {
                 directs.extend(self.needs(path, entry));
             }
         }
-        for (path, entry) in &self.entries {
-            if entry.name.is_empty() {
+        let mut by_identity: BTreeMap<(String, String), usize> = BTreeMap::new();
+        for (path, package) in self.entries.keys().zip(packages) {
+            let Some(mut package) = package.filter(|package| !package.name.is_empty()).map(|package| *package) else {
                 continue;
-            }
-            let mut package = self.package(input, entry);
+            };
             if has_project && package.directness == Directness::Unknown {
                 let direct = directs.contains(path.as_str());
                 package.directness = if direct { Directness::Direct } else { Directness::Indirect };
             }
-            let at = *by_identity.entry((&entry.name, &entry.version)).or_insert(found.packages.len());
+            let identity = (package.name.clone(), package.version.clone());
+            let at = *by_identity.entry(identity).or_insert(found.packages.len());
             match found.packages.get_mut(at) {
                 Some(known) => merge(known, package),
                 None => found.packages.push(package),
             }
             place.insert(path, at);
         }
+        drop(by_identity);
         let mut edges = BTreeSet::new();
         for (path, entry) in &self.entries {
             let Some(&from) = place.get(path.as_str()) else { continue };
-            let needs = self.needs(path, entry).into_iter().filter_map(|need| place.get(need));
+            let needs = self.needs(path, entry).filter_map(|need| place.get(need));
             edges.extend(needs.filter(|to| **to != from).map(|to| (from, *to, RelationshipKind::DependsOn)));
         }
         found.edges = edges.into_iter().collect();
-    }
-
-    fn package(&self, input: &Input<'_>, entry: &Entry<'a>) -> Package {
-        let node = entry.node;
-        let lines = (entry.directness != Directness::Root).then_some(node.lines);
-        let mut package = declared(input, &entry.name, &entry.version, lines);
-        package.directness = entry.directness;
-        package.dev = entry.dev;
-        package.licenses = licenses(node);
-        package.checksums = node.str("integrity").map(integrity).unwrap_or_default();
-        if let Some(resolved) = node.str("resolved") {
-            package.extra.insert("npm.resolved".to_owned(), resolved.to_owned());
-        }
-        if let Some(alias) = &entry.alias {
-            package.extra.insert("npm.alias".to_owned(), alias.clone());
-        }
-        package
     }
 }
 

@@ -2,13 +2,14 @@
 
 use proptest::prelude::*;
 
-use super::{package_json, package_lock, pnpm_lock, yarn_lock};
+use super::{bun_lock, package_json, package_lock, pnpm_lock, yarn_lock};
 use crate::syntax::testing::{check, mutate, read};
 
 const LOCK_V3: &str = include_str!("testdata/package-lock-v3.json");
 const LOCK_V1: &str = include_str!("testdata/package-lock-v1.json");
 const YARN_V1: &str = include_str!("testdata/yarn-v1.lock");
 const YARN_BERRY: &str = include_str!("testdata/yarn-berry.lock");
+const BUN: &str = include_str!("testdata/bun.lock");
 const PNPM_V5: &str = include_str!("testdata/pnpm-lock-v5.yaml");
 const PNPM_V6: &str = include_str!("testdata/pnpm-lock-v6.yaml");
 const PNPM_V9: &str = include_str!("testdata/pnpm-lock-v9.yaml");
@@ -82,7 +83,12 @@ fn yarn_version_1() {
 
 #[test]
 fn yarn_berry() {
-    check(&yarn_lock::LEAF, "yarn.lock", YARN_BERRY, &["a@1.0.1 L14-19 -> b@2.0.0", "b@2.0.0 L21-24 L26-29"]);
+    check(
+        &yarn_lock::LEAF,
+        "yarn.lock",
+        YARN_BERRY,
+        &["a@1.0.1 direct L14-19 -> b@2.0.0", "b@2.0.0 indirect L21-24 L26-29"],
+    );
 }
 
 #[test]
@@ -98,6 +104,46 @@ fn yarn_broken() {
             "! unsupported: line 3: the protocol is not known",
         ],
     );
+}
+
+#[test]
+fn bun() {
+    check(
+        &bun_lock::LEAF,
+        "bun.lock",
+        BUN,
+        &[
+            "app@ root -> web@0.1.0 a@1.0.0 d@4.0.0 real@1.5.0",
+            "web@0.1.0 workspace L10-14 -> a@1.0.0 b@3.0.0",
+            "a@1.0.0 direct L17-17 -> b@2.0.0",
+            "b@2.0.0 indirect L18-18",
+            "@s/c@ indirect L19-19",
+            "d@4.0.0 dev direct L20-20 -> @s/e@5.0.0",
+            "@s/e@5.0.0 dev indirect L21-21",
+            "real@1.5.0 direct L22-22 -> @s/c@",
+            "b@3.0.0 direct L24-24",
+            "! malformed: line 25: the first item of a package is not a text",
+            "! malformed: line 26: the first item of a package is not `name@version`",
+            "! malformed: line 27: expected a list that describes a package",
+        ],
+    );
+    let found = read(&bun_lock::LEAF, "bun.lock", BUN.as_bytes());
+    assert_eq!(found.packages[2].checksums.len(), 1);
+    assert_eq!(found.packages[4].extra["npm.resolved"], "github:s/c#6609a88");
+    assert_eq!(found.packages[7].extra["npm.alias"], "alias");
+    check(
+        &bun_lock::LEAF,
+        "bun.lock",
+        r#"{"lockfileVersion": "1"}"#,
+        &["! malformed: `lockfileVersion` is not a number"],
+    );
+    check(
+        &bun_lock::LEAF,
+        "bun.lock",
+        r#"{"lockfileVersion": 7, "packages": {"a": ["a@1"]}}"#,
+        &["a@1 dev indirect L1-1", "! unsupported: lock file version 7 is not known; read as version 1"],
+    );
+    check(&bun_lock::LEAF, "bun.lock", "x", &["! malformed: no JSON: line 1: not a JSON value"]);
 }
 
 #[test]
@@ -173,11 +219,12 @@ fn package_json_forms() {
 proptest! {
     #[test]
     fn broken_lock_files_never_panic(
-        which in 0usize..7, place: usize, byte: u8, cut in 0usize..40, keep: usize
+        which in 0usize..8, place: usize, byte: u8, cut in 0usize..40, keep: usize
     ) {
         let (leaf, text) = [
             (&package_lock::LEAF, LOCK_V3), (&package_lock::LEAF, LOCK_V1), (&yarn_lock::LEAF, YARN_V1),
             (&yarn_lock::LEAF, YARN_BERRY), (&pnpm_lock::LEAF, PNPM_V5), (&pnpm_lock::LEAF, PNPM_V6), (&pnpm_lock::LEAF, PNPM_V9),
+            (&bun_lock::LEAF, BUN),
         ][which];
         let bytes = mutate(text.as_bytes(), place, byte, cut, keep);
         let found = read(leaf, "lock", &bytes);

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use signet_model::{Checksum, ChecksumAlgorithm, Package, RelationshipKind, Unexamined, UnexaminedKind};
+use signet_model::{Checksum, ChecksumAlgorithm, Directness, Package, RelationshipKind, Unexamined, UnexaminedKind};
 
-use super::{add_to_list, declared, integrity, merge};
+use super::{add_to_list, declared, integrity, merge, split};
 use crate::syntax::{self, block_yaml};
 use crate::{Claim, Found, Input, Leaf};
 
@@ -35,7 +35,8 @@ struct Block {
 ///
 /// Shape: blocks `pattern, pattern:` with indented `version`, `resolved`, `integrity`, `dependencies` (version 1: values in quotes without
 /// a colon; later: YAML with `resolution` and `checksum`, and a block `__metadata`).
-/// The project itself and its workspaces (`0.0.0-use.local`) are left to their `package.json`, which states their version.
+/// The project itself and its workspaces (`0.0.0-use.local`) are left to their `package.json`, which states their version; their blocks tell
+/// what is direct.
 /// Errors: a line that fits neither notation, a block without version, a protocol that is not known; the other blocks are kept.
 /// Source: yarnpkg/yarn:src/lockfile/parse.js; yarnpkg/berry:packages/yarnpkg-parsers/sources/syml.ts.
 fn read(input: &Input<'_>) -> Found {
@@ -47,7 +48,8 @@ fn read(input: &Input<'_>) -> Found {
     let mut by_identity: BTreeMap<(String, String), usize> = BTreeMap::new();
     let mut by_pattern: BTreeMap<String, usize> = BTreeMap::new();
     let mut needs: Vec<(usize, &Block)> = Vec::new();
-    for block in &blocks {
+    let (projects, blocks): (Vec<&Block>, Vec<&Block>) = blocks.iter().partition(|block| is_project(block));
+    for block in blocks {
         let Some(package) = package(input, block, &mut found.unexamined) else { continue };
         let at = *by_identity.entry((package.name.clone(), package.version.clone())).or_insert(found.packages.len());
         match found.packages.get_mut(at) {
@@ -61,28 +63,29 @@ fn read(input: &Input<'_>) -> Found {
         by_pattern.extend(block.patterns.iter().map(|pattern| (pattern.clone(), at)));
         needs.push((at, block));
     }
+    // later versions leave the protocol out in the list of needs, and put it into patterns
+    let find = |(name, range): &(String, String)| {
+        [format!("{name}@{range}"), format!("{name}@npm:{range}")].iter().find_map(|p| by_pattern.get(p).copied())
+    };
     let mut edges = BTreeSet::new();
     for (from, block) in needs {
-        for (name, range) in &block.needs {
-            // later versions leave the protocol out in the list of needs, and put it into patterns
-            let to = [format!("{name}@{range}"), format!("{name}@npm:{range}")]
-                .iter()
-                .find_map(|p| by_pattern.get(p).copied());
-            if let Some(to) = to.filter(|to| *to != from) {
-                edges.insert((from, to, RelationshipKind::DependsOn));
-            }
-        }
+        let ends = block.needs.iter().filter_map(find).filter(|to| *to != from);
+        edges.extend(ends.map(|to| (from, to, RelationshipKind::DependsOn)));
     }
     found.edges = edges.into_iter().collect();
+    if !projects.is_empty() {
+        let direct: BTreeSet<usize> = projects.iter().flat_map(|block| &block.needs).filter_map(find).collect();
+        for (at, package) in found.packages.iter_mut().enumerate() {
+            package.directness = if direct.contains(&at) { Directness::Direct } else { Directness::Indirect };
+        }
+    }
     found
 }
 
-/// Splits `name@range`, with the scope's own `@` in mind.
-fn split(pattern: &str) -> Option<(&str, &str)> {
-    let from = usize::from(pattern.starts_with('@'));
-    let at = pattern.get(from..)?.find('@')? + from;
-    let (name, range) = (pattern.get(..at)?, pattern.get(at + 1..)?);
-    (!name.is_empty()).then_some((name, range))
+/// Whether a block is the project's own, or that of a member of its workspace. It lists all needs, those for development among them.
+fn is_project(block: &Block) -> bool {
+    block.version == "0.0.0-use.local"
+        || block.resolution.as_deref().and_then(split).is_some_and(|(_, range)| range.starts_with("workspace:"))
 }
 
 /// Whether a range names a protocol that yarn does not know: such a block never came from a registry or repository.
@@ -134,9 +137,6 @@ fn package(input: &Input<'_>, block: &Block, unexamined: &mut Vec<Unexamined>) -
         return None;
     }
     let resolution = block.resolution.as_deref().and_then(split);
-    if block.version == "0.0.0-use.local" || resolution.is_some_and(|(_, range)| range.starts_with("workspace:")) {
-        return None;
-    }
     if strange(range) {
         give_up(UnexaminedKind::Unsupported, "the protocol is not known");
         return None;

@@ -7,10 +7,11 @@
 mod dotnet;
 mod precedence;
 mod settle;
+mod superseded;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use settle::settle;
+pub(crate) use settle::{reach, settle};
 
 /// What a project's manifest says of the lock file beside it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

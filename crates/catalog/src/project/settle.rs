@@ -14,11 +14,16 @@ const MEMBERS: usize = 10_000;
 /// Lets the files of each directory complete each other.
 ///
 /// `npm-shrinkwrap.json` goes before `package-lock.json`; `package.json`, `pyproject.toml` and `Cargo.toml` tell the lock file beside them
-/// what is direct and what only development needs; hashes of `go.sum` go to the modules of `go.mod`, and the rest of it is dropped where
-/// `go.mod` lists everything. Manifests and copies give way to what is beside them ([`super::precedence`]). Files without a partner stay as they are.
+/// what is direct and what only development needs, and list their needs themselves only without one; hashes of `go.sum` go to the modules of `go.mod`,
+/// and the rest of it is dropped where `go.mod` lists everything. Manifests and copies give way to what is beside them ([`super::precedence`],
+/// [`super::superseded`]). Files without a partner stay as they are.
 pub(crate) fn settle(files: &mut [(FileRecord, Option<Digest>)]) {
     let mut by_path: BTreeMap<String, usize> = BTreeMap::new();
     for (at, (file, _)) in files.iter().enumerate() {
+        // an editor's extension is read from the same file, and says nothing of the project
+        if file.leaf == crate::extensions::vscode::INSTALLED.id {
+            continue;
+        }
         // a path in several layers: the upper one stands last
         by_path.insert(file.link.clone().unwrap_or_else(|| file.path.clone()), at);
     }
@@ -35,9 +40,14 @@ pub(crate) fn settle(files: &mut [(FileRecord, Option<Digest>)]) {
                     yarn(files, &by_path, directory, at, manifest);
                 }
             }
-            "poetry.lock" => {
-                if let Some(manifest) = beside("pyproject.toml").and_then(|at| manifest(files, at)).cloned() {
-                    poetry(files, at, &manifest);
+            "poetry.lock" | "pdm.lock" => {
+                if let Some(project) = beside("pyproject.toml") {
+                    python(files, at, project, name);
+                }
+            }
+            name if crate::python::pylock::is_name(name) => {
+                if let Some(project) = beside("pyproject.toml") {
+                    python(files, at, project, name);
                 }
             }
             "Cargo.lock" => cargo(files, &by_path, directory, at),
@@ -64,9 +74,11 @@ pub(crate) fn settle(files: &mut [(FileRecord, Option<Digest>)]) {
     }
     dotnet::assemblies(files);
     super::precedence::give_way(files, &by_path);
+    super::superseded::drop_answered(files, &by_path);
+    crate::extensions::chrome::settle(files);
 }
 
-fn found(files: &mut [(FileRecord, Option<Digest>)], at: usize) -> Option<&mut Found> {
+pub(super) fn found(files: &mut [(FileRecord, Option<Digest>)], at: usize) -> Option<&mut Found> {
     files.get_mut(at).map(|(file, _)| &mut file.found)
 }
 
@@ -122,7 +134,8 @@ fn apply(lock: &mut Found, projects: Vec<Project>, dev_known: bool, resolve: imp
         lock.edges.extend(others.map(|to| (*root, to, RelationshipKind::DependsOn)));
     }
     let used = reach(&lock.edges, queue);
-    for (at, package) in lock.packages.iter_mut().enumerate().take(count) {
+    let project = |package: &Package| matches!(package.directness, Directness::Root | Directness::Workspace);
+    for (at, package) in lock.packages.iter_mut().enumerate().take(count).filter(|(_, package)| !project(package)) {
         package.directness = if direct.contains(&at) { Directness::Direct } else { Directness::Indirect };
         if !dev_known {
             package.dev = !used.contains(&at);
@@ -133,7 +146,7 @@ fn apply(lock: &mut Found, projects: Vec<Project>, dev_known: bool, resolve: imp
 }
 
 /// All places that can be reached.
-fn reach(edges: &[(usize, usize, RelationshipKind)], mut queue: VecDeque<usize>) -> BTreeSet<usize> {
+pub(crate) fn reach(edges: &[(usize, usize, RelationshipKind)], mut queue: VecDeque<usize>) -> BTreeSet<usize> {
     let mut next: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (from, to, _) in edges {
         next.entry(*from).or_default().push(*to);
@@ -222,12 +235,23 @@ fn matches(pattern: &str, directory: &str) -> bool {
     reached.last().copied().unwrap_or(false)
 }
 
-fn poetry(files: &mut [(FileRecord, Option<Digest>)], lock: usize, manifest: &Manifest) {
+/// The lock files of Python that do not hold the project: `poetry.lock`, `pdm.lock`, `pylock.toml`.
+fn python(files: &mut [(FileRecord, Option<Digest>)], lock: usize, project: usize, name: &str) {
+    let Some(needs) = manifest(files, project).map(|manifest| manifest.needs.clone()) else { return };
+    let own = |package: &&Package| package.directness == Directness::Root;
+    let package = files.get(project).and_then(|(file, layer)| {
+        let mut package = file.found.packages.iter().find(own).cloned()?;
+        package.locations.iter_mut().for_each(|location| location.layer = *layer);
+        Some(package)
+    });
     let Some(lock) = found(files, lock) else { return };
+    let known = lock.packages.iter().any(|package| package.directness == Directness::Root);
     let names = by_name(&lock.packages);
-    // the lock file's own categories and groups go before what the manifest lets one guess
-    let dev_known = lock.packages.iter().any(|package| package.dev);
-    let project = Project { package: None, needs: manifest.needs.clone() };
+    // the lock file's own categories and groups go before what the manifest lets one guess; pip writes no edges that one could follow
+    let blind = crate::python::pylock::is_name(name) && lock.edges.is_empty();
+    let dev_known = blind || lock.packages.iter().any(|package| package.dev);
+    // other tools list what Poetry installs, and the project beside it is not installed
+    let project = Project { package: package.filter(|_| name != "poetry.lock" && !known), needs };
     apply(lock, vec![project], dev_known, |need| names.get(&normalize(&need.name)).cloned().unwrap_or_default());
 }
 

@@ -143,3 +143,46 @@ fn vendored_modules_are_told_once() {
     let module = "module m\ngo 1.21\nrequire a v1.0.0\n";
     check(&[("x/vendor/modules.txt", vendored), ("x/go.mod", module)], &["b@v1.0.0 L4-4"]);
 }
+
+const PROJECT: &str =
+    "[project]\nname = 'app'\nversion = '0.1.0'\ndependencies = ['A >= 1']\n[dependency-groups]\ndev = ['t == 3']\n";
+
+#[test]
+fn pdm() {
+    let lock = "[[package]]\nname = 'a'\nversion = '1.0'\ndependencies = ['b; python_version < \"4\"']\n[[package]]\nname = 'b'\nversion = '2.0'\n[[package]]\nname = 't'\nversion = '3'\n";
+    check(
+        &[("pdm.lock", lock), ("pyproject.toml", PROJECT)],
+        &[
+            "a@1.0 direct L1-4 -> b@2.0",
+            "b@2.0 indirect L5-7",
+            "t@3 dev direct L8-10",
+            "app@0.1.0 root L1-1 -> a@1.0 t@3",
+        ],
+    );
+}
+
+#[test]
+fn pylock() {
+    let lock =
+        "lock-version = '1.0'\n[[packages]]\nname = 'a'\nversion = '1.0'\n[[packages]]\nname = 'b'\nversion = '2.0'\n";
+    let rows = ["a@1.0 direct L2-4", "b@2.0 indirect L5-7", "app@0.1.0 root L1-1 -> a@1.0"];
+    check(&[("x/pylock.toml", lock), ("x/pyproject.toml", PROJECT)], &rows);
+    check(&[("x/pylock.test.toml", lock), ("x/pyproject.toml", PROJECT)], &rows);
+}
+
+#[test]
+fn manifests_that_a_lock_file_answers() {
+    let needs = ["app@0.1.0 root L1-1", "A@ direct L4-4", "t@3 dev direct L6-6"];
+    check(&[("x/pyproject.toml", PROJECT)], &needs);
+    let uv = "[[package]]\nname = 'a'\nversion = '1'\n";
+    check(&[("x/pyproject.toml", PROJECT), ("uv.lock", uv)], &[]);
+    check(&[("x/pyproject.toml", PROJECT), ("x/uv.lock", "[")], &needs);
+    check(&[("x/pyproject.toml", PROJECT), ("y/uv.lock", uv)], &needs);
+    check(&[("setup.py", "setup(install_requires=load())"), ("uv.lock", uv)], &[]);
+    let deno = r#"{"version": "4", "npm": {"a@1.0.0": {}}}"#;
+    check(&[("x/y/deno.json", r#"{"imports": {"a": "npm:a@1"}}"#), ("x/deno.lock", deno)], &[]);
+    let bun = r#"{"lockfileVersion": 1, "packages": {"a": ["a@1.0.0"]}}"#;
+    check(&[("bun.lockb", "x"), ("bun.lock", bun)], &[]);
+    let why = "bun's binary lock file is not read; `bun install --save-text-lockfile` writes one that is";
+    check(&[("bun.lockb", "x")], &[&format!("! unsupported: {why}")]);
+}

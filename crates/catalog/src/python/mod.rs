@@ -2,10 +2,14 @@
 
 mod marker;
 pub(crate) mod metadata;
+pub(crate) mod pdm;
 pub(crate) mod pipenv;
 pub(crate) mod poetry;
 pub(crate) mod project;
+pub(crate) mod pylock;
 pub(crate) mod requirements;
+pub(crate) mod setup_cfg;
+pub(crate) mod setup_py;
 #[cfg(test)]
 mod tests;
 pub(crate) mod uv;
@@ -34,7 +38,7 @@ pub(crate) fn normalize(name: &str) -> String {
 }
 
 /// A project's own file, not one that came with an installed package: those name what was never installed.
-fn own_file(path: &str) -> bool {
+pub(crate) fn own_file(path: &str) -> bool {
     let path = format!("/{path}");
     let foreign = [
         "/site-packages/",

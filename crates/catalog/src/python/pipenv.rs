@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use signet_model::UnexaminedKind;
-
 use super::{checksum, declared};
-use crate::syntax::{self, Value, json};
+use crate::syntax::document;
 use crate::{Claim, Found, Input, Leaf};
 
 /// Reads `Pipfile.lock`.
@@ -25,14 +23,8 @@ pub(crate) static LEAF: Leaf = Leaf {
 /// A package from a repository or path has no version here.
 /// Errors: no JSON object. Source: pipenv.pypa.io, "Pipfile.lock".
 fn read(input: &Input<'_>) -> Found {
-    let root = match json::parse(&syntax::text(input.bytes)) {
-        Ok(root) if matches!(root.value, Value::Object(_)) => root,
-        Ok(_) => return Found::unexamined(input.unexamined(UnexaminedKind::Malformed, "expected an object")),
-        Err(error) => {
-            return Found::unexamined(input.unexamined(UnexaminedKind::Malformed, format!("no JSON: {error}")));
-        }
-    };
     let mut found = Found::default();
+    let Some(root) = document::json_object(input, &mut found) else { return found };
     let mut places: BTreeMap<(String, String), usize> = BTreeMap::new();
     for (category, packages) in root.members().iter().filter(|(category, _)| category != "_meta") {
         for (name, node) in packages.members() {

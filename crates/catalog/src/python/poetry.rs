@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use signet_model::{RelationshipKind, UnexaminedKind};
+use signet_model::RelationshipKind;
 
 use super::{by_name, declared, normalize};
-use crate::syntax::{self, Node, toml};
+use crate::syntax::{Node, document};
 use crate::{Claim, Found, Input, Leaf};
 
 /// Reads `poetry.lock`.
@@ -24,22 +24,11 @@ pub(crate) static LEAF: Leaf = Leaf {
 /// without `main` (from 2.1 on) means development. Which packages the project names itself is in `pyproject.toml` only.
 /// Errors: no TOML; a package without name or version, with its line. Source: python-poetry/poetry:src/poetry/packages/locker.py.
 fn read(input: &Input<'_>) -> Found {
-    let root = match toml::parse(&syntax::text(input.bytes)) {
-        Ok(root) => root,
-        Err(error) => return Found::unexamined(input.unexamined(UnexaminedKind::Malformed, error.to_string())),
-    };
     let mut found = Found::default();
+    let Some(root) = document::toml(input, &mut found) else { return found };
     let mut nodes: Vec<&Node> = Vec::new();
-    for node in root.get("package").map_or(&[][..], Node::items) {
-        let (Some(name), Some(version)) = (node.str("name"), node.str("version")) else {
-            let mut what = input.unexamined(
-                UnexaminedKind::Malformed,
-                format!("line {}: a package without name or version", node.lines.0),
-            );
-            what.location.lines = Some(node.lines);
-            syntax::report(&mut found.unexamined, what);
-            continue;
-        };
+    let tables = root.get("package").map_or(&[][..], Node::items).iter();
+    for (name, version, node) in document::named_tables(input, &mut found, tables) {
         let mut package = declared(input, name, version, node.lines);
         let groups = node.get("groups").map(Node::items).filter(|groups| !groups.is_empty());
         package.dev = node.str("category") == Some("dev")

@@ -3,7 +3,7 @@
 use signet_model::UnexaminedKind;
 
 use super::{checksum, declared, split_name};
-use crate::syntax;
+use crate::syntax::{self, document};
 use crate::{Claim, Found, Input, Leaf};
 
 /// Reads requirements files.
@@ -47,13 +47,16 @@ fn read(input: &Input<'_>) -> Found {
             logical.push(' ');
             logical.push_str(uncomment(next));
         }
-        if let Err((kind, why)) = requirement(input, logical.trim(), (first, last), &mut found) {
-            let mut what = input.unexamined(kind, format!("line {first}: {why}"));
-            what.location.lines = Some((first, last));
-            syntax::report(&mut found.unexamined, what);
-        }
+        self::line(input, &logical, (first, last), &mut found);
     }
     found
+}
+
+/// Reads one line without comment: a requirement, an option, or nothing. What is none of these is noted with its lines.
+pub(crate) fn line(input: &Input<'_>, line: &str, lines: (u32, u32), found: &mut Found) {
+    if let Err((kind, why)) = requirement(input, line.trim(), lines, found) {
+        document::note(input, found, lines, kind, why);
+    }
 }
 
 fn uncomment(line: &str) -> &str {

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{metadata, normalize, pipenv, poetry, requirements, uv};
+use super::{metadata, normalize, pdm, pipenv, poetry, project, pylock, requirements, setup_cfg, setup_py, uv};
 use crate::Owner;
 use crate::syntax::testing::{check, mutate, read};
 use crate::syntax::zip::build;
@@ -11,6 +11,11 @@ const METADATA: &str = include_str!("testdata/METADATA");
 const REQUIREMENTS: &str = include_str!("testdata/requirements.txt");
 const PIPFILE: &str = include_str!("testdata/Pipfile.lock");
 const POETRY: &str = include_str!("testdata/poetry.lock");
+const PDM: &str = include_str!("testdata/pdm.lock");
+const PYLOCK: &str = include_str!("testdata/pylock.toml");
+const SETUP: &str = include_str!("testdata/setup.py");
+const SETUP_CFG: &str = include_str!("testdata/setup.cfg");
+const PROJECT: &str = include_str!("testdata/pyproject.toml");
 const UV: &str = include_str!("testdata/uv.lock");
 
 #[test]
@@ -116,6 +121,115 @@ fn lock_files() {
 }
 
 #[test]
+fn more_lock_files() {
+    check(
+        &pdm::LEAF,
+        "pdm.lock",
+        PDM,
+        &[
+            "a@1.0 L5-14 L16-21 -> b@2.0 t@3.0",
+            "b@2.0 L23-28",
+            "t@3.0 dev L30-33",
+            "! malformed: line 35: a package without name",
+        ],
+    );
+    let found = read(&pdm::LEAF, "pdm.lock", PDM.as_bytes());
+    assert!(found.packages[0].checksums[0].hex.starts_with("0000"));
+    check(
+        &pylock::LEAF,
+        "pylock.toml",
+        PYLOCK,
+        &[
+            "app@ root L5-7",
+            "a@1.0 L9-13 -> app@ b@2.0",
+            "b@1.0 dev L15-18",
+            "b@2.0 L20-24",
+            "! malformed: line 26: a package without name",
+        ],
+    );
+    let found = read(&pylock::LEAF, "pylock.toml", PYLOCK.as_bytes());
+    assert_eq!((found.packages[1].checksums.len(), found.packages[3].extra["python.ref"].as_str()), (1, "0123"));
+    check(
+        &pylock::LEAF,
+        "pylock.toml",
+        "lock-version = '2.0'\n",
+        &["! unsupported: lock version `2.0` is not known; read as version 1.0"],
+    );
+    for (name, claimed) in
+        [("pylock.toml", true), ("pylock.dev.toml", true), ("pylock.a.b.toml", false), ("xpylock.toml", false)]
+    {
+        assert_eq!((pylock::LEAF.accepts)(name), claimed, "{name}");
+    }
+}
+
+#[test]
+fn projects() {
+    check(
+        &setup_py::LEAF,
+        "setup.py",
+        SETUP,
+        &[
+            "app@0.1.0 root L9-9",
+            "t@3.0 direct L4-4",
+            "p@4.0 L5-5",
+            "a@1.0 direct L14-14",
+            "b@ direct L14-14",
+            "e@ direct L16-16",
+            "i@ direct L17-17",
+            "j@ direct L17-17",
+            "k@5.0 direct L21-21",
+            "s@6.0 dev direct L22-22",
+            "q@7.0 L23-23",
+            "! malformed: line 19: no requirement",
+        ],
+    );
+    let computed = "! unresolved: line 1: what the project needs is computed by the program";
+    check(&setup_py::LEAF, "setup.py", "setup(install_requires=open('x').read())", &[computed]);
+    check(&setup_py::LEAF, "setup.py", "R = ['a']\nsetup(install_requires=R)", &[]);
+    check(&setup_py::LEAF, "setup.py", "setup(\n)", &[]);
+    check(
+        &setup_cfg::LEAF,
+        "setup.cfg",
+        SETUP_CFG,
+        &[
+            "app@ root L3-3",
+            "a@1.0 direct L9-9",
+            "b@ direct L10-10",
+            "d@1 dev direct L13-13",
+            "e@ dev direct L13-13",
+            "f@ direct L17-17",
+            "g@2 direct L17-17",
+            "! malformed: line 12: no requirement",
+        ],
+    );
+    check(
+        &project::LEAF,
+        "pyproject.toml",
+        PROJECT,
+        &[
+            "app@0.1.0 root L4-4",
+            "a@1.0 direct L7-7",
+            "b@ direct L7-7",
+            "c@ direct L10-10",
+            "d@4.0 dev direct L13-13",
+            "e@5.0.0 direct L20-20",
+            "f@ direct L21-21",
+            "g@1.0 direct L22-22",
+            "g@ direct L22-22",
+            "h@ direct L23-23",
+            "i@ dev direct L26-26",
+            "j@ dev direct L29-29",
+            "k@ dev direct L32-32",
+            "! malformed: line 7: no requirement",
+        ],
+    );
+    let found = read(&project::LEAF, "pyproject.toml", PROJECT.as_bytes());
+    assert_eq!(found.packages[6].extra["python.minimum"], "1.2");
+    check(&project::LEAF, "pyproject.toml", "[tool.ruff]\nx = 1\n", &[]);
+    check(&project::LEAF, "pyproject.toml", "[", &["! malformed: line 1: not TOML"]);
+}
+
+#[test]
 fn broken_lock_files() {
     check(&pipenv::LEAF, "Pipfile.lock", "x", &["! malformed: no JSON: line 1: not a JSON value"]);
     check(&poetry::LEAF, "poetry.lock", "a = 1\nx", &["! malformed: line 2: not TOML"]);
@@ -133,11 +247,13 @@ fn broken_lock_files() {
 
 proptest! {
     #[test]
-    fn broken_files_never_panic(which in 0usize..6, place: usize, byte: u8, cut in 0usize..40, keep: usize) {
+    fn broken_files_never_panic(which in 0usize..11, place: usize, byte: u8, cut in 0usize..40, keep: usize) {
         let (leaf, path, text) = [
             (&metadata::LEAF, "METADATA", METADATA), (&requirements::LEAF, "requirements.txt", REQUIREMENTS),
             (&pipenv::LEAF, "Pipfile.lock", PIPFILE), (&poetry::LEAF, "poetry.lock", POETRY), (&uv::LEAF, "uv.lock", UV),
-            (&metadata::LEAF, "x.dist-info/RECORD", REQUIREMENTS),
+            (&metadata::LEAF, "x.dist-info/RECORD", REQUIREMENTS), (&pdm::LEAF, "pdm.lock", PDM),
+            (&pylock::LEAF, "pylock.toml", PYLOCK), (&setup_py::LEAF, "setup.py", SETUP),
+            (&setup_cfg::LEAF, "setup.cfg", SETUP_CFG), (&project::LEAF, "pyproject.toml", PROJECT),
         ][which];
         let found = read(leaf, path, &mutate(text.as_bytes(), place, byte, cut, keep));
         prop_assert!(found.packages.len() < 20);

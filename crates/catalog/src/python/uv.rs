@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use signet_model::{Directness, RelationshipKind, UnexaminedKind};
 
 use super::{by_name, checksum, declared, normalize};
-use crate::syntax::{self, Node, toml};
+use crate::syntax::{Node, document};
 use crate::{Claim, Found, Input, Leaf};
 
 /// Reads `uv.lock`.
@@ -26,18 +26,12 @@ pub(crate) static LEAF: Leaf = Leaf {
 /// Errors: no TOML; a package without name; no project, or several at `.`, so that direct needs cannot be told. The packages are kept.
 /// Source: docs.astral.sh/uv, "Locking"; astral-sh/uv:crates/uv-resolver/src/lock.
 fn read(input: &Input<'_>) -> Found {
-    let root = match toml::parse(&syntax::text(input.bytes)) {
-        Ok(root) => root,
-        Err(error) => return Found::unexamined(input.unexamined(UnexaminedKind::Malformed, error.to_string())),
-    };
     let mut found = Found::default();
+    let Some(root) = document::toml(input, &mut found) else { return found };
     let mut nodes: Vec<&Node> = Vec::new();
     for node in root.get("package").map_or(&[][..], Node::items) {
         let Some(name) = node.str("name") else {
-            let mut what =
-                input.unexamined(UnexaminedKind::Malformed, format!("line {}: a package without name", node.lines.0));
-            what.location.lines = Some(node.lines);
-            syntax::report(&mut found.unexamined, what);
+            document::malformed(input, &mut found, node.lines, "a package without name");
             continue;
         };
         let mut package = declared(input, name, node.str("version").unwrap_or_default(), node.lines);

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use signet_model::{Checksum, ChecksumAlgorithm, Directness, PackageKind, Presence, RelationshipKind, UnexaminedKind};
+use signet_model::{Checksum, ChecksumAlgorithm, Directness, PackageKind, Presence, RelationshipKind};
 
-use crate::syntax::{self, Node, Value, toml};
+use crate::syntax::{Node, Value, document};
 use crate::{Claim, Found, Input, Leaf};
 
 /// Reads `Cargo.lock`.
@@ -24,25 +24,14 @@ pub(crate) static LEAF: Leaf = Leaf {
 /// old files the project in `[root]`. Packages without source are the project, or the members of its workspace when there are several.
 /// Errors: no TOML; a package without name or version, with its line. Source: rust-lang/cargo:src/cargo/core/resolver/encode.rs.
 fn read(input: &Input<'_>) -> Found {
-    let root = match toml::parse(&syntax::text(input.bytes)) {
-        Ok(root) => root,
-        Err(error) => return Found::unexamined(input.unexamined(UnexaminedKind::Malformed, error.to_string())),
-    };
     let mut found = Found::default();
+    let Some(root) = document::toml(input, &mut found) else { return found };
     let sums: BTreeMap<&str, &str> =
         root.members_of("metadata").iter().filter_map(|(key, node)| Some((key.as_str(), node.as_str()?))).collect();
     let mut nodes: Vec<&Node> = Vec::new();
     let tables = root.get("root").into_iter().chain(root.get("package").map_or(&[][..], Node::items));
-    for node in tables.filter(|node| matches!(node.value, Value::Object(_))) {
-        let (Some(name), Some(version)) = (node.str("name"), node.str("version")) else {
-            let mut what = input.unexamined(
-                UnexaminedKind::Malformed,
-                format!("line {}: a package without name or version", node.lines.0),
-            );
-            what.location.lines = Some(node.lines);
-            syntax::report(&mut found.unexamined, what);
-            continue;
-        };
+    let tables = tables.filter(|node| matches!(node.value, Value::Object(_)));
+    for (name, version, node) in document::named_tables(input, &mut found, tables) {
         let mut package = input.package(PackageKind::Cargo, name, version);
         package.presence = Presence::Declared;
         package.locations = vec![input.location.at_lines(node.lines.0, node.lines.1)];

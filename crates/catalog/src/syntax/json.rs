@@ -22,6 +22,61 @@ pub(crate) fn parse(text: &str) -> Result<Node, SyntaxError> {
     }
 }
 
+/// Reads one JSON document in which `//` and `/* */` comments and a comma after the last item may stand (JSONC).
+///
+/// Otherwise as [`parse`].
+pub(crate) fn parse_relaxed(text: &str) -> Result<Node, SyntaxError> {
+    let mut reader = Reader { relaxed: true, ..Reader::new(text) };
+    let node = reader.value(0)?;
+    reader.space();
+    match reader.peek() {
+        None => Ok(node),
+        Some(_) => Err(reader.error("something follows the JSON document")),
+    }
+}
+
+/// Reads one JSON object, and gives the members of the object under `member` away one by one instead of keeping them: a lock file of 32 MiB
+/// would be a tree of 100 MB.
+///
+/// Other members are kept, but for `instead`, which is checked and dropped when it comes after a `member` that was not empty. Otherwise as [`parse`];
+/// what was given away before an error is of a text that is no JSON.
+pub(crate) fn parse_streamed(
+    text: &str,
+    member: &str,
+    instead: &str,
+    mut each: impl FnMut(String, Node),
+) -> Result<Node, SyntaxError> {
+    let mut reader = Reader::new(text);
+    reader.space();
+    if reader.peek() != Some(b'{') {
+        return parse(text);
+    }
+    let (first, mut members, mut given) = (reader.line, Vec::new(), false);
+    reader.members(0, |reader, name| {
+        reader.space();
+        if name == member && reader.peek() == Some(b'{') {
+            return reader.members(1, |reader, name| {
+                given = true;
+                let node = reader.value(2)?;
+                each(name, node);
+                Ok(())
+            });
+        }
+        reader.discard = given && name == instead;
+        let node = reader.value(1)?;
+        if !std::mem::take(&mut reader.discard) {
+            members.push((name, node));
+        }
+        Ok(())
+    })?;
+    let lines = (first, reader.line);
+    reader.space();
+    match reader.peek() {
+        None => Ok(Node { lines, value: Value::Object(members) }),
+        Some(_) => Err(reader.error("something follows the JSON document")),
+    }
+}
+
 /// Reads JSON documents that follow each other. Those before an error are kept.
 pub(crate) fn parse_all(text: &str) -> (Vec<Node>, Option<SyntaxError>) {
     let mut reader = Reader::new(text);
@@ -43,11 +98,15 @@ struct Reader<'a> {
     at: usize,
     line: u32,
     nodes: u32,
+    /// Comments and trailing commas are taken.
+    relaxed: bool,
+    /// Values are checked and not kept.
+    discard: bool,
 }
 
 impl<'a> Reader<'a> {
     fn new(text: &'a str) -> Reader<'a> {
-        Reader { text, at: 0, line: 1, nodes: 0 }
+        Reader { text, at: 0, line: 1, nodes: 0, relaxed: false, discard: false }
     }
 
     fn peek(&self) -> Option<u8> {
@@ -63,6 +122,41 @@ impl<'a> Reader<'a> {
             self.line = self.line.saturating_add(u32::from(byte == b'\n'));
             self.at += 1;
         }
+        if self.relaxed && self.peek() == Some(b'/') && self.comment() {
+            self.space_after_comments();
+        }
+    }
+
+    /// White space and comments, after a first comment. A loop, so that a file of comments needs no deep stack.
+    fn space_after_comments(&mut self) {
+        loop {
+            match self.peek() {
+                Some(b'\n') => {
+                    self.line = self.line.saturating_add(1);
+                    self.at += 1;
+                }
+                Some(b' ' | b'\t' | b'\r') => self.at += 1,
+                Some(b'/') if self.comment() => {}
+                _ => return,
+            }
+        }
+    }
+
+    /// Skips the comment that begins here, if one does. One that never ends reaches to the end of the text.
+    fn comment(&mut self) -> bool {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let length = if rest.starts_with("//") {
+            memchr::memchr(b'\n', rest.as_bytes()).unwrap_or(rest.len())
+        } else if let Some(body) = rest.strip_prefix("/*") {
+            body.find("*/").map_or(rest.len(), |end| end + 4)
+        } else {
+            return false;
+        };
+        let skipped = rest.get(..length).unwrap_or_default();
+        let lines = memchr::memchr_iter(b'\n', skipped.as_bytes()).count();
+        self.line = self.line.saturating_add(u32::try_from(lines).unwrap_or(u32::MAX));
+        self.at += length;
+        true
     }
 
     fn value(&mut self, depth: u32) -> Result<Node, SyntaxError> {
@@ -112,12 +206,34 @@ impl<'a> Reader<'a> {
     }
 
     fn object(&mut self, depth: u32) -> Result<Value, SyntaxError> {
-        self.at += 1;
         let mut members = Vec::new();
+        self.members(depth, |reader, name| {
+            let node = reader.value(depth + 1)?;
+            if !reader.discard {
+                members.push((name, node));
+            }
+            Ok(())
+        })?;
+        // most objects are small, and the space for more would weigh as much as they do
+        members.shrink_to_fit();
+        Ok(Value::Object(members))
+    }
+
+    /// An object from its opening brace on. `each` reads the value of a member.
+    fn members(
+        &mut self,
+        depth: u32,
+        mut each: impl FnMut(&mut Self, String) -> Result<(), SyntaxError>,
+    ) -> Result<(), SyntaxError> {
+        if depth > DEPTH {
+            return Err(self.error("nested too deeply"));
+        }
+        self.at += 1;
+        let mut first = true;
         loop {
             self.space();
             match self.peek() {
-                Some(b'}') if members.is_empty() => break,
+                Some(b'}') if first || self.relaxed => break,
                 Some(b'"') => {}
                 None => return Err(self.error("the JSON document ends inside an object")),
                 Some(_) => return Err(self.error("expected a member name in quotes")),
@@ -128,7 +244,8 @@ impl<'a> Reader<'a> {
                 Some(b':') => self.at += 1,
                 _ => return Err(self.error("expected a colon after a member name")),
             }
-            members.push((name, self.value(depth + 1)?));
+            each(self, name)?;
+            first = false;
             self.space();
             match self.peek() {
                 Some(b',') => self.at += 1,
@@ -138,18 +255,22 @@ impl<'a> Reader<'a> {
             }
         }
         self.at += 1;
-        Ok(Value::Object(members))
+        Ok(())
     }
 
     fn array(&mut self, depth: u32) -> Result<Value, SyntaxError> {
         self.at += 1;
-        let mut items = Vec::new();
+        let (mut items, mut first) = (Vec::new(), true);
         loop {
             self.space();
-            if self.peek() == Some(b']') && items.is_empty() {
+            if self.peek() == Some(b']') && (first || self.relaxed) {
                 break;
             }
-            items.push(self.value(depth + 1)?);
+            let item = self.value(depth + 1)?;
+            first = false;
+            if !self.discard {
+                items.push(item);
+            }
             self.space();
             match self.peek() {
                 Some(b',') => self.at += 1,
@@ -159,6 +280,7 @@ impl<'a> Reader<'a> {
             }
         }
         self.at += 1;
+        items.shrink_to_fit();
         Ok(Value::Array(items))
     }
 
@@ -287,6 +409,34 @@ mod tests {
     }
 
     #[test]
+    fn relaxed() {
+        let text = "// head\n{ /* a\n b */ \"a\": [1, 2,], // tail\n \"u\": \"http://x\",\n}\n// end";
+        let node = parse_relaxed(text).unwrap();
+        assert_eq!((node.get("a").unwrap().lines, node.str("u")), ((3, 3), Some("http://x")));
+        assert!(parse(text).is_err());
+        for broken in ["{ /* a", "[,]", "{,}", "[1,,2]", "/ 1", "[1 // x"] {
+            assert!(parse_relaxed(broken).is_err(), "{broken}");
+        }
+    }
+
+    #[test]
+    fn streamed() {
+        let read = |text: &str| {
+            let mut given = Vec::new();
+            let root = parse_streamed(text, "p", "d", |name, node| given.push((name, node.lines)));
+            (root.map(|root| root.members().iter().map(|(name, _)| name.clone()).collect::<Vec<_>>().concat()), given)
+        };
+        let (root, given) = read("{\"a\": 1, \"p\": {\"x\": {},\n\"y\": [1]}, \"d\": {\"z\": [2, {}]}, \"b\": 2}");
+        assert_eq!((root, given), (Ok("ab".to_owned()), vec![("x".to_owned(), (1, 1)), ("y".to_owned(), (2, 2))]));
+        assert_eq!(read("{\"p\": {}, \"d\": {}}").0, Ok("d".to_owned()));
+        assert_eq!(read("{\"d\": {}, \"p\": {\"x\": 1}}").0, Ok("d".to_owned()));
+        assert_eq!(read("{\"p\": []}").0, Ok("p".to_owned()));
+        for broken in ["{\"p\": {\"x\": 1}", "{\"p\": {\"x\": 1,}}", "{} 1", "{\"p\": {\"x\": 1}, \"d\": {]}", "["] {
+            assert!(read(broken).0.is_err(), "{broken}");
+        }
+    }
+
+    #[test]
     fn documents_in_a_row() {
         let (documents, error) = parse_all("{\"a\":1}\n{\"b\":2}\n");
         assert_eq!((documents.len(), error), (2, None));
@@ -298,6 +448,8 @@ mod tests {
         #[test]
         fn never_panics(text in "[\\[\\]{}\",:0-9a-z\\\\ \n\u{e9}]{0,60}") {
             let ours = parse(&text);
+            prop_assert_eq!(parse_streamed(&text, "a", "b", |_, _| {}).is_ok(), ours.is_ok());
+            let _ = parse_relaxed(&text.replace(['0', '9'], "/").replace('8', "*"));
             if let Ok(value) = serde_json::from_str::<serde_json::Value>(&text) {
                 prop_assert_eq!(plain(&ours.unwrap()), value);
             }

@@ -4,6 +4,7 @@
 
 pub(crate) mod any_yaml;
 pub(crate) mod block_yaml;
+pub(crate) mod document;
 pub(crate) mod headers;
 pub(crate) mod json;
 mod node;

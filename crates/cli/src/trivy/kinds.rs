@@ -61,13 +61,33 @@ const LOCKS: &[(&str, Kind)] = &[
     ("environment.yaml", lock("conda-environment", "conda-environment")),
 ];
 
+/// Files that name packages and that Trivy does not read. A name that begins with `*` is an ending.
+const UNREAD: &[&str] = &[
+    "pyproject.toml",
+    "setup.py",
+    "setup.cfg",
+    "pdm.lock",
+    "deno.lock",
+    "deno.json",
+    "deno.jsonc",
+    "import_map.json",
+    "*.ts",
+    "*.tsx",
+    "*.mts",
+    "*.cts",
+];
+
 /// What the file at `path`, which names a package of `kind`, is for Trivy. `None`: Trivy has no such type.
 pub(super) fn of_file(path: &str, kind: PackageKind) -> Option<Kind> {
     let name = path.rsplit(['/', '!']).next().unwrap_or(path);
-    let named = LOCKS.iter().find(|(pattern, _)| match pattern.strip_prefix('*') {
+    let fits = |pattern: &str| match pattern.strip_prefix('*') {
         Some(ending) => name.ends_with(ending),
-        None => *pattern == name,
-    });
+        None => pattern == name,
+    };
+    if UNREAD.iter().any(|pattern| fits(pattern)) {
+        return None;
+    }
+    let named = LOCKS.iter().find(|(pattern, _)| fits(pattern));
     if let Some((_, kind)) = named {
         return Some(*kind);
     }

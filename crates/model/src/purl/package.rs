@@ -179,8 +179,10 @@ fn split_name(package: &Package) -> (Option<&str>, &str) {
     let name = package.name.as_str();
     let split = match package.kind {
         PackageKind::Java | PackageKind::JenkinsPlugin => name.split_once(':'),
+        PackageKind::VscodeExtension => name.split_once('.'),
         PackageKind::Npm if !name.starts_with('@') => None,
         PackageKind::Npm
+        | PackageKind::Jsr
         | PackageKind::Go
         | PackageKind::Composer
         | PackageKind::Pear
@@ -211,6 +213,7 @@ fn whole_name(purl: &Purl, kind: PackageKind) -> String {
         // The user stands apart: `conan.user`.
         PackageKind::Conan => purl.name.clone(),
         PackageKind::Java | PackageKind::JenkinsPlugin => format!("{namespace}:{}", purl.name),
+        PackageKind::VscodeExtension => format!("{namespace}.{}", purl.name),
         // The namespace is who distributes it.
         kind if kind.is_os() && kind != PackageKind::Portage => purl.name.clone(),
         PackageKind::Go => match purl.subpath.as_deref() {
@@ -324,12 +327,15 @@ fn kind_of(purl: &Purl) -> PackageKind {
         "cpan" => PackageKind::Cpan,
         "swiplpack" => PackageKind::SwiplPack,
         "pear" => PackageKind::Pear,
+        "jsr" => PackageKind::Jsr,
         "conda" => PackageKind::Conda,
         "nix" => PackageKind::Nix,
         "bitnami" => PackageKind::Bitnami,
         "brew" => PackageKind::Homebrew,
         "github" => PackageKind::GithubAction,
         "wordpress-plugin" => PackageKind::WordpressPlugin,
+        "chrome-extension" => PackageKind::ChromeExtension,
+        "vscode-extension" => PackageKind::VscodeExtension,
         "huggingface" | "mlflow" => PackageKind::Model,
         "oci" | "docker" => PackageKind::Container,
         _ => PackageKind::Other,

@@ -136,6 +136,19 @@ fn language_packages_and_back() {
             "5.4.3",
             "pkg:swift/github.com/Alamofire/Alamofire@5.4.3",
         ),
+        (PackageKind::Jsr, "@std/path", "1.0.0", "pkg:jsr/%40std/path@1.0.0"),
+        (
+            PackageKind::VscodeExtension,
+            "ms-python.Python",
+            "2025.2.0",
+            "pkg:vscode-extension/ms-python/python@2025.2.0",
+        ),
+        (
+            PackageKind::ChromeExtension,
+            "aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbb",
+            "1.2.3.4",
+            "pkg:chrome-extension/aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbb@1.2.3.4",
+        ),
         (PackageKind::Other, "curl", "", "pkg:generic/curl"),
     ] {
         made(&Package::new(kind, name, version), Some(&debian()), purl);

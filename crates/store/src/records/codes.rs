@@ -31,7 +31,8 @@ codes! {
         6 Npm 7 Python 8 Go 9 Java 10 Cargo 11 Gem 12 Nuget 13 Composer 14 Pub 15 Swift 16 CocoaPods 17 Conan 18 Vcpkg 19 Hex 20 Otp 21 Hackage
         22 Opam 23 Cran 24 LuaRocks 25 Julia 26 Cpan 27 Gleam 28 SwiplPack
         29 Conda 30 Nix 31 Bitnami 32 Snap 33 Homebrew 34 Flatpak 35 Spack 36 GithubAction 37 WordpressPlugin 38 JenkinsPlugin
-        39 LinuxKernel 40 LinuxKernelModule 41 Binary 42 Model 43 Container 44 Other 45 Pear
+        39 LinuxKernel 40 LinuxKernelModule 41 Binary 42 Model 43 Container 44 Other
+        45 Pear 46 Jsr 47 ChromeExtension 48 VscodeExtension
     }
     ChecksumAlgorithm { 0 Md5 1 Sha1 2 Sha224 3 Sha256 4 Sha384 5 Sha512 6 Blake2b256 }
     Presence { 0 Installed 1 Declared }

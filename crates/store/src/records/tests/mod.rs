@@ -52,7 +52,7 @@ fn numbers_of_variants_stay_what_they_are() {
     check_numbers::<PackageKind>(
         "Apk Deb Rpm Alpm Portage Opkg Npm Python Go Java Cargo Gem Nuget Composer Pub Swift CocoaPods Conan Vcpkg Hex Otp Hackage Opam Cran \
          LuaRocks Julia Cpan Gleam SwiplPack Conda Nix Bitnami Snap Homebrew Flatpak Spack GithubAction WordpressPlugin JenkinsPlugin \
-         LinuxKernel LinuxKernelModule Binary Model Container Other Pear",
+         LinuxKernel LinuxKernelModule Binary Model Container Other Pear Jsr ChromeExtension VscodeExtension",
     );
     check_numbers::<ChecksumAlgorithm>("Md5 Sha1 Sha224 Sha256 Sha384 Sha512 Blake2b256");
     check_numbers::<Presence>("Installed Declared");
