@@ -146,7 +146,8 @@ pub struct Found {
     pub licenses: Vec<(Owner, Vec<License>)>,
     /// The distribution, from a file that states one. `rank` orders the sources: the lowest of an image wins.
     pub distro: Option<(u8, Distro)>,
-    /// Facts about the whole image by name: `content_set` (several), `apk_repository` (several), `debian_version` (one).
+    /// Facts about the whole image by name: `content_set` (several), `apk_repository` (several), `debian_version` (one). What a leaf
+    /// keeps for the step that lets files complete each other has a name here, too, and goes no further: `maven_model` (lines).
     pub facts: BTreeMap<&'static str, Vec<String>>,
     /// What a project's manifest says of the lock file beside it.
     pub manifest: Option<Manifest>,

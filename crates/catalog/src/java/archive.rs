@@ -58,7 +58,7 @@ pub(super) struct Bounds {
     pub(super) descriptor: u64,
 }
 
-const BOUNDS: Bounds = Bounds {
+pub(super) const BOUNDS: Bounds = Bounds {
     depth: 32,
     archives: 50_000,
     descriptors: 20_000,
@@ -78,7 +78,7 @@ fn read(input: &Input<'_>) -> Found {
 /// Edges: what lies inside is contained in the archive around it.
 /// Errors: no zip archive, a broken or encrypted member, a limit reached; the rest is kept.
 pub(super) fn read_within(input: &Input<'_>, bounds: Bounds) -> Found {
-    let mut walk = Walk { input, bounds, budget: bounds.total, archives: 0, found: Found::default() };
+    let mut walk = Walk::new(input, bounds);
     // resource adapters share their suffix with archives of another format
     if !(input.name().ends_with(".rar") && input.bytes.starts_with(b"Rar!")) {
         walk.archive(input.bytes, input.location, input.name(), 0);
@@ -86,7 +86,8 @@ pub(super) fn read_within(input: &Input<'_>, bounds: Bounds) -> Found {
     walk.found
 }
 
-struct Walk<'a> {
+/// A walk through one top archive or bundle.
+pub(super) struct Walk<'a> {
     input: &'a Input<'a>,
     bounds: Bounds,
     budget: u64,
@@ -103,13 +104,45 @@ struct Descriptors {
     manifest: Vec<Header>,
 }
 
-impl Walk<'_> {
-    fn give_up(&mut self, at: &Location, kind: UnexaminedKind, why: impl Into<String>) {
+impl<'a> Walk<'a> {
+    pub(super) fn new(input: &'a Input<'a>, bounds: Bounds) -> Walk<'a> {
+        Walk { input, bounds, budget: bounds.total, archives: 0, found: Found::default() }
+    }
+
+    pub(super) fn finish(self) -> Found {
+        self.found
+    }
+
+    /// Takes the bytes of a member from the budget. `false`: it is too large.
+    pub(super) fn take(&mut self, size: u64) -> bool {
+        let left = self.budget.checked_sub(size).filter(|_| size <= self.bounds.zip.member_size);
+        self.budget = left.unwrap_or(self.budget);
+        left.is_some()
+    }
+
+    /// Reads an archive that lies in a bundle.
+    pub(super) fn inner(&mut self, bytes: &[u8], at: &Location, name: &str) {
+        if self.count(at) {
+            self.archive(bytes, at, name.rsplit('/').next().unwrap_or_default(), 1);
+        }
+    }
+
+    /// Counts one more archive. `false`: the limit is reached, which is said once, where it happened; a member for each would be the next bomb.
+    fn count(&mut self, at: &Location) -> bool {
+        self.archives = self.archives.saturating_add(1);
+        if self.archives == self.bounds.archives {
+            let why = format!("more than {} archives", self.bounds.archives);
+            self.give_up(at, UnexaminedKind::TooLarge, why);
+        }
+        self.archives < self.bounds.archives
+    }
+
+    pub(super) fn give_up(&mut self, at: &Location, kind: UnexaminedKind, why: impl Into<String>) {
         let what = self.input.unexamined(kind, why);
         syntax::report(&mut self.found.unexamined, signet_model::Unexamined { location: at.clone(), ..what });
     }
 
-    fn refuse(&mut self, at: &Location, error: ZipError) {
+    pub(super) fn refuse(&mut self, at: &Location, error: ZipError) {
         let kind = match error {
             ZipError::Members | ZipError::Size(_) => UnexaminedKind::TooLarge,
             ZipError::Method(_) => UnexaminedKind::Unsupported,
@@ -132,15 +165,15 @@ impl Walk<'_> {
         }
         let descriptors = self.descriptors(&archive, at);
         let own = self.packages(bytes, at, file, descriptors);
+        self.members(&archive, at, own, depth);
+        own
+    }
+
+    /// Reads the archives in an archive or bundle; `own` is the place of its own package.
+    pub(super) fn members(&mut self, archive: &Archive<'_>, at: &Location, own: Option<usize>, depth: u32) {
         for member in archive.members.iter().filter(|member| is_archive(&member.name)) {
             let inner = at.inside(&member.name);
-            self.archives += 1;
-            if self.archives >= self.bounds.archives {
-                // said once, where it happened; a member for each would be the next bomb
-                if self.archives == self.bounds.archives {
-                    let why = format!("more than {} archives", self.bounds.archives);
-                    self.give_up(&inner, UnexaminedKind::TooLarge, why);
-                }
+            if !self.count(&inner) {
                 break;
             }
             if depth + 1 >= self.bounds.depth {
@@ -168,7 +201,6 @@ impl Walk<'_> {
                 Err(error) => self.refuse(&inner, error),
             }
         }
-        own
     }
 
     fn descriptors(&mut self, archive: &Archive<'_>, at: &Location) -> Descriptors {
@@ -192,9 +224,9 @@ impl Walk<'_> {
             let Some(text) = self.descriptor(archive, member, at) else { continue };
             match name {
                 "pom.properties" => descriptors.properties.push((directory.to_owned(), pom::properties(&text))),
-                "pom.xml" => match pom::xml(&text) {
+                "pom.xml" => match pom::xml(text.as_bytes()) {
                     Ok(pom) => descriptors.xmls.push((directory.to_owned(), pom)),
-                    Err(why) => self.give_up(&at.inside(&member.name), UnexaminedKind::Malformed, why),
+                    Err((kind, why)) => self.give_up(&at.inside(&member.name), kind, why),
                 },
                 _ => descriptors.manifest = headers::parse(&text, Folding::Joined).0,
             }

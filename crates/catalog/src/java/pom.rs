@@ -1,6 +1,10 @@
 //! `pom.properties` and `pom.xml`, as Maven puts them into archives.
 
-use quick_xml::events::Event;
+use super::maven::{self, Effective, Memory, Tree};
+use super::xml::Refusal;
+
+/// Entries of one file that are looked at.
+const ENTRIES: u64 = 1_000_000;
 
 /// Coordinates, as far as they are stated without variables.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,53 +43,19 @@ pub(super) fn properties(text: &str) -> Pom {
     pom
 }
 
-/// Reads the coordinates and licences of a `pom.xml`; group and version may come from `parent`.
+/// Reads the coordinates and licences of a `pom.xml`; group and version may come from `parent`, and variables from the file itself.
 ///
-/// Errors: what is not XML, in one sentence. Nothing is resolved: neither entities nor parents nor variables.
+/// Errors: as [`maven::parse`]. The parent is not at hand: a variable that only it sets leaves the field empty.
 /// Source: maven.apache.org/pom.html.
-pub(super) fn xml(text: &str) -> Result<Pom, String> {
-    let mut reader = quick_xml::Reader::from_str(text);
-    let (mut pom, mut parent) = (Pom::default(), Pom::default());
-    let mut path: Vec<String> = Vec::new();
-    let mut value = String::new();
-    loop {
-        match reader.read_event() {
-            Ok(Event::Start(tag)) => {
-                if path.len() >= 64 {
-                    return Err("the pom.xml is nested too deeply".to_owned());
-                }
-                path.push(tag.local_name().as_ref().to_owned());
-                value.clear();
-            }
-            Ok(Event::Text(text)) => value.push_str(&text),
-            Ok(Event::End(_)) => {
-                let names: Vec<&str> = path.iter().map(String::as_str).collect();
-                match names.as_slice() {
-                    ["project", "groupId"] => pom.group = constant(&value),
-                    ["project", "artifactId"] => pom.artifact = constant(&value),
-                    ["project", "version"] => pom.version = constant(&value),
-                    ["project", "parent", "groupId"] => parent.group = constant(&value),
-                    ["project", "parent", "version"] => parent.version = constant(&value),
-                    ["project", "licenses", "license", "name"] if !value.trim().is_empty() => {
-                        pom.licenses.push(value.split_whitespace().collect::<Vec<_>>().join(" "));
-                    }
-                    _ => {}
-                }
-                path.pop();
-                value.clear();
-            }
-            Ok(Event::Eof) => break,
-            Ok(_) => {}
-            Err(error) => return Err(format!("no XML at offset {}: {error}", reader.error_position())),
-        }
-    }
-    if pom.group.is_empty() {
-        pom.group = parent.group;
-    }
-    if pom.version.is_empty() {
-        pom.version = parent.version;
-    }
-    Ok(pom)
+pub(super) fn xml(bytes: &[u8]) -> Result<Pom, Refusal> {
+    let tree = Tree::new(vec![("pom.xml".to_owned(), maven::parse(bytes)?)], ENTRIES);
+    let Some(known) = Effective::of(&tree, &Memory::default(), 0) else { return Ok(Pom::default()) };
+    Ok(Pom {
+        group: known.group.clone(),
+        artifact: known.artifact.clone(),
+        version: known.version.clone(),
+        licenses: known.licenses.clone(),
+    })
 }
 
 #[cfg(test)]
@@ -101,11 +71,11 @@ mod tests {
             "<?xml version='1.0'?><project xmlns='x'><parent><groupId>g</groupId><artifactId>p</artifactId>",
             "<version>2</version></parent><artifactId>a</artifactId><licenses><license><name>MIT\n License</name>",
             "</license></licenses><dependencies><dependency><artifactId>d</artifactId></dependency></dependencies></project>"
-        ));
+        ).as_bytes());
         let pom = pom.unwrap();
         assert_eq!((pom.group.as_str(), pom.artifact.as_str(), pom.version.as_str()), ("g", "a", "2"));
         assert_eq!(pom.licenses, ["MIT License"]);
-        assert!(xml("<a></b>").is_err());
-        assert!(xml(&"<a>".repeat(1000)).is_err());
+        assert!(xml(b"<a></b>").is_err());
+        assert!(xml("<a>".repeat(1000).as_bytes()).is_err());
     }
 }

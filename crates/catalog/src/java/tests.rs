@@ -89,7 +89,7 @@ fn pom_xml_gives_licences_and_stands_in() {
         &LEAF,
         "a-1.0.jar",
         jar(&[("META-INF/maven/g/a/pom.xml", b"<project></x>")]),
-        &["a@1.0", "! malformed: no XML at offset 9: ill-formed document: expected `</project>`, but `</x>` was found"],
+        &["a@1.0", "! malformed: line 1: no XML: ill-formed document: expected `</project>`, but `</x>` was found"],
     );
 }
 

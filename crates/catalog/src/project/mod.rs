@@ -2,9 +2,12 @@
 //! when two say the same.
 //!
 //! A leaf reads one file. What `package.json` adds to `yarn.lock`, `pyproject.toml` to `poetry.lock`, `Cargo.toml` to `Cargo.lock` and
-//! `go.sum` to `go.mod` can only be told when all files are there: here, between reading and merging, once per directory.
+//! `go.sum` to `go.mod`, and one `pom.xml` to another can only be told when all files are there: here, between reading and merging, once per directory.
 
 mod dotnet;
+mod maven;
+#[cfg(test)]
+mod maven_tests;
 mod precedence;
 mod settle;
 mod superseded;

@@ -14,9 +14,9 @@ const MEMBERS: usize = 10_000;
 /// Lets the files of each directory complete each other.
 ///
 /// `npm-shrinkwrap.json` goes before `package-lock.json`; `package.json`, `pyproject.toml` and `Cargo.toml` tell the lock file beside them
-/// what is direct and what only development needs, and list their needs themselves only without one; hashes of `go.sum` go to the modules of `go.mod`,
-/// and the rest of it is dropped where `go.mod` lists everything. Manifests and copies give way to what is beside them ([`super::precedence`],
-/// [`super::superseded`]). Files without a partner stay as they are.
+/// what is direct and what only development needs, and list their needs themselves only without one; Maven's projects are put together; hashes of
+/// `go.sum` go to the modules of `go.mod`, and the rest of it is dropped where `go.mod` lists everything. Manifests and copies give way to what is
+/// beside them ([`super::precedence`], [`super::superseded`]). Files without a partner stay as they are.
 pub(crate) fn settle(files: &mut [(FileRecord, Option<Digest>)]) {
     let mut by_path: BTreeMap<String, usize> = BTreeMap::new();
     for (at, (file, _)) in files.iter().enumerate() {
@@ -76,6 +76,7 @@ pub(crate) fn settle(files: &mut [(FileRecord, Option<Digest>)]) {
     super::precedence::give_way(files, &by_path);
     super::superseded::drop_answered(files, &by_path);
     crate::extensions::chrome::settle(files);
+    super::maven::settle(files);
 }
 
 pub(super) fn found(files: &mut [(FileRecord, Option<Digest>)], at: usize) -> Option<&mut Found> {

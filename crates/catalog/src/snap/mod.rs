@@ -5,7 +5,7 @@ mod tests;
 
 use signet_model::{License, PackageKind, SourcePackage, UnexaminedKind};
 
-use crate::syntax::{self, block_yaml};
+use crate::syntax::{self, Node};
 use crate::{Claim, Found, Input, Leaf, any_path};
 
 const COVERAGE: &str = include_str!("coverage.yaml");
@@ -34,16 +34,13 @@ pub(crate) static PARTS: Leaf = Leaf {
 ///
 /// Errors: no YAML; no name or no version. Source: snapcraft.io/docs, "The snap format".
 fn snap(input: &Input<'_>) -> Found {
-    let text = syntax::text(input.bytes);
-    let (documents, error) = block_yaml::parse_all(&text);
-    let malformed = |why: String| Found::unexamined(input.unexamined(UnexaminedKind::Malformed, why));
-    if let Some(error) = error {
-        return malformed(error.to_string());
-    }
-    let Some(root) = documents.first() else { return malformed("the file is empty".to_owned()) };
+    input.yaml_mapping(|root| self::manifest(input, root))
+}
+
+fn manifest(input: &Input<'_>, root: &Node) -> Found {
     let scalar = |name: &str| root.get(name).and_then(|node| node.scalar()).filter(|value| !value.is_empty());
     let (Some(name), Some(version)) = (scalar("name"), scalar("version")) else {
-        return malformed("it states no name, or no version".to_owned());
+        return Found::unexamined(input.unexamined(UnexaminedKind::Malformed, "it states no name, or no version"));
     };
     let mut package = input.package(PackageKind::Snap, name, version);
     let architectures: Vec<&str> = root
@@ -65,14 +62,12 @@ fn snap(input: &Input<'_>) -> Found {
 ///
 /// Errors: no YAML; an entry without a version. Source: snapcore/core-base, snapcraft `manifest.yaml`.
 fn parts(input: &Input<'_>) -> Found {
-    let text = syntax::text(input.bytes);
-    let (documents, error) = block_yaml::parse_all(&text);
+    input.yaml_mapping(|root| stage_packages(input, root))
+}
+
+fn stage_packages(input: &Input<'_>, root: &Node) -> Found {
     let mut found = Found::default();
-    if let Some(error) = error {
-        found.unexamined.push(input.unexamined(UnexaminedKind::Malformed, error.to_string()));
-    }
-    let lists =
-        documents.first().into_iter().flat_map(|root| [root.get("packages"), root.get("primed-stage-packages")]);
+    let lists = [root.get("packages"), root.get("primed-stage-packages")].into_iter();
     for node in lists.flatten().flat_map(|list| list.items()) {
         let whole = node.as_str().and_then(|entry| entry.split_once('='));
         let Some((name, version)) = whole.filter(|(name, version)| !name.is_empty() && !version.is_empty()) else {

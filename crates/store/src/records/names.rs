@@ -14,6 +14,7 @@ const OTHERS: &[&str] = &[
     "cyclonedx",
     "debian_version",
     "image",
+    "maven_model",
     "purl",
     "sources",
     "spdx",
