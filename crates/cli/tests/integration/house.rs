@@ -35,7 +35,7 @@ fn workspace() -> PathBuf {
 
 fn metadata() -> Value {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--offline", "--locked"])
+        .args(["metadata", "--format-version", "1", "--locked"])
         .current_dir(workspace())
         .output()
         .unwrap();
@@ -112,18 +112,7 @@ fn pure_rooms_reach_no_runtime_network_or_database() {
 /// Crates that are built for any target, development included, by name. The lock file lists more: what a weak feature could bring and does not.
 fn built() -> Vec<String> {
     let output = Command::new(env!("CARGO"))
-        .args([
-            "tree",
-            "--workspace",
-            "--offline",
-            "--locked",
-            "--target",
-            "all",
-            "--prefix",
-            "none",
-            "--format",
-            "{p}",
-        ])
+        .args(["tree", "--workspace", "--locked", "--target", "all", "--prefix", "none", "--format", "{p}"])
         .current_dir(workspace())
         .output()
         .unwrap();
