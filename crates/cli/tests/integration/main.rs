@@ -12,10 +12,12 @@
 #[allow(dead_code, reason = "shared with the tests of another crate")]
 mod bolt;
 mod closed;
+mod debian_gate;
 mod documents;
 mod gate;
 mod harness;
 mod house;
+mod peers;
 mod reports;
 mod suppression;
 mod trivy;

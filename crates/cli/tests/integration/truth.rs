@@ -4,48 +4,13 @@
 //! `SIGNET_REQUIRE_PEERS=1`. The Debian root takes minutes to make; it is kept in the target directory and made again when it is not there.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::process::Command;
 
 use serde_json::{Value, json};
 use signet_model::Digest;
 
-/// Whether the tools are there. Tells why not; fails when they are required.
-fn peers(test: &str, tools: &[&str]) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut absent: Vec<String> = tools
-        .iter()
-        .filter(|tool| !std::env::split_paths(&path).any(|folder| folder.join(tool).is_file()))
-        .map(|tool| (*tool).to_owned())
-        .collect();
-    if run(Command::new("id").arg("-u")).trim() != "0" {
-        absent.push("root's rights".to_owned());
-    }
-    absent.is_empty() || unavailable(test, &format!("absent: {}", absent.join(", ")))
-}
-
-/// Tells that a test cannot run here; fails when it must.
-fn unavailable(test: &str, why: &str) -> bool {
-    assert!(std::env::var("SIGNET_REQUIRE_PEERS").as_deref() != Ok("1"), "`{test}` is required: {why}");
-    eprintln!("skipped: `{test}`: {why}");
-    false
-}
-
-/// Standard output of a command that must succeed.
-#[track_caller]
-fn run(command: &mut Command) -> String {
-    let output = command.output().unwrap_or_else(|err| panic!("cannot run {command:?}: {err}"));
-    assert!(output.status.success(), "{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-#[track_caller]
-fn tool(name: &str, args: &[&str]) -> String {
-    run(Command::new(name).args(args))
-}
+use super::peers::{Registry, debian, peers, run, tool, unavailable};
 
 /// Output of `signet sbom`, with nothing left unexamined.
 #[track_caller]
@@ -87,75 +52,6 @@ fn same(what: &str, got: &BTreeSet<String>, want: &BTreeSet<String>) {
     assert!(!want.is_empty(), "{what}: nothing to compare");
 }
 
-/// Debian's essential packages as a tar archive, made once.
-fn debian() -> Result<PathBuf, String> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let kept = folder.join("truth-debian.tar");
-    if kept.is_file() {
-        return Ok(kept);
-    }
-    let part = tempfile::Builder::new().suffix(".tar").tempfile_in(folder).map_err(|err| err.to_string())?;
-    let output = Command::new("mmdebstrap")
-        .args(["--quiet", "--variant=essential", "--format=tar", "bookworm"])
-        .arg(part.path())
-        .output()
-        .map_err(|err| err.to_string())?;
-    if !output.status.success() {
-        return Err(format!("mmdebstrap: {}", String::from_utf8_lossy(&output.stderr)));
-    }
-    part.persist(&kept).map_err(|err| err.to_string())?;
-    Ok(kept)
-}
-
-/// A real registry on a port of this machine, ended with the test.
-struct Registry {
-    child: Child,
-    host: String,
-    _storage: tempfile::TempDir,
-}
-
-impl Registry {
-    fn start() -> Registry {
-        let storage = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let config = storage.path().join("config.yml");
-        let data = storage.path().join("data");
-        std::fs::write(
-            &config,
-            format!(
-                "version: 0.1\nlog:\n  level: info\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  addr: 127.0.0.1:{port}\n",
-                data.display()
-            ),
-        )
-        .unwrap();
-        let mut child = Command::new("docker-registry")
-            .arg("serve")
-            .arg(&config)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // It says when it listens; its later words are read so that it never waits for a reader.
-        let mut words = BufReader::new(child.stderr.take().unwrap()).lines();
-        let began = Instant::now();
-        while let Some(Ok(line)) = words.next() {
-            if line.contains("listening on") {
-                break;
-            }
-            assert!(began.elapsed() < Duration::from_secs(60), "the registry does not listen: {line}");
-        }
-        std::thread::spawn(move || words.for_each(drop));
-        Registry { child, host: format!("127.0.0.1:{port}"), _storage: storage }
-    }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// A CycloneDX document without what names its source: the subject's name and digest, and the serial number made from them.
 #[track_caller]
 fn nameless(document: &str) -> Value {
@@ -173,6 +69,56 @@ fn nameless(document: &str) -> Value {
     }
     document["serialNumber"] = Value::Null;
     document
+}
+
+/// An SPDX document without what names its source: the document's name and namespace, and the subject's name, version and references.
+#[track_caller]
+fn nameless_spdx(document: &str) -> Value {
+    let mut document: Value = serde_json::from_str(document).unwrap();
+    for field in ["name", "documentNamespace"] {
+        assert!(document[field].is_string(), "the document has no {field}");
+        document[field] = Value::Null;
+    }
+    let described = |relation: &Value| relation["relationshipType"] == "DESCRIBES";
+    let relations = document["relationships"].as_array().unwrap();
+    let subject = relations.iter().find(|relation| described(relation)).unwrap()["relatedSpdxElement"].clone();
+    let packages = document["packages"].as_array_mut().unwrap();
+    let subject = packages.iter_mut().find(|package| package["SPDXID"] == subject).unwrap();
+    for field in ["name", "versionInfo", "checksums", "externalRefs"] {
+        subject[field] = Value::Null;
+    }
+    if let Some(texts) = subject["attributionTexts"].as_array_mut() {
+        let names = ["RepoTag", "RepoDigest", "Reference"];
+        texts.retain(|text| !names.iter().any(|name| text.as_str().is_some_and(|text| text.starts_with(name))));
+    }
+    document
+}
+
+/// A Syft document without its source, and without the source's id in relations.
+#[track_caller]
+fn nameless_syft(document: &str) -> Value {
+    let mut document: Value = serde_json::from_str(document).unwrap();
+    let id = document["source"]["id"].take();
+    assert!(id.is_string(), "the source has no id");
+    document["source"] = Value::Null;
+    let relations = document["artifactRelationships"].as_array_mut().unwrap();
+    for relation in relations.iter_mut().filter(|relation| relation["parent"] == id) {
+        relation["parent"] = Value::Null;
+    }
+    // They are sorted by parent, and the source's id differs.
+    relations.sort_by_key(ToString::to_string);
+    document
+}
+
+/// Without what tells an image's layers from one another: what a directory cannot know.
+fn layerless_spdx(document: &mut Value) {
+    for package in document["packages"].as_array_mut().into_iter().flatten() {
+        if package["SPDXID"].as_str().is_some_and(|id| id.starts_with("SPDXRef-DocumentRoot")) {
+            *package = Value::Null;
+        } else if let Some(texts) = package["attributionTexts"].as_array_mut() {
+            texts.retain(|text| !text.as_str().is_some_and(|text| text.contains(":layerID: ")));
+        }
+    }
 }
 
 /// Without what only an image has: the digests of its configuration and layers.
@@ -263,25 +209,32 @@ fn one_image_gives_the_same_packages_in_every_form_and_those_of_dpkg() {
         "dpkg-query",
         &[&format!("--admindir={root_text}/var/lib/dpkg"), "-W", "-f", "${Package} ${Version} ${Architecture}\\n"],
     );
-    let mut first: Option<(Value, BTreeSet<String>)> = None;
+    let mut first: Option<([Value; 3], BTreeSet<String>)> = None;
     for (source, options) in &forms {
         same(source, &packages(&sbom(source, "json", options), "deb"), &lines(&truth));
         let purls = lines(&sbom(source, "purls", options));
-        let document = nameless(&sbom(source, "cyclonedx-json", options));
+        let documents = [
+            nameless(&sbom(source, "cyclonedx-json", options)),
+            nameless_spdx(&sbom(source, "spdx-json", options)),
+            nameless_syft(&sbom(source, "syft-json", options)),
+        ];
         match &first {
             None => {
                 for purl in ["pkg:npm/left@2.0.0", "pkg:pypi/right@3.0"] {
                     assert!(purls.contains(purl), "{purl} was not found");
                 }
-                first = Some((document, purls));
+                first = Some((documents, purls));
             }
-            Some((want, rows)) => {
-                same_document(source, &document, want);
+            Some((wanted, rows)) => {
+                for (document, want) in documents.iter().zip(wanted) {
+                    same_document(source, document, want);
+                }
                 same(source, &purls, rows);
             }
         }
     }
-    let (mut want, rows) = first.unwrap();
+    let ([mut want, mut want_spdx, _], rows) = first.unwrap();
+    layerless_spdx(&mut want_spdx);
     for scheme in ["rootfs", "dir"] {
         let source = format!("{scheme}:{root_text}");
         same(&source, &packages(&sbom(&source, "json", &[]), "deb"), &lines(&truth));
@@ -291,6 +244,9 @@ fn one_image_gives_the_same_packages_in_every_form_and_those_of_dpkg() {
         layerless(&mut want);
         same_document(&source, &document["components"], &want["components"]);
         same_document(&source, &document["dependencies"], &want["dependencies"]);
+        let mut document: Value = serde_json::from_str(&sbom(&source, "spdx-json", &[])).unwrap();
+        layerless_spdx(&mut document);
+        same_document(&source, &document["packages"], &want_spdx["packages"]);
     }
 }
 
