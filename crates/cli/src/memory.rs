@@ -5,6 +5,7 @@
 use signet_catalog::{CATALOG_VERSION, LayerRecord};
 use signet_image::LayerIndex;
 use signet_model::{ImageInfo, Inventory, LayerInfo, Unexamined};
+use signet_sources::Stored;
 use signet_store::records::{decode_inventory, decode_layer, encode_inventory, encode_layer};
 use signet_store::{RecordKey, SqliteStore, Store, StoreError};
 
@@ -67,6 +68,31 @@ impl Memory<'_> {
         }
     }
 
+    /// Whether the bytes of a layer need not be looked at: a service gives them by their digest, or their file was verified and has not changed.
+    pub(crate) fn vouches(&self, stored: Stored, layer: &LayerInfo) -> bool {
+        match stored {
+            Stored::Elsewhere => true,
+            Stored::File(looks) => self
+                .get(&RecordKey::File { looks })
+                .is_some_and(|held| held.split(|byte| *byte == b'\n').any(|held| held == held_by(layer))),
+            Stored::Unknown => false,
+        }
+    }
+
+    /// Remembers that a file, which looked like this before and after, held a layer whose digests were verified.
+    pub(crate) fn keep_verified(&self, stored: Stored, layer: &LayerInfo) {
+        let Stored::File(looks) = stored else { return };
+        if self.vouches(stored, layer) {
+            return;
+        }
+        // An archive is one file with many layers.
+        let key = RecordKey::File { looks };
+        let mut held = self.get(&key).unwrap_or_default();
+        held.extend_from_slice(&held_by(layer));
+        held.push(b'\n');
+        self.put(&key, &held);
+    }
+
     fn get(&self, key: &RecordKey) -> Option<Vec<u8>> {
         self.told(self.store.as_ref()?.get(key, CATALOG_VERSION)).flatten()
     }
@@ -86,6 +112,12 @@ impl Memory<'_> {
 /// image. An archive without a manifest is named by its configuration, which names the layers by diffID.
 fn image_key(info: &ImageInfo) -> RecordKey {
     RecordKey::Image { digest: info.manifest_digest.unwrap_or(info.config_digest) }
+}
+
+/// The digests of a layer, as one line.
+fn held_by(layer: &LayerInfo) -> Vec<u8> {
+    let blob = layer.digest.map(|digest| digest.to_string()).unwrap_or_default();
+    format!("{blob} {}", layer.diff_id).into_bytes()
 }
 
 fn key(layer: &LayerInfo) -> RecordKey {

@@ -116,7 +116,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("report.json");
         replace(&path, b"first, and longer").unwrap();
+        let mut reader = std::fs::File::open(&path).unwrap();
         replace(&path, b"second").unwrap();
+        let mut seen = String::new();
+        std::io::Read::read_to_string(&mut reader, &mut seen).unwrap();
+        assert_eq!(seen, "first, and longer", "who had begun to read the old one reads all of it");
         assert_eq!(std::fs::read(&path).unwrap(), b"second");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file stays");
     }

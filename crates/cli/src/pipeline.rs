@@ -25,10 +25,13 @@ struct Layer {
 const LATE_ROUNDS: usize = 3;
 
 /// Reads every layer of an image and gives what they add up to. A digest that does not hold is an error: the bytes are not that image.
-/// What `memory` holds of the image or of a layer is taken from there.
+/// What `memory` holds of the image or of a layer is taken from there, unless its bytes lie in a file here that has not been verified as it is now.
 pub(crate) fn image(source: &dyn ImageSource, memory: &Memory<'_>, progress: &Progress) -> Result<Inventory> {
     let info = source.info();
-    if let Some(inventory) = memory.image(info) {
+    let vouched = |place: usize| memory.vouches(source.stored(place), &info.layers[place]);
+    if let Some(inventory) = memory.image(info)
+        && (0..info.layers.len()).all(vouched)
+    {
         return Ok(inventory);
     }
     let matcher = Matcher::new(signet_catalog::leaves());
@@ -110,7 +113,10 @@ fn layer(
     progress: &Progress,
 ) -> Result<Layer> {
     let stated = &info.layers[place];
-    if let Some((index, record, unexamined)) = memory.layer(stated) {
+    let stored = source.stored(place);
+    if memory.vouches(stored, stated)
+        && let Some((index, record, unexamined)) = memory.layer(stated)
+    {
         progress.layer_done();
         return Ok(Layer { index: Arc::new(index), record, unexamined });
     }
@@ -126,6 +132,9 @@ fn layer(
     progress.layer_done();
     let record = cataloger.finish();
     memory.keep_layer(stated, &read.index, &record, &read.unexamined);
+    if source.stored(place) == stored {
+        memory.keep_verified(stored, stated);
+    }
     Ok(Layer { index: Arc::new(read.index), record, unexamined: read.unexamined })
 }
 

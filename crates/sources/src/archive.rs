@@ -12,7 +12,7 @@ use signet_image::tar::{TarError, TarKind, TarReader};
 use signet_image::{Compression, Limits, Unpacked};
 
 use crate::layout::{caused, error, io_kind, open_file};
-use crate::{SourceError, SourceErrorKind};
+use crate::{SourceError, SourceErrorKind, Stored};
 
 /// An archive whose members are known.
 #[derive(Debug)]
@@ -73,6 +73,11 @@ impl Archive {
     /// The archive's own path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// How the archive looks now.
+    pub(crate) fn stored(&self) -> Stored {
+        Stored::of(self.file.metadata())
     }
 
     /// Whether there is a member of this name, links followed.

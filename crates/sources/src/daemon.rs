@@ -18,7 +18,7 @@ use std::sync::Arc;
 use signet_model::{Digest, ImageInfo, ImageRef};
 use signet_oci_client::PlatformChoice;
 
-use crate::image_source::{ImageSource, SourceError, SourceErrorKind};
+use crate::image_source::{ImageSource, SourceError, SourceErrorKind, Stored};
 use archive::{Archive, Named};
 
 pub use containerd::Containerd;
@@ -92,6 +92,10 @@ impl ImageSource for DaemonImage {
             )
         })?;
         Ok(Box::new(archive::open(&self.archive, member)?))
+    }
+
+    fn stored(&self, _index: usize) -> Stored {
+        Stored::Elsewhere
     }
 }
 

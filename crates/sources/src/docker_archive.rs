@@ -12,7 +12,7 @@ use signet_model::{Algorithm, Digest, ImageInfo, ImageRef, LayerInfo};
 
 use crate::archive::Archive;
 use crate::layout::{ImageOptions, Selection, caused, error, manifest_error, read_small, same_reference};
-use crate::{ImageSource, SourceError, SourceErrorKind};
+use crate::{ImageSource, SourceError, SourceErrorKind, Stored};
 
 /// An image in an archive of Docker.
 #[derive(Debug)]
@@ -158,5 +158,9 @@ impl ImageSource for DockerArchive {
             let name = self.archive.path().display();
             Err(error(SourceErrorKind::NotFound, format!("Docker archive `{name}` has no layer {}", index + 1)))
         })
+    }
+
+    fn stored(&self, _index: usize) -> Stored {
+        self.archive.stored()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use signet_model::ImageInfo;
+use signet_model::{Digest, ImageInfo};
 
 /// Why a source could not give what was asked for. The text names source, layer and offset where they are known.
 #[derive(Debug, thiserror::Error)]
@@ -39,4 +39,38 @@ pub trait ImageSource: Send + Sync {
 
     /// The bytes of a layer as stored (mostly compressed), from their start. May be called again for the same layer, and from several threads.
     fn open_layer(&self, index: usize) -> Result<Box<dyn Read + Send>, SourceError>;
+
+    /// Where the bytes of a layer lie, for whoever remembers what they were.
+    fn stored(&self, index: usize) -> Stored;
+}
+
+/// Where bytes lie that were verified once, and whether they can have changed since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// Behind a service that is asked for them by their digest.
+    Elsewhere,
+    /// In a file of this machine that looked like this: a digest over device, inode, size and times of change. Whoever changes the file
+    /// changes its `ctime`, which only the machine's owner could set back.
+    File(Digest),
+    /// It cannot be told: they must be read.
+    Unknown,
+}
+
+impl Stored {
+    /// A file as it looks now.
+    pub(crate) fn of(metadata: std::io::Result<std::fs::Metadata>) -> Stored {
+        use std::os::unix::fs::MetadataExt as _;
+        let Ok(file) = metadata else { return Stored::Unknown };
+        let looks = format!(
+            "{} {} {} {}.{:09} {}.{:09}",
+            file.dev(),
+            file.ino(),
+            file.size(),
+            file.mtime(),
+            file.mtime_nsec(),
+            file.ctime(),
+            file.ctime_nsec()
+        );
+        Stored::File(Digest::sha256(looks.as_bytes()))
+    }
 }

@@ -8,7 +8,7 @@ use signet_model::{Digest, ImageInfo};
 
 use crate::archive::Archive;
 use crate::layout::{Blobs, ImageOptions, Selection, error, find_image, read_small};
-use crate::{ImageSource, SourceError, SourceErrorKind};
+use crate::{ImageSource, SourceError, SourceErrorKind, Stored};
 
 /// An image in an archive of a layout.
 #[derive(Debug)]
@@ -61,5 +61,9 @@ impl ImageSource for OciArchive {
             error(SourceErrorKind::NotFound, format!("{} has no layer {}", self.archive.name(), index + 1))
         })?;
         self.archive.open_blob(&digest)
+    }
+
+    fn stored(&self, _index: usize) -> Stored {
+        self.archive.stored()
     }
 }

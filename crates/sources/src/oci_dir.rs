@@ -7,7 +7,7 @@ use signet_image::manifest::MAX_MANIFEST_BYTES;
 use signet_model::{Digest, ImageInfo};
 
 use crate::layout::{Blobs, ImageOptions, Selection, caused, error, find_image, io_kind, open_file, read_small};
-use crate::{ImageSource, SourceError, SourceErrorKind};
+use crate::{ImageSource, SourceError, SourceErrorKind, Stored};
 
 /// An image in a layout directory.
 #[derive(Debug)]
@@ -34,14 +34,19 @@ impl OciDir {
     }
 }
 
+impl DirBlobs {
+    fn path(&self, digest: &Digest) -> PathBuf {
+        self.root.join("blobs").join(digest.algorithm().name()).join(digest.hex())
+    }
+}
+
 impl Blobs for DirBlobs {
     fn name(&self) -> String {
         format!("OCI layout `{}`", self.root.display())
     }
 
     fn open_blob(&self, digest: &Digest) -> Result<Box<dyn Read + Send>, SourceError> {
-        let path = self.root.join("blobs").join(digest.algorithm().name()).join(digest.hex());
-        match open_file(&path) {
+        match open_file(&self.path(digest)) {
             Ok(file) => Ok(Box::new(file)),
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
                 let doing = format!("blob {digest} is missing in {}", self.name());
@@ -65,5 +70,10 @@ impl ImageSource for OciDir {
             error(SourceErrorKind::NotFound, format!("{} has no layer {}", self.blobs.name(), index + 1))
         })?;
         self.blobs.open_blob(&digest)
+    }
+
+    fn stored(&self, index: usize) -> Stored {
+        let digest = self.info.layers.get(index).and_then(|layer| layer.digest);
+        digest.map_or(Stored::Unknown, |digest| Stored::of(std::fs::metadata(self.blobs.path(&digest))))
     }
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use signet_model::{Digest, ImageInfo, ImageRef, LayerInfo, Platform};
 use signet_oci_client::{BlockingClient, Descriptor, Error, ErrorKind, Manifest, PlatformChoice, media_type};
 
-use crate::image_source::{ImageSource, SourceError, SourceErrorKind};
+use crate::image_source::{ImageSource, SourceError, SourceErrorKind, Stored};
 
 /// An image in a registry. The tag was resolved once, when it was opened; everything after goes by digest.
 #[derive(Debug)]
@@ -124,6 +124,10 @@ impl ImageSource for RegistryImage {
             .blob(&self.reference, &layer.digest, Some(layer.size))
             .map_err(|err| from_client(doing(), err))?;
         Ok(Box::new(reader))
+    }
+
+    fn stored(&self, _index: usize) -> Stored {
+        Stored::Elsewhere
     }
 }
 

@@ -9,6 +9,7 @@
 //! ```text
 //!   (blob digest, diffID, catalog version) ──▶ layer record
 //!   (manifest digest, catalog version)     ──▶ image record
+//!   (a file's inode, size and times)       ──▶ the digests that its bytes were found to have
 //! ```
 //!
 //! The trait keeps bytes; [`records`] gives them their form.
@@ -35,6 +36,11 @@ pub enum RecordKey {
     Image {
         /// Digest of the manifest; of the configuration where the image has no manifest.
         digest: Digest,
+    },
+    /// What a file of this machine was found to hold, by how it looked then.
+    File {
+        /// A digest over device, inode, size and times of change.
+        looks: Digest,
     },
 }
 

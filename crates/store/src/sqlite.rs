@@ -85,6 +85,7 @@ fn columns(key: &RecordKey) -> (&'static str, String, String) {
             ("layer", blob.map(|digest| digest.to_string()).unwrap_or_default(), diff_id.to_string())
         }
         RecordKey::Image { digest } => ("image", String::new(), digest.to_string()),
+        RecordKey::File { looks } => ("file", String::new(), looks.to_string()),
     }
 }
 

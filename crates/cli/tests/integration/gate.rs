@@ -164,8 +164,8 @@ fn a_wrong_digest_is_refused() {
         room.file(&format!("layout/{path}"), "");
         std::fs::write(room.path(&format!("layout/{path}")), content).unwrap();
     }
-    // A layer that is remembered by its diffID is not read again, so its blob is not looked at either: the bytes are asked for here.
-    let whole = format!("{SCAN} oci-dir:layout --platform linux/amd64 --no-cache");
+    // With the memory that a scan of the right bytes left: a file that changed since is read again.
+    let whole = format!("{SCAN} oci-dir:layout --platform linux/amd64");
     room.check(&whole, 0, &["no findings", &image.manifest_digest.to_string()]);
     for digest in [image.manifest_digest, image.config_digest, image.layers[0].digest] {
         let blob = room.path(&format!("layout/blobs/sha256/{}", digest.hex()));
@@ -177,6 +177,21 @@ fn a_wrong_digest_is_refused() {
         room.check(&whole, 1, &["error: "]);
         std::fs::write(&blob, &right).unwrap();
     }
+    room.check(&whole, 0, &["no findings"]);
+
+    // An archive without a manifest has no digest but the diffIDs in its configuration.
+    let archive = room.path("image.tar");
+    let right = image.docker_archive(&["example.org/team/app:1"]);
+    std::fs::write(&archive, &right).unwrap();
+    let whole = format!("{SCAN} docker-archive:image.tar");
+    room.check(&whole, 0, &["no findings"]);
+    let text = b"sample-tls";
+    let place = right.windows(text.len()).position(|bytes| bytes == text).unwrap();
+    let mut wrong = right.clone();
+    wrong[place] ^= 1;
+    std::fs::write(&archive, &wrong).unwrap();
+    room.check(&whole, 1, &["error: "]);
+    std::fs::write(&archive, &right).unwrap();
     room.check(&whole, 0, &["no findings"]);
 }
 
