@@ -9,8 +9,9 @@ use signet_image::{Entry, EntryKind, Visitor};
 use signet_model::{Algorithm, Digest, Location, Unexamined, UnexaminedKind};
 
 use crate::binary::{self, Capture, Image, Parts};
+use crate::classifier::Scan;
 use crate::late::{LateWants, Want};
-use crate::{Binary, Claim, Found, Input, Leaf, Matcher, Owner};
+use crate::{Binary, Claim, Found, Input, Leaf, Matcher, Owner, Sighting};
 
 /// What one pass over a layer found. It depends on the layer's bytes and on [`crate::CATALOG_VERSION`] alone, so it may be kept by diffID.
 /// Locations in it name no layer: merging adds it.
@@ -286,11 +287,12 @@ impl<'a> LayerCataloger<'a> {
         if claims.is_empty() && (readers.is_empty() || !whole) {
             let wanted: Vec<Range<u64>> = readers.iter().flat_map(|reader| reader.ranges.iter().cloned()).collect();
             let mut capture = (!readers.is_empty()).then(|| Capture::new(&wanted, self.limits.program_parts));
-            let (digest, size) = stream(&mut content, capture.as_mut())?;
+            let mut scan = scan_for(&entry.path, &readers);
+            let (digest, size) = stream(&mut content, capture.as_mut(), scan.as_mut())?;
             self.executable(hashed, &entry.path, digest, size);
             if let Some(capture) = capture {
                 let parts = capture.finish();
-                self.program(&entry.path, &readers, &parts);
+                self.program(&entry.path, &readers, &parts, scan.map(Scan::finish).unwrap_or_default());
             }
             return Ok(());
         }
@@ -313,8 +315,9 @@ impl<'a> LayerCataloger<'a> {
             self.call(&entry.path, claim, &bytes, None);
         }
         if !readers.is_empty() {
+            let seen = scan_for(&entry.path, &readers).map(|scan| scan.whole(&bytes)).unwrap_or_default();
             let parts = Parts::whole(bytes);
-            self.program(&entry.path, &readers, &parts);
+            self.program(&entry.path, &readers, &parts, seen);
             bytes = parts.into_parts().pop().map(|(_, bytes)| bytes).unwrap_or_default();
         }
         if bytes.capacity() <= KEPT_BUFFER {
@@ -330,23 +333,30 @@ impl<'a> LayerCataloger<'a> {
     }
 
     /// Lets the leaves that read programs look at this one. What they asked for in vain is noted for a second pass.
-    fn program(&mut self, path: &str, readers: &[Claimed<'_>], parts: &Parts) {
-        let image = Image::read(parts);
+    fn program(&mut self, path: &str, readers: &[Claimed<'_>], parts: &Parts, seen: Vec<Sighting>) {
+        let image = Image::read(parts).map(|image| image.seen(seen));
+        let before = parts.missing();
         for reader in readers {
-            let before = parts.missing();
             let Some(image) = &image else {
+                // Enough others tell of the file.
+                if matches!(reader.leaf.id, "binary" | "elf-note") {
+                    continue;
+                }
                 match before.is_empty() {
                     true => {
                         let why = "it begins like a program, but its headers cannot be read".to_owned();
                         self.give_up(path, reader.leaf.id, UnexaminedKind::Malformed, why);
                     }
-                    false => self.ask(path, reader, before),
+                    false => self.ask(path, reader, before.clone()),
                 }
                 continue;
             };
             let place = self.record.files.len();
+            // Each reader is charged with what the headers and it itself lack, not with what another one asked for.
+            parts.forget_missing();
             self.call(path, reader, &[], Some(image));
-            let missing = parts.missing();
+            let mut missing = parts.missing();
+            missing.extend(before.iter().filter(|range| !missing.contains(range)).cloned().collect::<Vec<_>>());
             if !missing.is_empty() {
                 // What it found without them is not the whole truth: the second pass finds it again.
                 self.record.files.truncate(place);
@@ -425,8 +435,17 @@ fn unexamined(path: &str, by: &'static str, kind: UnexaminedKind, why: String) -
     Unexamined { location: Location::of_path(path), kind, by, why }
 }
 
+/// The pass that looks for well-known programs, where one of them has this file name.
+fn scan_for<'p>(path: &'p str, readers: &[Claimed<'_>]) -> Option<Scan<'p>> {
+    readers.iter().any(|reader| reader.leaf.id == crate::classifier::LEAF.id).then(|| Scan::new(path)).flatten()
+}
+
 /// Hashes a file of any size, block by block.
-fn stream(content: &mut impl BufRead, mut capture: Option<&mut Capture>) -> io::Result<(Digest, u64)> {
+fn stream(
+    content: &mut impl BufRead,
+    mut capture: Option<&mut Capture>,
+    mut scan: Option<&mut Scan<'_>>,
+) -> io::Result<(Digest, u64)> {
     let mut hasher = signet_model::Hasher::new(Algorithm::Sha256);
     let mut size = 0u64;
     loop {
@@ -441,6 +460,9 @@ fn stream(content: &mut impl BufRead, mut capture: Option<&mut Capture>) -> io::
         hasher.update(block);
         if let Some(capture) = capture.as_deref_mut() {
             capture.push(block);
+        }
+        if let Some(scan) = scan.as_deref_mut() {
+            scan.push(block);
         }
         let len = block.len();
         size += len as u64;

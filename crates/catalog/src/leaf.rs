@@ -111,6 +111,10 @@ pub trait Binary {
     }
     /// Virtual address and file size of the first writable data segment.
     fn data_segment(&self) -> Option<(u64, u64)>;
+    /// Well-known programs that the pass over this file recognised in it.
+    fn sightings(&self) -> &[crate::Sighting] {
+        &[]
+    }
 }
 
 /// The package that an ownership list speaks of.

@@ -11,6 +11,7 @@ use signet_model::{
 use crate::dependencies::{Names, normal};
 use crate::late::{Target, target_of};
 use crate::ownership::{Directories, Owners};
+use crate::recognised;
 use crate::{Claim, ExecutableRecord, FileRecord, LayerRecord, Matcher, Owner};
 
 /// Merges the records of all layers, base first, each with its diffID (`None` for a directory, which is one layer).
@@ -226,6 +227,7 @@ impl Merge {
             .zip(&self.packages)
             .map(|(path, package)| if package.kind.is_os() { None } else { os.of(path.as_deref()?) })
             .collect();
+        let told = recognised::redundant(&self.packages, &evidence, &os, &other);
         let resolver = Names::new(&self.packages, &self.provides);
         let mut edges = std::mem::take(&mut self.edges);
         for (from, name) in &self.requires {
@@ -239,8 +241,11 @@ impl Merge {
         }
         edges.extend(owner.iter().enumerate().filter_map(|(from, to)| Some((from, (*to)?, RelationshipKind::OwnedBy))));
 
-        let (packages, moved) = unite(self.packages, &owner);
-        let moved = |place: usize| moved.get(place).copied().map(|place| PackageIndex(place as u32));
+        let (packages, owner, kept) = recognised::without(self.packages, owner, &told);
+        let kept = |place: usize| kept.get(place).copied().flatten();
+        let owner: Vec<Option<usize>> = owner.into_iter().map(|owner| owner.and_then(kept)).collect();
+        let (packages, moved) = unite(packages, &owner);
+        let moved = |place: usize| moved.get(kept(place)?).copied().map(|place| PackageIndex(place as u32));
         let relationships: BTreeSet<Relationship> = edges
             .into_iter()
             .filter_map(|(from, to, kind)| Some(Relationship { from: moved(from)?, to: moved(to)?, kind }))
@@ -296,7 +301,8 @@ type ByName = HashMap<(PackageKind, String), Vec<usize>>;
 
 fn by_name(packages: &[Package]) -> ByName {
     let mut names = ByName::new();
-    for (place, package) in packages.iter().enumerate().filter(|(_, package)| package.presence == Presence::Installed) {
+    let listed = |package: &Package| package.presence == Presence::Installed && !recognised::is_recognised(package);
+    for (place, package) in packages.iter().enumerate().filter(|(_, package)| listed(package)) {
         names.entry((package.kind, normal(package.kind, &package.name))).or_default().push(place);
     }
     names
@@ -319,7 +325,9 @@ fn places(subject: &Subject, names: &ByName, packages: &[Package]) -> Vec<usize>
 
 /// The file that shows that the package is there, as a canonical path; of a package inside an archive, the archive.
 fn evidence(package: &Package, directories: &mut Directories<'_>) -> Option<String> {
-    if package.kind.is_os() || package.presence == Presence::Declared {
+    // An operating-system package that a program names has that program for evidence, not a database.
+    let database = package.kind.is_os() && !recognised::is_recognised(package);
+    if database || package.presence == Presence::Declared {
         return None;
     }
     let path = &package.locations.first()?.path;

@@ -447,3 +447,48 @@ fn parts_of_one_repository_stay_apart() {
     assert_eq!(purls, ["pkg:github/o/r@v1", "pkg:github/o/r@v1#x", "pkg:github/o/r@v1#y"]);
     assert!(inventory.packages.iter().all(|package| package.locations.len() == 2));
 }
+
+/// A 64-bit ELF header without segments and sections, and this text.
+fn program_that_says(text: &str) -> String {
+    let header = "\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x3e\0\x01\0\0\0";
+    format!("{header}{}\x40\0\x38\0\0\0\x40\0\0\0\0\0{text}", "\0".repeat(28))
+}
+
+#[test]
+fn a_recognised_program_is_identified() {
+    let program = program_that_says("\0memcached 1.6.18\0");
+    let inventory = scan(&[&[("usr/local/bin/memcached", &program), ("usr/local/bin/other", &program)]]);
+    assert_eq!(names(&inventory), ["memcached 1.6.18"]);
+    assert_eq!(inventory.packages[0].cpes, ["cpe:2.3:a:memcached:memcached:1.6.18:*:*:*:*:*:*:*"]);
+    let unknown: Vec<&str> = inventory.unidentified().map(|file| file.path.as_str()).collect();
+    assert_eq!(unknown, ["usr/local/bin/other"]);
+    assert_eq!(inventory.unexamined, []);
+}
+
+#[test]
+fn what_an_os_package_owns_is_not_recognised_again() {
+    let program = program_that_says("\0memcached 1.6.18\0");
+    let java = "JAVA_VERSION=\"17.0.1\"\n";
+    let inventory = scan(&[&[
+        ("var/lib/dpkg/status", "Package: memcached\nVersion: 1.6.18-1+deb12u1\n"),
+        ("var/lib/dpkg/info/memcached.list", "/usr/bin/memcached\n/usr/lib/jvm/release\n"),
+        ("usr/bin/memcached", &program),
+        ("usr/lib/jvm/release", java),
+        ("opt/memcached", &program),
+    ]]);
+    assert_eq!(names(&inventory), ["memcached 1.6.18-1+deb12u1", "memcached 1.6.18"]);
+    assert_eq!(inventory.packages[1].locations.len(), 1);
+    assert_eq!(inventory.packages[1].locations[0].path, "opt/memcached");
+    assert_eq!(inventory.unidentified().count(), 0);
+}
+
+#[test]
+fn large_programs_are_recognised_as_they_stream_by() {
+    let program = program_that_says(&format!("{}\0memcached 1.6.18\0{}", "x".repeat(300_000), "y".repeat(3_000_000)));
+    let small = Limits { whole_program: 1 << 16, ..Limits::default() };
+    let matcher = Matcher::new(leaves());
+    let files: Files<'_> = &[("usr/bin/memcached", &program)];
+    let record = walk(LayerCataloger::new(&matcher, small), files);
+    let inventory = merge(&matcher, vec![(None, record)], &view_of(&[files]));
+    assert_eq!(names(&inventory), ["memcached 1.6.18"]);
+}

@@ -22,6 +22,7 @@ mod detect;
 mod graph;
 mod identity;
 mod license;
+mod license_names;
 mod properties;
 pub mod purls;
 pub mod spdx;

@@ -5,6 +5,7 @@ pub(crate) mod dpkg_real;
 pub(crate) mod formats;
 pub(crate) mod images;
 pub(crate) mod packages;
+pub(crate) mod programs;
 pub(crate) mod purl;
 pub(crate) mod rpmdb;
 

@@ -160,6 +160,9 @@ fn prepare(
         file = Some("content.jar".to_owned());
     } else if input.is_dir() {
         copy_tree(&input, &root)?;
+        if home == "syft/binary" {
+            super::programs::complete(&root)?;
+        }
     } else if name.ends_with(".txtar") {
         unpack_txtar(&text(&input)?, &root)?;
     } else {
@@ -175,7 +178,10 @@ fn prepare(
         }
         file = Some(path);
     }
-    let not_modelled = not_modelled(home, id, &statement["options"]).or_else(|| lacks_required(&name, &input));
+    let own = statement["source"]["test"].as_str().is_some_and(|test| test.ends_with("CustomClassifiers"));
+    let not_modelled = not_modelled(home, id, &statement["options"])
+        .or(own.then_some("the test adds a classifier of its own to the program's"))
+        .or_else(|| lacks_required(&name, &input));
     Ok((Input::Root { root, file, not_modelled }, leaves))
 }
 

@@ -15,7 +15,7 @@ pub(crate) mod tests;
 use std::borrow::Cow;
 use std::io::Read;
 
-use crate::{Binary, BinaryFormat};
+use crate::{Binary, BinaryFormat, Sighting};
 
 pub(crate) use capture::Capture;
 pub use parts::Parts;
@@ -29,12 +29,18 @@ const MAX_SECTION: u64 = 64 << 20;
 pub struct Image<'a> {
     parts: &'a Parts,
     layout: layout::Layout,
+    sightings: Vec<Sighting>,
 }
 
 impl<'a> Image<'a> {
     /// Reads the tables. `None`: no program that we know, or its tables are not at hand ([`Parts::missing`] then says which).
     pub fn read(parts: &'a Parts) -> Option<Image<'a>> {
-        Some(Image { parts, layout: layout::Layout::read(parts)? })
+        Some(Image { parts, layout: layout::Layout::read(parts)?, sightings: Vec::new() })
+    }
+
+    /// With what was recognised while the program streamed by.
+    pub(crate) fn seen(self, sightings: Vec<Sighting>) -> Image<'a> {
+        Image { sightings, ..self }
     }
 }
 
@@ -92,5 +98,9 @@ impl Binary for Image<'_> {
     fn data_segment(&self) -> Option<(u64, u64)> {
         let segment = self.layout.segments.iter().find(|segment| segment.writable && segment.size > 0)?;
         Some((segment.address, segment.size))
+    }
+
+    fn sightings(&self) -> &[Sighting] {
+        &self.sightings
     }
 }

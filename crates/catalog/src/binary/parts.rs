@@ -46,6 +46,11 @@ impl Parts {
         self.missing.borrow().iter().map(|&(start, end)| start..end).collect()
     }
 
+    /// Forgets what was missing, so that the next reader is not charged with what another one asked for.
+    pub(crate) fn forget_missing(&self) {
+        self.missing.borrow_mut().clear();
+    }
+
     /// The bytes of a range; `None` when it reaches past the end of the file or is not at hand.
     pub(super) fn get(&self, offset: u64, len: u64) -> Option<&[u8]> {
         let end = offset.checked_add(len).filter(|end| *end <= self.size)?;

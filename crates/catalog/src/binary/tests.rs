@@ -70,7 +70,7 @@ fn a_section_that_cannot_be_read_is_refused_and_not_absent() {
     let parts = Parts::whole(b"no zlib at all".to_vec());
     let refused = |section| {
         let layout = layout::Layout { format: BinaryFormat::Elf, sections: vec![section], segments: Vec::new() };
-        let image = Image { parts: &parts, layout };
+        let image = Image { parts: &parts, layout, sightings: Vec::new() };
         assert_eq!((image.section(".dep-v0"), image.refuses_section(".other")), (None, None));
         image.refuses_section(".dep-v0").unwrap()
     };

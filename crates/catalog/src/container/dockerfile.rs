@@ -63,7 +63,7 @@ fn read(input: &Input<'_>) -> Found {
 fn instructions(text: &str) -> Vec<((u32, u32), String)> {
     let directive = |line: &str| {
         let line: String = line.chars().filter(|c| !c.is_whitespace()).collect();
-        line.to_ascii_lowercase() == "#escape=`"
+        line.eq_ignore_ascii_case("#escape=`")
     };
     let escape = if text.lines().take_while(|line| line.starts_with('#')).any(directive) { '`' } else { '\\' };
     let mut all: Vec<((u32, u32), String)> = Vec::new();

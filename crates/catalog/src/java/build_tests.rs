@@ -223,6 +223,15 @@ fn runtimes() {
     let (id, _, names) = cpes("opt/zulu/release", "JAVA_VERSION=\"17.0.1\"\nFULL_VERSION=\"9\"\n");
     assert_eq!((id.as_str(), names.len()), ("zulu 17.0.1", 2));
     check(leaf, "etc/release", "NAME=\"x\"\n", &[]);
+    let (graal, ibm) = (
+        "IMPLEMENTOR=\"GraalVM Community\"\nJAVA_VERSION=\"21.0.2\"\n",
+        "IMPLEMENTOR=\"IBM\"\nJAVA_VERSION=\"8.0.7\"\n",
+    );
+    check(leaf, "opt/graal/release", graal, &["graalvm@21.0.2"]);
+    check(leaf, "opt/ibm/release", ibm, &["java@8.0.7"]);
+    let broken = "! malformed: the Java runtime's release file states no version that can be read";
+    check(leaf, "opt/jdk/release", "JAVA_VERSION=\"?\"\n", &[broken]);
+    assert!(read(leaf, "opt/jdk/release", graal.as_bytes()).owns[0].1.contains(&"opt/jdk/bin/java".to_owned()));
 }
 
 const POM: (&str, &[u8]) = ("META-INF/maven/g/a/pom.properties", b"groupId=g\nartifactId=a\nversion=1\n");

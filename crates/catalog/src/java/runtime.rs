@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use signet_model::{PackageKind, Purl};
+use signet_model::{PackageKind, Purl, UnexaminedKind};
 
+use crate::classifier::side::below;
 use crate::syntax;
 use crate::{Claim, Found, Input, Leaf, any_path};
 
@@ -21,7 +22,7 @@ pub(crate) static LEAF: Leaf = Leaf {
 ///
 /// Shape: lines `NAME="value"`. The version is `JAVA_RUNTIME_VERSION`, else `FULL_VERSION` when it belongs to the same major version as
 /// `JAVA_VERSION`, else that: `1.8.0_411-b25` before JEP 223, `21.0.4+7-LTS` since.
-/// The name is `zulu` for Azul's builds, `jdk` or `jre` for Sun's and Oracle's own, and `openjdk` for all others: under these names
+/// The name is `zulu` for Azul's builds, `graalvm` for those with its compiler, `java` for IBM's, `jdk` or `jre` for Sun's and Oracle's own, and `openjdk` for all others: under these names
 /// vulnerabilities are published. Source: openjdk.org/jeps/223; openjdk/jdk:make/ReleaseFile.gmk.
 fn read(input: &Input<'_>) -> Found {
     let text = syntax::text(input.bytes);
@@ -33,6 +34,10 @@ fn read(input: &Input<'_>) -> Found {
         .collect();
     let get = |name: &str| facts.get(name).copied();
     let Some(version) = version(&get) else { return Found::default() };
+    if !version.starts_with(|first: char| first.is_ascii_digit()) {
+        let why = "the Java runtime's release file states no version that can be read";
+        return Found::unexamined(input.unexamined(UnexaminedKind::Malformed, why));
+    }
     let maker = get("IMPLEMENTOR").or(get("JVM_VENDOR")).unwrap_or_default();
     let plain = maker.to_ascii_lowercase().replace(' ', "");
     let path = input.path().to_ascii_lowercase();
@@ -55,6 +60,10 @@ fn read(input: &Input<'_>) -> Found {
     };
     let (vendor, product) = if plain.contains("azul") || path.contains("zulu") {
         ("azul", "zulu")
+    } else if plain.contains("graalvm") || version.contains("jvmci") {
+        ("oracle", "graalvm")
+    } else if plain.contains("ibm") {
+        ("ibm", "java")
     } else if plain.contains("sun") {
         ("sun", edition)
     } else if plain.contains("oracle") || path.contains("oracle") {
@@ -86,8 +95,83 @@ fn read(input: &Input<'_>) -> Found {
         purl.push_str(&format!("?repository_url={}", encoded(repository)));
     }
     package.stated_purl = Purl::parse_lenient(&purl).ok();
-    Found { packages: vec![package], ..Found::default() }
+    Found { owns: below(input.path(), JAVA_FILES, 0), packages: vec![package], ..Found::default() }
 }
+
+/// Programs and libraries of a Java runtime.
+const JAVA_FILES: &[&str] = &[
+    "bin/java",
+    "bin/javac",
+    "bin/javadoc",
+    "bin/javap",
+    "bin/jar",
+    "bin/jarsigner",
+    "bin/jcmd",
+    "bin/jconsole",
+    "bin/jdb",
+    "bin/jdeprscan",
+    "bin/jdeps",
+    "bin/jfr",
+    "bin/jhsdb",
+    "bin/jimage",
+    "bin/jinfo",
+    "bin/jlink",
+    "bin/jmap",
+    "bin/jmod",
+    "bin/jpackage",
+    "bin/jps",
+    "bin/jrunscript",
+    "bin/jshell",
+    "bin/jstack",
+    "bin/jstat",
+    "bin/jstatd",
+    "bin/jwebserver",
+    "bin/keytool",
+    "bin/rmid",
+    "bin/rmiregistry",
+    "bin/serialver",
+    "lib/jexec",
+    "lib/jspawnhelper",
+    "lib/libattach.so",
+    "lib/libawt.so",
+    "lib/libawt_headless.so",
+    "lib/libawt_xawt.so",
+    "lib/libdt_socket.so",
+    "lib/libextnet.so",
+    "lib/libfontmanager.so",
+    "lib/libfreetype.so",
+    "lib/libinstrument.so",
+    "lib/libj2gss.so",
+    "lib/libj2pcsc.so",
+    "lib/libj2pkcs11.so",
+    "lib/libjaas.so",
+    "lib/libjava.so",
+    "lib/libjavajpeg.so",
+    "lib/libjawt.so",
+    "lib/libjdwp.so",
+    "lib/libjimage.so",
+    "lib/libjli.so",
+    "lib/libjsig.so",
+    "lib/libjsound.so",
+    "lib/liblcms.so",
+    "lib/libmanagement.so",
+    "lib/libmanagement_agent.so",
+    "lib/libmanagement_ext.so",
+    "lib/libmlib_image.so",
+    "lib/libnet.so",
+    "lib/libnio.so",
+    "lib/libprefs.so",
+    "lib/librmi.so",
+    "lib/libsaproc.so",
+    "lib/libsctp.so",
+    "lib/libsplashscreen.so",
+    "lib/libsyslookup.so",
+    "lib/libverify.so",
+    "lib/libzip.so",
+    "lib/server/libjsig.so",
+    "lib/server/libjvm.so",
+    "lib/client/libjvm.so",
+];
 
 fn version<'a>(get: &impl Fn(&str) -> Option<&'a str>) -> Option<&'a str> {
     let (runtime, full, java) = (get("JAVA_RUNTIME_VERSION"), get("FULL_VERSION"), get("JAVA_VERSION"));

@@ -139,7 +139,7 @@ fn language_packages_and_back() {
         (PackageKind::Jsr, "@std/path", "1.0.0", "pkg:jsr/%40std/path@1.0.0"),
         (
             PackageKind::VscodeExtension,
-            "ms-python.Python",
+            "ms-python.python",
             "2025.2.0",
             "pkg:vscode-extension/ms-python/python@2025.2.0",
         ),
