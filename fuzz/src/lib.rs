@@ -19,6 +19,7 @@ pub const TARGETS: &[Target] = &[
     ("bbolt", bbolt),
     ("database", database),
     ("expression", expression),
+    ("grype_db", grype_db),
     ("layer", layer),
     ("leaf", leaf),
     ("manifest", manifest),
@@ -30,6 +31,7 @@ pub const TARGETS: &[Target] = &[
     ("sbom", sbom),
     ("trivy_db", trivy_db),
     ("versions", versions),
+    ("vunnel", vunnel),
     ("yaml", yaml),
 ];
 
@@ -97,6 +99,18 @@ pub fn bbolt(data: &[u8]) {
 /// A Trivy database.
 pub fn trivy_db(data: &[u8]) {
     let _read = signet_advisories::feeds::trivy_db::read(data, &mut |_| Ok(()));
+}
+
+/// A Grype database, and the listing of one.
+pub fn grype_db(data: &[u8]) {
+    let _read = signet_advisories::feeds::grype_db::read(data, &mut |_| Ok(()));
+    let _latest = signet_advisories::feeds::grype_db::Latest::parse(data);
+}
+
+/// A record of vunnel.
+pub fn vunnel(data: &[u8]) {
+    let mut summary = signet_advisories::feeds::vunnel::Summary::default();
+    let _read = signet_advisories::feeds::vunnel::read("record", data, &mut summary, &mut |_| Ok(()));
 }
 
 /// OSV records and archives of them.

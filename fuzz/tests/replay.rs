@@ -108,6 +108,10 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
             "severity >= high && fixed && (kev || epss >= 0.1)",
             "aliases.exists(a, a.startsWith('CVE-')) ? age > duration('7d') : [1, 2].all(x, x > 0) || {'a': 1}['a'] == 1",
         ]),
+        "grype_db" => {
+            let feeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/advisories/src/feeds");
+            vec![std::fs::read(feeds.join("grype_db/testdata/vulnerability.db")).unwrap()]
+        }
         "layer" => {
             let layer = signet_image::build::LayerBuilder::new();
             let layer = layer.file("etc/os-release", b"ID=debian\n").symlink("lib", "usr/lib").whiteout("usr/bin/perl");
@@ -142,6 +146,10 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
         "sbom" => text(&[
             r#"{"bomFormat":"CycloneDX","specVersion":"1.6","version":1,"components":[{"type":"library","bom-ref":"a","name":"a","version":"1","purl":"pkg:npm/a@1"}],"dependencies":[{"ref":"a","dependsOn":["a"]}]}"#,
             r#"{"spdxVersion":"SPDX-2.3","SPDXID":"SPDXRef-DOCUMENT","name":"d","packages":[{"SPDXID":"SPDXRef-a","name":"a","versionInfo":"1"}],"relationships":[]}"#,
+        ]),
+        "vunnel" => text(&[
+            r#"{"schema":"https://example.com/vulnerability/os/schema-1.0.0.json","identifier":"rhel:9/cve-2026-1","item":{"Vulnerability":{"Name":"CVE-2026-1","NamespaceName":"rhel:9","Severity":"High","FixedIn":[{"Name":"a","Version":"0:1-2.el9_2","VersionFormat":"rpm","Module":"m:1","Advisories":[{"Advisory":"RHSA-1","Version":"0:1-2.el9_2","Minor":2}]}]}}}"#,
+            r#"{"schema":"https://example.com/vulnerability/nvd/schema-1.0.0.json","identifier":"2026/cve-2026-1","item":{"cve":{"id":"CVE-2026-1","configurations":[{"nodes":[{"cpeMatch":[{"criteria":"cpe:2.3:a:b:c:*:*:*:*:*:*:*:*","vulnerable":true,"versionEndExcluding":"2"}]}]}]}}}"#,
         ]),
         "versions" => (0..32u8)
             .map(|choice| [&[choice], &b">= 1:1.2.3~rc1-4.el9_2+b1 || ^2.0.0-alpha.1\n1.2.3"[..]].concat())

@@ -1,13 +1,16 @@
 //! CVSS base scores from their vectors.
 //!
-//! Versions 2 and 3.x are computed. A version 4.0 vector gives no score here: its score comes from a table of 270 expert judgements, and every
-//! source of 4.0 vectors that we read states the severity beside them.
-//! Source: CVSS v3.1 specification, sections 7.1 and 8; CVSS v2 guide, section 3.2.1.
+//! Versions 2 and 3.x are computed here. The score of a 4.0 vector comes from a table of 270 expert judgements and the distances within its
+//! macro vector: that table is RustSec's `cvss`.
+//! Source: CVSS v3.1 specification, sections 7.1 and 8; CVSS v2 guide, section 3.2.1; CVSS v4.0 specification, section 8.
 
 /// The base score of a vector with its prefix (`CVSS:3.1/AV:N/...`), or of a version 2 vector (`AV:N/AC:L/Au:N/...`).
 pub(crate) fn base_score(vector: &str) -> Option<f64> {
     if let Some(metrics) = vector.strip_prefix("CVSS:3.1/").or_else(|| vector.strip_prefix("CVSS:3.0/")) {
         return version_3(metrics);
+    }
+    if let Some(metrics) = vector.strip_prefix("CVSS:4.0/") {
+        return version_4(vector, metrics);
     }
     if vector.starts_with("CVSS:") {
         return None;
@@ -20,6 +23,18 @@ fn metric<'v>(metrics: &'v str, name: &str) -> Option<&'v str> {
     let mut found = metrics.split('/').filter_map(|part| part.split_once(':')).filter(|(key, _)| *key == name);
     let (_, value) = found.next()?;
     found.next().is_none().then_some(value)
+}
+
+/// Base metrics of version 4.0, all of which a vector must have. Source: its specification, table 23.
+const BASE_4: &[&str] = &["AV", "AC", "AT", "PR", "UI", "VC", "VI", "VA", "SC", "SI", "SA"];
+
+fn version_4(vector: &str, metrics: &str) -> Option<f64> {
+    // The crate takes it for granted that they are there.
+    if !BASE_4.iter().all(|name| metric(metrics, name).is_some()) {
+        return None;
+    }
+    let vector: cvss::v4::Vector = vector.parse().ok()?;
+    Some(vector.score().value())
 }
 
 fn version_3(metrics: &str) -> Option<f64> {
@@ -105,6 +120,36 @@ mod tests {
         check("CVSS:3.1/AV:N", None);
         check("CVSS:3.1/AV:X/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", None);
         check("CVSS:3.1/AV:N/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", None);
-        check("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N", None);
+        check("CVSS:4.0/AV:N/AC:L", None);
+        check("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N", None);
+        check("CVSS:4.0/AV:X/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N", None);
+        check("CVSS:5.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N", None);
+    }
+
+    /// Scores as FIRST's examples and its calculator give them for these vectors.
+    #[test]
+    fn scores_of_version_4_are_those_of_first() {
+        check("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N", Some(9.3));
+        check("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:H/SI:H/SA:H", Some(10.0));
+        check("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:L/VI:L/VA:L/SC:N/SI:N/SA:N", Some(6.9));
+        check("CVSS:4.0/AV:L/AC:L/AT:P/PR:L/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N", Some(7.3));
+        check("CVSS:4.0/AV:N/AC:L/AT:P/PR:N/UI:P/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N", Some(7.7));
+        check("CVSS:4.0/AV:N/AC:L/AT:P/PR:N/UI:P/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N/E:U", Some(5.2));
+        check("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:L/VA:L/SC:N/SI:N/SA:N", Some(8.8));
+        check("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:N/VI:N/VA:N/SC:N/SI:N/SA:N", Some(0.0));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_vector_is_scored_or_refused(
+            values in proptest::collection::vec("[NALPHUX]", 11),
+            rest in proptest::collection::vec("(E|CR|IR|AR|MAV|MAC|MVC|MSI|S|V):[XNALPHUS]", 0..5),
+        ) {
+            let base: Vec<String> = BASE_4.iter().zip(&values).map(|(name, value)| format!("{name}:{value}")).collect();
+            let vector = ["CVSS:4.0".to_owned()].into_iter().chain(base).chain(rest).collect::<Vec<_>>().join("/");
+            if let Some(score) = base_score(&vector) {
+                proptest::prop_assert!((0.0..=10.0).contains(&score), "{vector}: {score}");
+            }
+        }
     }
 }

@@ -6,6 +6,8 @@
 //!
 //! ```text
 //!   trivy.db ─┐
+//!   Grype DB ─┤
+//!   vunnel   ─┤
 //!   OSV      ─┤ feeds/   Record     Builder          Database        matching/          suppress/
 //!   KEV      ─┼──────▶  ─────────▶  ───────▶ bytes  ─────────▶  Finding, Unexamined ─▶ Finding::suppressed
 //!   EPSS     ─┘                                     (in place)
@@ -14,6 +16,7 @@
 
 pub mod bbolt;
 mod bytes;
+mod cpe;
 mod cvss;
 mod database;
 pub mod feeds;
@@ -22,15 +25,19 @@ mod names;
 mod order;
 mod ranges;
 mod record;
+pub mod sqlite;
 mod streams;
 mod suppress;
 #[cfg(test)]
 mod testing;
 
-pub use database::{BuildError, BuildReport, Builder, Contents, Database, DatabaseError, FORMAT_VERSION};
+pub use database::{BuildError, BuildReport, Builder, Contents, Database, DatabaseError, FORMAT_VERSION, Hit, Query};
 pub use feeds::FeedError;
 pub use matching::{MatchOptions, MatchResult};
-pub use record::{Advisory, Affected, Detail, Feed, Named, Op, ProductKey, Range, Record, Sink, Trust};
+pub use record::{
+    Advisory, Affected, Detail, Feed, GoImport, Lifecycle, Named, Op, ProductKey, Qualifiers, Range, Record, Sink,
+    Trust,
+};
 pub use suppress::{
     IgnoreEntry, IgnoreError, IgnoreFile, Remark, RemarkKind, SuppressContext, Suppressions, VexDocument, VexError,
     VexStatement,

@@ -27,6 +27,9 @@ pub(crate) enum Order {
     Bitnami = 15,
     Cran = 16,
     Hackage = 17,
+    /// For products that no ecosystem orders.
+    Fuzzy = 18,
+    Jvm = 19,
 }
 
 impl Order {
@@ -49,6 +52,8 @@ impl Order {
             Order::Bitnami => Scheme::Bitnami,
             Order::Cran => Scheme::Cran,
             Order::Hackage => Scheme::Hackage,
+            Order::Fuzzy => Scheme::Fuzzy,
+            Order::Jvm => Scheme::Jvm,
         }
     }
 }
@@ -94,13 +99,22 @@ pub(crate) struct Probe<'v> {
     order: Order,
     version: &'v str,
     key: Option<Vec<u8>>,
+    /// An epoch that only the bound has says nothing.
+    any_epoch: bool,
 }
 
 impl<'v> Probe<'v> {
     pub(crate) fn new(order: Order, version: &'v str) -> Probe<'v> {
         // A lock file names a gem with its platform: `1.19.3-aarch64-linux-gnu`.
         let version = if order == Order::Gem { strip_platform(version) } else { version };
-        Probe { order, version, key: None }
+        Probe { order, version, key: None, any_epoch: false }
+    }
+
+    /// A source package's version as a file name gives it, without its epoch: the bound's epoch is taken for its own. Else every
+    /// `perl` of 4:5.26 would be older than its fix (rpm-software-management/rpm#450; grype `grype/matcher/rpm/matcher.go`).
+    pub(crate) fn without_epoch(order: Order, version: &'v str) -> Probe<'v> {
+        let any_epoch = order == Order::Rpm && !version.contains(':');
+        Probe { any_epoch, ..Probe::new(order, version) }
     }
 
     pub(crate) fn version(&self) -> &'v str {
@@ -129,6 +143,9 @@ impl<'v> Probe<'v> {
         // OSV's `0` is before every version, of whatever ecosystem.
         if bound == "0" {
             return Ok(Ordering::Greater);
+        }
+        if self.any_epoch {
+            return compare(self.order, self.version, bound.split_once(':').map_or(bound, |(_, rest)| rest));
         }
         // A local version (`2.1+cu118`) is compared by its public part unless the bound has a local part too (PEP 440, "Version specifiers").
         let version = match self.order {

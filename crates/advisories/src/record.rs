@@ -63,6 +63,10 @@ pub enum Named {
     Binary,
     /// A package of a language's registry.
     Library,
+    /// The package under whichever of its two names is this one, each with its own version: Grype's data for distributions.
+    Any,
+    /// A product by vendor and name (CPE), for what no ecosystem publishes advisories.
+    Product,
 }
 
 /// A comparison of a range.
@@ -160,6 +164,41 @@ pub struct Advisory {
     pub source: DataSource,
 }
 
+/// Where an advisory holds, beyond the versions, and what else its source says of it. The default restricts nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Qualifiers {
+    /// The versions in the ranges are **not** vulnerable: a distribution's "not affected", or what a rebuild repaired under another build.
+    pub unaffected: bool,
+    /// RPM module (`name:stream`) that the package must be of; `Some("")`: of none.
+    pub module: Option<String>,
+    /// The product's whole CPE (2.3), for advisories that are found by vendor and product.
+    pub cpe: Option<String>,
+    /// CPEs of platforms (2.3) of which one must be there; empty: any.
+    pub platforms: Vec<String>,
+    /// Go packages that hold the vulnerable code, each with its symbols (none: all of it); empty: the whole module.
+    pub imports: Vec<GoImport>,
+    /// When the first fix could be had.
+    pub available: Option<Timestamp>,
+}
+
+/// A package of a Go module that an advisory names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GoImport {
+    /// Import path: `golang.org/x/net/http2`.
+    pub path: String,
+    /// Functions and methods: `Server.ServeConn`; empty: all.
+    pub symbols: Vec<String>,
+}
+
+/// Until when a distribution release is maintained.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lifecycle {
+    /// After this, nobody repairs anything.
+    pub end_of_life: Option<Timestamp>,
+    /// After this, only security fixes come.
+    pub end_of_active_support: Option<Timestamp>,
+}
+
 /// What a source knows of a vulnerability whatever package has it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Detail {
@@ -199,6 +238,8 @@ pub enum ProductKey {
 pub enum Record {
     /// A package is vulnerable.
     Advisory(Box<Advisory>),
+    /// The same, for a part of the packages with that name.
+    Qualified(Box<Advisory>, Box<Qualifiers>),
     /// More about a vulnerability.
     Detail(FindingId, Box<Detail>),
     /// The vulnerability was withdrawn or rejected: kept as a tombstone, and no advisory with this id matches any more.
@@ -211,6 +252,8 @@ pub enum Record {
     Epss(FindingId, Epss),
     /// The stream is covered, even if no advisory stands in it.
     Stream(String),
+    /// How long the release of this stream is maintained.
+    Lifecycle(String, Lifecycle),
 }
 
 /// Takes records one by one. What a reader hands its records to; an error stops the reader.

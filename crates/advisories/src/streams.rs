@@ -45,7 +45,20 @@ const DISTROS: &[(&str, Rules)] = &[
     ("mageia", os(Order::Rpm, Named::Source)),
     ("fedora", os(Order::Rpm, Named::Binary)),
     ("archlinux", os(Order::Pacman, Named::Binary)),
+    ("secureos", os(Order::Apk, Named::Source)),
+    ("hummingbird", os(Order::Rpm, Named::Binary)),
 ];
+
+/// The stream of products that are named by CPE.
+pub(crate) const PRODUCTS: &str = "nvd";
+
+/// What the names of streams end in that only say how disclosures of the base release were repaired for those who pay.
+const CHANNELS: &[&str] = &["-ESM", "-EUS"];
+
+/// Whether a stream is such a channel of another.
+pub(crate) fn is_channel(stream: &str) -> bool {
+    CHANNELS.iter().any(|end| stream.ends_with(end))
+}
 
 /// Ecosystem streams: our name, Trivy's bucket prefix, OSV's name, the kind of package, the order.
 const ECOSYSTEMS: &[(&str, &str, &str, PackageKind, Order)] = &[
@@ -75,6 +88,9 @@ pub(crate) fn rules(stream: &str) -> Option<Rules> {
     let ecosystem = ECOSYSTEMS.iter().find(|(name, ..)| *name == stream);
     if let Some((.., order)) = ecosystem {
         return Some(Rules { order: *order, named: Named::Library });
+    }
+    if stream == PRODUCTS {
+        return Some(Rules { order: Order::Fuzzy, named: Named::Product });
     }
     DISTROS.iter().find(|(start, _)| begins_with_words(stream, start)).map(|(_, rules)| *rules)
 }
@@ -161,7 +177,9 @@ pub(crate) fn of_osv(ecosystem: &str) -> Option<(String, Named)> {
 pub(crate) fn of_distro(distro: &Distro) -> Vec<String> {
     let id = distro.id.to_ascii_lowercase();
     let version = distro.version_id.as_deref().or(distro.version.as_deref()).unwrap_or_default().trim();
-    let channel = distro.channel.as_deref().unwrap_or_default().to_ascii_lowercase();
+    // `9.4+eus` is how Grype's users name a channel beside the release.
+    let (version, stated) = version.split_once('+').unwrap_or((version, ""));
+    let channel = distro.channel.as_deref().unwrap_or(stated).to_ascii_lowercase();
     let major = || version.split(['.', ' ', '-']).next().unwrap_or_default();
     let minor = || {
         let mut parts = version.splitn(3, '.');
@@ -187,14 +205,22 @@ pub(crate) fn of_distro(distro: &Distro) -> Vec<String> {
                 vec![base]
             }
         }
-        // `Red Hat` is Trivy's single bucket with products; `Red Hat 9` comes from OSV.
+        // `Red Hat` is Trivy's single bucket with products; `Red Hat 9` comes from OSV and Grype, who states some fixes by minor release.
         "rhel" | "redhat" | "centos" if !version.is_empty() => {
-            vec!["Red Hat".to_owned(), format!("Red Hat {}", major())]
+            let mut streams = vec!["Red Hat".to_owned()];
+            if channel == "eus" {
+                streams.push(format!("Red Hat {}-EUS", minor()));
+            }
+            streams.extend(red_hat(major(), &minor()));
+            streams
         }
-        "almalinux" | "alma" if !version.is_empty() => vec![format!("alma {}", major())],
-        "rocky" if !version.is_empty() => vec![format!("rocky {}", major())],
+        // AlmaLinux publishes what it repaired; that there was something to repair, Red Hat does.
+        "almalinux" | "alma" if !version.is_empty() => {
+            std::iter::once(format!("alma {}", major())).chain(red_hat(major(), &minor())).collect()
+        }
+        "rocky" | "rockylinux" if !version.is_empty() => vec![format!("rocky {}", major())],
         "ol" | "oracle" | "oraclelinux" if !version.is_empty() => vec![format!("Oracle Linux {}", major())],
-        "amzn" | "amazon" if !version.is_empty() => {
+        "amzn" | "amazon" | "amazonlinux" if !version.is_empty() => {
             // Amazon Linux 1 calls itself by its date, `2018.03`.
             let release = match major() {
                 known @ ("2" | "2022" | "2023") => known,
@@ -229,8 +255,79 @@ pub(crate) fn of_distro(distro: &Distro) -> Vec<String> {
         "echo" => vec!["echo".to_owned()],
         "arch" | "archlinux" | "archarm" => vec!["archlinux".to_owned()],
         "bottlerocket" => vec!["bottlerocket".to_owned()],
+        "secureos" => vec!["secureos".to_owned()],
+        "hummingbird" => vec![format!("hummingbird {}", if version.is_empty() { "1" } else { major() })],
         _ => Vec::new(),
     }
+}
+
+fn red_hat(major: &str, minor: &str) -> Vec<String> {
+    let streams = (minor != major).then(|| format!("Red Hat {minor}"));
+    streams.into_iter().chain([format!("Red Hat {major}")]).collect()
+}
+
+/// Streams that stand in where the database has none of [`of_distro`]'s: a service pack is judged by its release's own data.
+pub(crate) fn fallbacks(distro: &Distro) -> Vec<String> {
+    let streams = of_distro(distro);
+    let Some(release) = streams.first().and_then(|name| name.strip_prefix("SUSE Linux Enterprise ")) else {
+        return Vec::new();
+    };
+    match release.split_once('.') {
+        Some((major, _)) if !major.contains(' ') => vec![format!("SUSE Linux Enterprise {major}")],
+        _ => Vec::new(),
+    }
+}
+
+/// The stream of a distribution as Grype's data name it: `rhel` or `redhat`, `8`, `eus`. `None`: one that we know no rules for.
+pub(crate) fn of_grype(name: &str, version: &str, channel: &str) -> Option<String> {
+    let channel = channel.to_ascii_lowercase();
+    match name {
+        "rhel" | "redhat" | "centos" => match channel.as_str() {
+            "" => Some(format!("Red Hat {version}")),
+            "eus" => Some(format!("Red Hat {version}-EUS")),
+            _ => None,
+        },
+        // Mariner took the name Azure Linux with its third release, and the records kept the old one.
+        "mariner" if version.split('.').next().and_then(|major| major.parse::<u32>().ok()) >= Some(3) => {
+            Some(format!("Azure Linux {version}"))
+        }
+        _ => {
+            let distro = Distro {
+                id: name.to_owned(),
+                version_id: Some(version.to_owned()),
+                channel: (!channel.is_empty()).then(|| channel.clone()),
+                ..Distro::default()
+            };
+            let stream = of_distro(&distro).into_iter().next()?;
+            // A channel that changes nothing in our spelling is one that we do not know.
+            (channel.is_empty() || is_channel(&stream) || channel == "edge").then_some(stream)
+        }
+    }
+}
+
+/// The stream of an ecosystem as Grype's data name it: GitHub's names (`go`, `composer`), or syft's package types (`go-module`, `php-composer`).
+pub(crate) fn of_grype_ecosystem(name: &str) -> Option<&'static str> {
+    Some(match name.to_ascii_lowercase().as_str() {
+        "npm" | "javascript" => "npm",
+        "python" | "pip" | "pypi" => "python",
+        "go" | "golang" | "go-module" => "go",
+        "java" | "maven" | "java-archive" | "jenkins-plugin" => "java",
+        "rust" | "cargo" | "crates.io" | "rust-crate" => "cargo",
+        "gem" | "ruby" | "rubygems" => "gem",
+        "nuget" | "dotnet" => "nuget",
+        "composer" | "php" | "php-composer" => "composer",
+        "dart" | "dart-pub" | "pub" => "pub",
+        "swift" => "swift",
+        "cocoapods" | "pod" => "cocoapods",
+        "conan" => "conan",
+        "erlang" | "hex" | "elixir" => "hex",
+        "bitnami" => "bitnami",
+        "github-action" | "actions" | "github actions" => "github-action",
+        "r-package" | "cran" => "cran",
+        "hackage" | "haskell" => "hackage",
+        "julia" => "julia",
+        _ => return None,
+    })
 }
 
 /// The stream of a language's packages. `None`: nobody publishes advisories for this kind.
@@ -275,9 +372,13 @@ mod tests {
         distro("ubuntu", "22.04.2", "", &["ubuntu 22.04"]);
         distro("ubuntu", "16.04", "ESM", &["ubuntu 16.04-ESM", "ubuntu 16.04"]);
         distro("debian", "12", "esm", &["debian 12"]);
-        distro("centos", "7.6.1810", "", &["Red Hat", "Red Hat 7"]);
-        distro("rhel", "9.4", "", &["Red Hat", "Red Hat 9"]);
-        distro("almalinux", "8.5", "", &["alma 8"]);
+        distro("centos", "7.6.1810", "", &["Red Hat", "Red Hat 7.6", "Red Hat 7"]);
+        distro("rhel", "9.4", "", &["Red Hat", "Red Hat 9.4", "Red Hat 9"]);
+        distro("rhel", "9", "", &["Red Hat", "Red Hat 9"]);
+        distro("rhel", "9.4", "eus", &["Red Hat", "Red Hat 9.4-EUS", "Red Hat 9.4", "Red Hat 9"]);
+        distro("rhel", "9.4+eus", "", &["Red Hat", "Red Hat 9.4-EUS", "Red Hat 9.4", "Red Hat 9"]);
+        distro("almalinux", "8.5", "", &["alma 8", "Red Hat 8.5", "Red Hat 8"]);
+        distro("hummingbird", "1", "", &["hummingbird 1"]);
         distro("rocky", "9.3", "", &["rocky 9"]);
         distro("ol", "8.9", "", &["Oracle Linux 8"]);
         distro("amzn", "2018.03", "", &["amazon linux 1"]);
@@ -294,6 +395,29 @@ mod tests {
         distro("wolfi", "20230201", "", &["wolfi"]);
         distro("arch", "", "", &["archlinux"]);
         distro("gentoo", "2.15", "", &[]);
+    }
+
+    #[track_caller]
+    fn grype(name: &str, version: &str, channel: &str, expected: Option<&str>) {
+        assert_eq!(of_grype(name, version, channel).as_deref(), expected, "{name} {version} {channel}");
+    }
+
+    #[test]
+    fn distributions_of_grype_have_our_streams() {
+        grype("rhel", "8", "", Some("Red Hat 8"));
+        grype("redhat", "8.4", "", Some("Red Hat 8.4"));
+        grype("rhel", "8.4", "eus", Some("Red Hat 8.4-EUS"));
+        grype("ubuntu", "20.04", "esm", Some("ubuntu 20.04-ESM"));
+        grype("ubuntu", "20.04", "fips", None);
+        grype("almalinux", "8", "", Some("alma 8"));
+        grype("amzn", "2", "", Some("amazon linux 2"));
+        grype("amazonlinux", "2018.03", "", Some("amazon linux 1"));
+        grype("sles", "15.6", "", Some("SUSE Linux Enterprise 15.6"));
+        grype("alpine", "edge", "", Some("alpine edge"));
+        grype("wolfi", "rolling", "", Some("wolfi"));
+        grype("mariner", "2.0", "", Some("CBL-Mariner 2.0"));
+        grype("mariner", "3.0", "", Some("Azure Linux 3.0"));
+        grype("windows", "10816", "", None);
     }
 
     #[track_caller]

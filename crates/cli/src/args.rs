@@ -156,6 +156,21 @@ pub(crate) struct ScanArgs {
     /// VEX documents (OpenVEX), repeatable.
     #[arg(long, env = "SIGNET_VEX", value_name = "FILE")]
     pub(crate) vex: Vec<PathBuf>,
+    /// Report too what advisories say is not vulnerable, as suppressed and why: repaired versions, packages that never were affected.
+    #[arg(long, env = "SIGNET_SHOW_SUPPRESSED")]
+    pub(crate) show_suppressed: bool,
+    /// Explain instead why this vulnerability (id, alias or a vendor's id) is reported, or why it is not.
+    #[arg(long, value_name = "ID")]
+    pub(crate) explain: Option<String>,
+    /// Judge packages of this distribution release, whatever the source says: NAME:VERSION[+CHANNEL], as in `rhel:9.4+eus`.
+    #[arg(long, env = "SIGNET_DISTRO", value_name = "DISTRO")]
+    pub(crate) distro: Option<String>,
+    /// Match packages of a distribution release that has ended by their CPEs too; less certain.
+    #[arg(long, env = "SIGNET_ENDED_BY_CPE")]
+    pub(crate) ended_by_cpe: bool,
+    /// Compare the version of a Go program's own module even if it is one of a commit.
+    #[arg(long, env = "SIGNET_GO_MAIN_PSEUDO_VERSIONS")]
+    pub(crate) go_main_pseudo_versions: bool,
     /// FORMAT[=FILE], repeatable: table, json, sarif, cyclonedx-json, spdx-json, cosign-vuln, junit, markdown.
     #[arg(short, long, env = "SIGNET_OUTPUT", value_name = "FORMAT[=FILE]", value_delimiter = ',')]
     pub(crate) output: Vec<String>,
@@ -182,6 +197,8 @@ pub(crate) enum DbCommand {
     Build(DbBuildArgs),
     /// What the database holds, from whom, how old.
     Info(DbInfoArgs),
+    /// What the database says of a vulnerability or a package.
+    Search(DbSearchArgs),
 }
 
 #[derive(Clone, Debug, Args)]
@@ -195,6 +212,9 @@ pub(crate) struct DbUpdateArgs {
         default_value = "mirror.gcr.io/aquasec/trivy-db:2,ghcr.io/aquasecurity/trivy-db:2"
     )]
     pub(crate) db_repository: Vec<String>,
+    /// Use Grype's database instead: the address of its `latest.json`.
+    #[arg(long, env = "SIGNET_GRYPE_DB_URL", value_name = "URL")]
+    pub(crate) grype_db_url: Option<String>,
     /// Leave CISA's catalogue of known exploited vulnerabilities and FIRST's EPSS out.
     #[arg(long, env = "SIGNET_SKIP_EXPLOIT_FEEDS")]
     pub(crate) skip_exploit_feeds: bool,
@@ -230,6 +250,12 @@ pub(crate) struct DbBuildArgs {
     /// A Trivy database (`trivy.db`, or the `db.tar.gz` that holds it).
     #[arg(long, value_name = "FILE")]
     pub(crate) trivy_db: Option<PathBuf>,
+    /// A Grype database, schema 6 (`vulnerability.db`, its directory, or the archive that holds it).
+    #[arg(long, value_name = "PATH")]
+    pub(crate) grype_db: Option<PathBuf>,
+    /// Result records of vunnel: a directory of `PROVIDER/results/`; repeatable.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) vunnel: Vec<PathBuf>,
     /// OSV records: a zip, a directory or a JSON file; repeatable.
     #[arg(long, value_name = "PATH")]
     pub(crate) osv: Vec<PathBuf>,
@@ -249,6 +275,24 @@ pub(crate) struct DbBuildArgs {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DbInfoArgs {
+    /// A compiled database file, instead of the one that is kept.
+    #[arg(long, env = "SIGNET_DB", value_name = "FILE")]
+    pub(crate) db: Option<PathBuf>,
+    /// table or json.
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) output: String,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DbSearchArgs {
+    /// A vulnerability's id, an alias or a vendor's id; or the name of a package.
+    pub(crate) query: String,
+    /// Only streams whose name begins so, as `debian 12` or `npm`.
+    #[arg(long, value_name = "STREAM", default_value = "")]
+    pub(crate) stream: String,
+    /// At most so many rows.
+    #[arg(long, value_name = "COUNT", default_value_t = 200)]
+    pub(crate) limit: usize,
     /// A compiled database file, instead of the one that is kept.
     #[arg(long, env = "SIGNET_DB", value_name = "FILE")]
     pub(crate) db: Option<PathBuf>,

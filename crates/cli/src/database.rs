@@ -3,8 +3,11 @@
 //! It is one file. A new one is written beside it, its digest is checked over all of it, and it takes the old one's place by a rename: readers never
 //! wait and never see a half. Data older than what is installed is refused unless rollback was allowed.
 
+mod files;
+mod grype;
 mod osv_files;
 mod sample;
+mod search;
 mod trivy_archive;
 mod update;
 
@@ -24,6 +27,7 @@ use crate::output;
 use crate::report::{DatabaseInfo, FeedInfo};
 use crate::settings::Settings;
 
+pub(crate) use search::search_command;
 pub(crate) use update::{Wanted, update, update_command};
 
 /// The name that stands for the sample in the program.
@@ -195,6 +199,10 @@ pub(crate) fn open(path: &Path) -> Result<Opened> {
 pub(crate) struct Ingredients {
     /// A Trivy database file, its feed row, and what it lies beside.
     pub(crate) trivy: Option<(PathBuf, Feed)>,
+    /// A Grype database.
+    pub(crate) grype: Option<grype::Source>,
+    /// Directories of vunnel's records.
+    pub(crate) vunnel: Vec<PathBuf>,
     /// Files and directories of OSV records.
     pub(crate) osv: Vec<PathBuf>,
     /// CISA's catalogue, where from, how.
@@ -232,6 +240,12 @@ pub(crate) fn compile(
         if !summary.unknown_buckets.is_empty() {
             settings.warn(format!("buckets without rules, which cannot match: {}", summary.unknown_buckets.join(", ")));
         }
+    }
+    if let Some(source) = &ingredients.grype {
+        grype::read(source, &mut builder, settings)?;
+    }
+    for path in &ingredients.vunnel {
+        grype::read_records(path, &mut builder, settings)?;
     }
     for path in &ingredients.osv {
         osv_files::read(path, &mut builder, settings)?;
@@ -304,9 +318,10 @@ fn install(temporary: tempfile::NamedTempFile, target: &Path, allow_rollback: bo
 
 /// `signet db build`.
 pub(crate) fn build_command(args: &DbBuildArgs, settings: &Settings) -> Result<Exit> {
+    let any = args.trivy_db.is_some() || args.grype_db.is_some() || args.kev.is_some() || args.epss.is_some();
     ensure!(
-        args.trivy_db.is_some() || !args.osv.is_empty() || args.kev.is_some() || args.epss.is_some(),
-        "nothing to build from: give `--trivy-db`, `--osv`, `--kev` or `--epss`"
+        any || !args.osv.is_empty() || !args.vunnel.is_empty(),
+        "nothing to build from: give `--trivy-db`, `--grype-db`, `--vunnel`, `--osv`, `--kev` or `--epss`"
     );
     let unpacked = tempfile::tempdir().context("cannot make a temporary directory")?;
     let trivy = match &args.trivy_db {
@@ -318,7 +333,15 @@ pub(crate) fn build_command(args: &DbBuildArgs, settings: &Settings) -> Result<E
         let bytes = std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
         Ok(Some((bytes, path.display().to_string(), Trust::LocalFile)))
     };
-    let ingredients = Ingredients { trivy, osv: args.osv.clone(), kev: read(&args.kev)?, epss: read(&args.epss)? };
+    let grype = args.grype_db.as_ref().map(|path| grype::local(path, unpacked.path())).transpose()?;
+    let ingredients = Ingredients {
+        trivy,
+        grype,
+        vunnel: args.vunnel.clone(),
+        osv: args.osv.clone(),
+        kev: read(&args.kev)?,
+        epss: read(&args.epss)?,
+    };
     let target = args.output.clone().unwrap_or_else(|| place(settings));
     compile(&ingredients, &target, args.allow_rollback, settings)?;
     Ok(Exit::Well)

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anstyle::{AnsiColor, Style};
 use anyhow::{Context as _, Result, ensure};
+use signet_advisories::MatchOptions;
 use signet_model::{Decision, Digest, Finding, Package, Timestamp, Verdict};
 
 use crate::args::{DemoArgs, SourceArgs};
@@ -251,7 +252,7 @@ impl Story<'_> {
         };
         let mut examined = source::examine(&args, self.settings)?;
         examined.subject.name = name.to_owned();
-        scan::matched(examined, &database::sample()?, self.settings, |_, _| Vec::new())
+        scan::matched(examined, &database::sample()?, MatchOptions::default(), self.settings, |_, _| Vec::new())
     }
 
     fn judge(&self, report: &Report) -> Result<Decision> {

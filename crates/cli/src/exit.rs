@@ -12,7 +12,6 @@ pub(crate) enum Exit {
     /// Wrong usage.
     Usage,
     /// Nothing matched the input.
-    #[allow(dead_code, reason = "scripts rely on the number already; the first command that searches uses it")]
     Nothing,
     /// The policy says no.
     Denied,

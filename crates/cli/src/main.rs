@@ -6,6 +6,7 @@ mod catalogers;
 mod database;
 mod demo;
 mod exit;
+mod explain;
 mod gate;
 mod login;
 mod memory;
@@ -66,6 +67,7 @@ fn run(cli: &Cli) -> Result<Exit> {
         Command::Db(DbCommand::Update(args)) => database::update_command(args, &settings),
         Command::Db(DbCommand::Build(args)) => database::build_command(args, &settings),
         Command::Db(DbCommand::Info(args)) => database::info_command(args, &settings),
+        Command::Db(DbCommand::Search(args)) => database::search_command(args, &settings),
         Command::Schema(args) => report::schema_command(&args.name),
         Command::Demo(args) => demo::command(args, &settings),
         Command::Trivy(_) => unreachable!("because its arguments were taken whole before"),

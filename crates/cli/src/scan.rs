@@ -2,11 +2,12 @@
 
 use anyhow::{Context as _, Result};
 use signet_advisories::MatchOptions;
-use signet_model::{Finding, Unexamined, UnexaminedKind};
+use signet_model::{Distro, Finding, SuppressionKind, Unexamined, UnexaminedKind};
 
 use crate::args::{SbomArgs, ScanArgs};
 use crate::database;
 use crate::exit::Exit;
+use crate::explain;
 use crate::gate::{Filters, Threshold, judge};
 use crate::output::{self, Output};
 use crate::report::{DatabaseInfo, Format, Report};
@@ -39,8 +40,17 @@ pub(crate) fn scan(args: &ScanArgs, settings: &Settings) -> Result<Exit> {
     let ignores = suppress::Files::read(args.ignorefile.as_deref(), &args.vex, settings)?;
     let opened = database::for_scan(&args.database, settings)?;
 
-    let examined = source::examine(&args.source, settings)?;
-    let mut report = matched(examined, &opened, settings, |examined, findings| {
+    let mut examined = source::examine(&args.source, settings)?;
+    if let Some(text) = &args.distro {
+        examined.inventory.distro = Some(distro(text).map_err(usage)?);
+    }
+    let options = MatchOptions {
+        cleared: args.show_suppressed || args.explain.is_some(),
+        ended_by_product: args.ended_by_cpe,
+        main_pseudo_versions: args.go_main_pseudo_versions,
+        ..MatchOptions::default()
+    };
+    let mut report = matched(examined, &opened, options, settings, |examined, findings| {
         let remarks = ignores.apply(&examined.subject, &examined.inventory, findings, settings.now);
         filters.apply(findings);
         remarks
@@ -60,7 +70,18 @@ pub(crate) fn scan(args: &ScanArgs, settings: &Settings) -> Result<Exit> {
         }
         report.threshold = Some((threshold.source().to_owned(), hits));
     }
-    output::write(&report, &outputs, settings)?;
+    if let Some(id) = &args.explain {
+        output::to_stdout(explain::text(id, &report, &opened.database()?)?.as_bytes())?;
+        if !args.show_suppressed {
+            let cleared = |finding: &Finding| {
+                finding.suppressed.as_ref().is_some_and(|why| why.kind == SuppressionKind::Advisory)
+            };
+            report.findings.retain(|finding| !cleared(finding));
+        }
+    }
+    if args.explain.is_none() || !args.output.is_empty() {
+        output::write(&report, &outputs, settings)?;
+    }
     Ok(exit.worse(completeness(&report, args.source.allow_incomplete, settings)))
 }
 
@@ -68,11 +89,13 @@ pub(crate) fn scan(args: &ScanArgs, settings: &Settings) -> Result<Exit> {
 pub(crate) fn matched(
     mut examined: Examined,
     opened: &database::Opened,
+    options: MatchOptions,
     settings: &Settings,
     suppress: impl FnOnce(&Examined, &mut Vec<Finding>) -> Vec<String>,
 ) -> Result<Report> {
     let database = opened.database()?;
-    let matched = database.match_inventory(&examined.inventory, &MatchOptions::default());
+    let options = MatchOptions { now: Some(settings.now), ..options };
+    let matched = database.match_inventory(&examined.inventory, &options);
     examined.inventory.unexamined.extend(matched.unexamined);
     examined.inventory.unexamined.extend(opened.unexamined());
     examined.inventory.unexamined.sort();
@@ -80,11 +103,26 @@ pub(crate) fn matched(
     let mut findings = matched.findings;
     let mut notes = opened.notes.clone();
     notes.extend(without_feed(&matched.without_feed));
+    notes.extend(matched.ended.map(|end| {
+        format!(
+            "the distribution's release ended on {}: nobody repairs its packages any more",
+            end.strftime("%Y-%m-%d")
+        )
+    }));
     notes.extend(suppress(&examined, &mut findings));
     worst_first(&mut findings, &examined);
     let mut report = report(examined, findings, Some(opened.info()?), settings);
     report.notes.extend(notes);
     Ok(report)
+}
+
+/// `NAME:VERSION[+CHANNEL]`.
+fn distro(text: &str) -> Result<Distro> {
+    let (name, version) = text.split_once([':', '@']).unwrap_or((text, ""));
+    let (version, channel) = version.split_once('+').unwrap_or((version, ""));
+    anyhow::ensure!(!name.is_empty(), "`{text}` names no distribution: NAME:VERSION, as in `debian:12`");
+    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    Ok(Distro { id: name.to_ascii_lowercase(), version_id: some(version), channel: some(channel), ..Distro::default() })
 }
 
 /// Packages that nobody publishes advisories for: no finding about them is no sign of health, so the reader is told.

@@ -170,6 +170,8 @@ pub enum SuppressionKind {
     Owned,
     /// Severity, status or fix filter of the command line.
     Filter,
+    /// An advisory about the package says that this version is not vulnerable: repaired, or never affected.
+    Advisory,
 }
 
 impl SuppressionKind {
@@ -181,6 +183,7 @@ impl SuppressionKind {
             SuppressionKind::Exception => "exception",
             SuppressionKind::Owned => "owned",
             SuppressionKind::Filter => "filter",
+            SuppressionKind::Advisory => "advisory",
         }
     }
 }

@@ -10,13 +10,14 @@ use signet_model::{DataSource, Hasher, Severity};
 
 use super::detail;
 use super::format::{
-    BODY_DIGEST, FORMAT_VERSION, HAS_SEVERITY, HEADER, HEADER_DIGEST, MAGIC, MALICIOUS, SECTION_ROW, SECTION_TABLE,
-    Section, WITHDRAWN, hash,
+    self, ADVISORY_ROW, BODY_DIGEST, FORMAT_VERSION, HAS_SEVERITY, HEADER, HEADER_DIGEST, MAGIC, MALICIOUS,
+    SECTION_ROW, SECTION_TABLE, Section, UNAFFECTED, WITHDRAWN, hash,
 };
 use super::output::{Hashing, SectionTable, rows};
 use super::pool::{Full, Pool};
+use super::qualifiers;
 use crate::bytes::{put_bytes, put_varint};
-use crate::record::{Advisory, Affected, Detail, Feed, ProductKey, Record};
+use crate::record::{Advisory, Affected, Detail, Feed, ProductKey, Qualifiers, Record};
 use crate::{order, ranges, streams};
 
 /// Why a database could not be compiled.
@@ -71,6 +72,8 @@ pub struct Builder<W> {
     products: Vec<(u32, u32, u32)>,
     sources: Vec<(DataSource, [u32; 4])>,
     feeds: Vec<Feed>,
+    /// Name of the stream, days of its two ends.
+    lifecycles: Vec<(u32, u32, u32)>,
     scratch: Vec<u8>,
     key: Vec<u8>,
 }
@@ -100,6 +103,9 @@ struct Row {
     severity: u8,
     named: u8,
     flags: u8,
+    /// Days since 1970.
+    available: u16,
+    qualifiers: u32,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -132,6 +138,7 @@ impl<W: Write + Seek> Builder<W> {
             products: Vec::new(),
             sources: Vec::new(),
             feeds: Vec::new(),
+            lifecycles: Vec::new(),
             scratch: Vec::new(),
             key: Vec::new(),
         })
@@ -145,7 +152,8 @@ impl<W: Write + Seek> Builder<W> {
     /// Takes one record.
     pub fn put(&mut self, record: Record) -> Result<(), BuildError> {
         match record {
-            Record::Advisory(advisory) => self.advisory(&advisory),
+            Record::Advisory(advisory) => self.advisory(&advisory, &Qualifiers::default()),
+            Record::Qualified(advisory, qualifiers) => self.advisory(&advisory, &qualifiers),
             Record::Detail(id, detail) => self.detail(&id, &detail),
             Record::Withdrawn(id) => {
                 let vulnerability = self.vulnerability(&id)?;
@@ -178,14 +186,23 @@ impl<W: Write + Seek> Builder<W> {
                 Ok(())
             }
             Record::Stream(name) => self.stream(&name).map(|_| ()),
+            Record::Lifecycle(stream, lifecycle) => {
+                let stream = self.pool.text(&stream)?;
+                let day = |time| u32::from(format::day(time));
+                self.lifecycles.push((stream, day(lifecycle.end_of_life), day(lifecycle.end_of_active_support)));
+                Ok(())
+            }
         }
     }
 
-    fn advisory(&mut self, advisory: &Advisory) -> Result<(), BuildError> {
+    fn advisory(&mut self, advisory: &Advisory, qualifiers: &Qualifiers) -> Result<(), BuildError> {
         let stream = self.stream(&advisory.stream)?;
         let order = self.streams.get(stream).map(|stream| stream.order).ok_or(BuildError::Full)?;
         let affected = self.affected(order, &advisory.affected)?;
         let vulnerability = self.vulnerability(&advisory.id)?;
+        self.scratch.clear();
+        qualifiers::encode(qualifiers, &mut self.scratch);
+        let qualified = self.pool.bytes(&self.scratch)?;
         let row = Row {
             stream: u32::try_from(stream).map_err(|_| BuildError::Full)?,
             name: self.pool.text(&advisory.package)?,
@@ -200,7 +217,10 @@ impl<W: Write + Seek> Builder<W> {
             severity: detail::severity_byte(advisory.severity.unwrap_or_default()),
             named: advisory.named as u8,
             flags: if advisory.malicious { MALICIOUS } else { 0 }
-                | if advisory.severity.is_some() { HAS_SEVERITY } else { 0 },
+                | if advisory.severity.is_some() { HAS_SEVERITY } else { 0 }
+                | if qualifiers.unaffected { UNAFFECTED } else { 0 },
+            available: format::day(qualifiers.available),
+            qualifiers: qualified,
         };
         self.advisories.push(row);
         Ok(())
@@ -511,7 +531,7 @@ impl<W: Write + Seek> Builder<W> {
             &mut self.out,
             Section::Advisories,
             advisories.iter().map(|row| {
-                let mut bytes: [u8; 32] = rows([
+                let bytes: [u8; ADVISORY_ROW] = rows([
                     row.vulnerability,
                     row.affected,
                     row.fixed,
@@ -519,10 +539,9 @@ impl<W: Write + Seek> Builder<W> {
                     row.products,
                     row.vendor_ids,
                     u32::from(row.source) | u32::from(row.status) << 16 | u32::from(row.severity) << 24,
-                    0,
+                    u32::from(row.named) | u32::from(row.flags) << 8 | u32::from(row.available) << 16,
+                    row.qualifiers,
                 ]);
-                bytes[28] = row.named;
-                bytes[29] = row.flags;
                 bytes
             }),
         )?;
@@ -537,6 +556,14 @@ impl<W: Write + Seek> Builder<W> {
             &mut self.out,
             Section::Products,
             products.iter().map(|(key, name, list)| rows::<3, 12>([*key, *name, *list])),
+        )?;
+        let mut lifecycles = std::mem::take(&mut self.lifecycles);
+        lifecycles.sort_by(|a, b| self.pooled(a.0).cmp(self.pooled(b.0)));
+        lifecycles.dedup_by_key(|row| row.0);
+        table.write(
+            &mut self.out,
+            Section::Lifecycles,
+            lifecycles.iter().map(|(stream, end, support)| rows::<3, 12>([*stream, *end, *support])),
         )?;
         table.write(&mut self.out, Section::Sources, self.sources.iter().map(|(_, row)| rows::<4, 16>(*row)))?;
         let mut feeds = Vec::new();

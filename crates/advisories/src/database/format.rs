@@ -1,7 +1,7 @@
 //! The numbers of the format. `docs/reference/database-format.md` explains them.
 
 /// Version of the byte format. A reader knows exactly one: databases are compiled again, not converted.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 pub(super) const MAGIC: &[u8; 8] = b"SIGNETDB";
 pub(super) const HEADER: usize = 512;
@@ -30,10 +30,11 @@ pub(super) enum Section {
     Products = 11,
     Sources = 12,
     Feeds = 13,
+    Lifecycles = 14,
 }
 
 impl Section {
-    pub(super) const ALL: [Section; 13] = [
+    pub(super) const ALL: [Section; 14] = [
         Section::Details,
         Section::Pool,
         Section::Streams,
@@ -47,6 +48,7 @@ impl Section {
         Section::Products,
         Section::Sources,
         Section::Feeds,
+        Section::Lifecycles,
     ];
 
     pub(super) const COUNT: usize = Section::ALL.len();
@@ -66,6 +68,7 @@ impl Section {
             Section::Products => "products",
             Section::Sources => "sources",
             Section::Feeds => "feeds",
+            Section::Lifecycles => "lifecycles",
         }
     }
 
@@ -76,21 +79,37 @@ impl Section {
             Section::Streams => 8,
             Section::Table => 8,
             Section::Groups => 16,
-            Section::Advisories => 32,
+            Section::Advisories => ADVISORY_ROW,
             Section::Vulnerabilities => 32,
             Section::DetailIndex => 12,
             Section::Kev => 8,
             Section::Epss => 20,
-            Section::Products => 12,
+            Section::Products | Section::Lifecycles => 12,
             Section::Sources => 16,
         }
     }
 }
 
+/// Bytes of an advisory row.
+pub(super) const ADVISORY_ROW: usize = 36;
+
 /// Flags of an advisory row.
 pub(super) const MALICIOUS: u8 = 1;
 /// The severity byte of an advisory row holds a severity.
 pub(super) const HAS_SEVERITY: u8 = 2;
+
+/// The versions in the ranges are not vulnerable.
+pub(super) const UNAFFECTED: u8 = 4;
+
+/// Days since 1970 of a time, as far as 16 bits reach (the year 2149); 0 for none.
+pub(super) fn day(time: Option<signet_model::Timestamp>) -> u16 {
+    time.and_then(|time| u16::try_from(time.as_second().div_euclid(86_400)).ok()).unwrap_or(0)
+}
+
+/// The time of a stored day.
+pub(super) fn time_of_day(day: u32) -> Option<signet_model::Timestamp> {
+    if day == 0 { None } else { signet_model::Timestamp::from_second(i64::from(day) * 86_400).ok() }
+}
 
 /// Flag of a vulnerability row: withdrawn or rejected.
 pub(super) const WITHDRAWN: u32 = 1;

@@ -21,12 +21,16 @@ mod detail;
 mod format;
 mod output;
 mod pool;
+mod qualifiers;
 mod reader;
+mod search;
 
 pub use builder::{BuildError, BuildReport, Builder};
 pub use format::FORMAT_VERSION;
+pub(crate) use qualifiers::StoredQualifiers;
 pub(crate) use reader::{AdvisoryRow, VulnerabilityRow};
 pub use reader::{Contents, Database, DatabaseError};
+pub use search::{Hit, Query};
 
 #[cfg(test)]
 mod tests;

@@ -10,13 +10,14 @@ use super::builder::numbers;
 use super::detail;
 use super::format::{
     BODY_DIGEST, FORMAT_VERSION, HAS_SEVERITY, HEADER, HEADER_DIGEST, MAGIC, MALICIOUS, MAX_SECTIONS, SECTION_ROW,
-    SECTION_TABLE, Section, WITHDRAWN, hash,
+    SECTION_TABLE, Section, UNAFFECTED, WITHDRAWN, hash, time_of_day,
 };
 use super::pool::entry;
+use super::qualifiers::StoredQualifiers;
 use crate::bytes::{Reader, u16_at, u32_at, u64_at};
 use crate::order::Order;
 use crate::ranges::Stored;
-use crate::record::{Detail, Feed, Named, ProductKey, Trust};
+use crate::record::{Detail, Feed, Lifecycle, Named, ProductKey, Trust};
 use crate::streams;
 
 /// Why a file is no database that we can use.
@@ -229,11 +230,11 @@ impl<'a> Database<'a> {
         self.sections.get(section as usize - 1).copied().unwrap_or_default()
     }
 
-    fn rows(&self, section: Section) -> u32 {
+    pub(super) fn rows(&self, section: Section) -> u32 {
         (self.section(section).len() / section.row()) as u32
     }
 
-    fn row(&self, section: Section, n: u32) -> Result<&'a [u8], DatabaseError> {
+    pub(super) fn row(&self, section: Section, n: u32) -> Result<&'a [u8], DatabaseError> {
         let start = n as usize * section.row();
         self.section(section).get(start..start + section.row()).ok_or(damaged(section, n))
     }
@@ -242,7 +243,7 @@ impl<'a> Database<'a> {
         entry(self.section(Section::Pool), at).ok_or(damaged(Section::Pool, at))
     }
 
-    fn text(&self, at: u32) -> Result<&'a str, DatabaseError> {
+    pub(super) fn text(&self, at: u32) -> Result<&'a str, DatabaseError> {
         std::str::from_utf8(self.pooled(at)?).map_err(|_| damaged(Section::Pool, at))
     }
 
@@ -254,7 +255,7 @@ impl<'a> Database<'a> {
         Ok(numbers(self.pooled(list)?).map(move |at| database.text(at)))
     }
 
-    fn stream_row(&self, n: u32) -> Result<StreamRow<'a>, DatabaseError> {
+    pub(super) fn stream_row(&self, n: u32) -> Result<StreamRow<'a>, DatabaseError> {
         let row = self.row(Section::Streams, n)?;
         let name = self.text(u32_at(row, 0).unwrap_or(0))?;
         // The order's number is kept so that a newer program could tell a file whose rules it does not share.
@@ -295,6 +296,10 @@ impl<'a> Database<'a> {
         Ok(range.map(move |n| database.row(Section::Advisories, n).map(|bytes| AdvisoryRow { database, bytes })))
     }
 
+    pub(super) fn advisory_row(&self, n: u32) -> Result<AdvisoryRow<'a>, DatabaseError> {
+        self.row(Section::Advisories, n).map(|bytes| AdvisoryRow { database: *self, bytes })
+    }
+
     fn group(&self, stream: u32, name: &[u8]) -> Result<std::ops::Range<u32>, DatabaseError> {
         let slots = self.rows(Section::Table);
         if !slots.is_power_of_two() {
@@ -324,8 +329,16 @@ impl<'a> Database<'a> {
         found.map(|n| self.vulnerability_row(n)).transpose()
     }
 
-    fn vulnerability_row(&self, n: u32) -> Result<VulnerabilityRow<'a>, DatabaseError> {
+    pub(super) fn vulnerability_row(&self, n: u32) -> Result<VulnerabilityRow<'a>, DatabaseError> {
         Ok(VulnerabilityRow { database: *self, bytes: self.row(Section::Vulnerabilities, n)? })
+    }
+
+    /// Until when the release of a stream is maintained; `None`: nothing is known.
+    pub(crate) fn lifecycle(&self, stream: &str) -> Result<Option<Lifecycle>, DatabaseError> {
+        let Some(n) = self.search(Section::Lifecycles, stream.as_bytes(), 0)? else { return Ok(None) };
+        let row = self.row(Section::Lifecycles, n)?;
+        let time = |at| time_of_day(u32_at(row, at).unwrap_or(0));
+        Ok(Some(Lifecycle { end_of_life: time(4), end_of_active_support: time(8) }))
     }
 
     /// Indices of the products that a name stands for.
@@ -383,6 +396,21 @@ impl<'a> AdvisoryRow<'a> {
 
     fn byte(&self, at: usize) -> u8 {
         self.bytes.get(at).copied().unwrap_or(0)
+    }
+
+    pub(super) fn vulnerability_number(&self) -> u32 {
+        self.field(0)
+    }
+
+    /// Whether the vendor published it under this id.
+    pub(super) fn vendor_ids_hold(&self, wanted: &str) -> Result<bool, DatabaseError> {
+        let list = self.database.pooled(self.field(20))?;
+        for at in numbers(list) {
+            if self.database.text(at)?.eq_ignore_ascii_case(wanted) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     pub(crate) fn vulnerability(&self) -> Result<VulnerabilityRow<'a>, DatabaseError> {
@@ -448,8 +476,25 @@ impl<'a> AdvisoryRow<'a> {
         match self.byte(28) {
             0 => Named::Source,
             1 => Named::Binary,
-            _ => Named::Library,
+            2 => Named::Library,
+            3 => Named::Any,
+            _ => Named::Product,
         }
+    }
+
+    /// Whether the versions in the ranges are the ones that are *not* vulnerable.
+    pub(crate) fn unaffected(&self) -> bool {
+        self.byte(29) & UNAFFECTED != 0
+    }
+
+    /// When the first fix could be had.
+    pub(crate) fn available(&self) -> Option<Timestamp> {
+        time_of_day(u32::from(u16_at(self.bytes, 30).unwrap_or(0)))
+    }
+
+    /// Where the advisory holds, beyond the versions.
+    pub(crate) fn qualifiers(&self) -> Result<StoredQualifiers<'a>, DatabaseError> {
+        self.database.pooled(self.field(32)).map(StoredQualifiers)
     }
 
     pub(crate) fn malicious(&self) -> bool {

@@ -4,9 +4,12 @@
 //! `docs/reference/database-format.md`.
 
 pub mod epss;
+mod grype_common;
+pub mod grype_db;
 pub mod kev;
 pub mod osv;
 pub mod trivy_db;
+pub mod vunnel;
 
 use signet_model::Timestamp;
 
@@ -25,6 +28,9 @@ pub enum FeedError {
     /// The bbolt file is damaged.
     #[error("cannot read the bbolt file")]
     Bolt(#[source] crate::bbolt::BoltError),
+    /// The SQLite file is damaged.
+    #[error("cannot read the SQLite file")]
+    Sqlite(#[source] crate::sqlite::SqliteError),
     /// The file is of the right format, but not what it should be.
     #[error("this is no {expected}: {why}")]
     Foreign {

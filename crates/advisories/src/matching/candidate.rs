@@ -9,6 +9,7 @@ use super::{MatchOptions, kernel, severity};
 use crate::database::{AdvisoryRow, Database, DatabaseError, VulnerabilityRow};
 use crate::order::{self, Order};
 use crate::record::Named;
+use crate::streams;
 
 /// One row that holds.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub(crate) struct Candidate<'a> {
     pub(super) name: String,
     pub(super) version: String,
     pub(super) notes: Vec<String>,
+    /// Of a channel that only repairs what the base release discloses.
+    pub(super) channel: bool,
 }
 
 impl<'a> Candidate<'a> {
@@ -56,7 +59,7 @@ impl<'a> Candidate<'a> {
             }
         }
         let mut notes = Vec::new();
-        if row.named() == Named::Source && name != package.name {
+        if matches!(row.named(), Named::Source | Named::Any) && name != package.name {
             notes.push(format!("looked up by the source package `{name}`"));
         }
         let rank = rank(row.source_id()?, id);
@@ -72,6 +75,7 @@ impl<'a> Candidate<'a> {
             name: name.to_owned(),
             version: version.to_owned(),
             notes,
+            channel: streams::is_channel(stream),
             row,
         }))
     }
@@ -137,7 +141,8 @@ impl<'a> Candidate<'a> {
         };
         let status = match self.row.status() {
             _ if !self.fixed.is_empty() => Status::Fixed,
-            Status::Unknown => Status::Affected,
+            // A fix that this host cannot reach is none.
+            Status::Unknown | Status::Fixed => Status::Affected,
             stated => stated,
         };
         let range = self.row.ranges()?.words().unwrap_or_default();
@@ -148,7 +153,7 @@ impl<'a> Candidate<'a> {
             severity,
             severity_source,
             status,
-            fix: Fix { versions: self.fixed, available: None },
+            fix: Fix { available: self.row.available().filter(|_| !self.fixed.is_empty()), versions: self.fixed },
             vendor_ids: self.vendor_ids,
             data_source,
             malicious,
@@ -252,7 +257,7 @@ fn rank(source: &str, id: &str) -> u8 {
 }
 
 /// An RPM epoch of 0 is no epoch: `0:1.2-3` is shown as `1.2-3`.
-fn shown(order: Order, version: &str) -> &str {
+pub(super) fn shown(order: Order, version: &str) -> &str {
     match order {
         Order::Rpm => version.strip_prefix("0:").unwrap_or(version),
         _ => version,

@@ -8,22 +8,26 @@
 //! [`Unexamined`]. Kinds of package that nobody publishes advisories for are counted in [`MatchResult::without_feed`].
 
 mod candidate;
+mod cleared;
 mod kernel;
 mod language;
 mod os;
+mod product;
+mod qualified;
 mod severity;
 mod vendors;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use signet_model::{
     Distro, Finding, Inventory, Location, Package, PackageIndex, PackageKind, RelationshipKind, Suppression,
-    SuppressionKind, Unexamined, UnexaminedKind,
+    SuppressionKind, Timestamp, Unexamined, UnexaminedKind,
 };
 
 use crate::database::{Database, DatabaseError};
 use crate::streams;
 use candidate::Candidate;
+use cleared::Verdicts;
 
 /// What may be left to its default when an inventory is matched.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,13 +38,31 @@ pub struct MatchOptions {
     pub severity_sources: Vec<String>,
     /// Report vulnerabilities of the kernel for packages that hold its headers only. Off: they are reported as suppressed.
     pub kernel_headers: bool,
-    /// Judge a language package by its ecosystem even where a distribution package owns its files. Off: reported as suppressed.
+    /// Judge a language package by its ecosystem even where a distribution package owns its files, unless the distribution says that it is
+    /// not vulnerable. Off: all of it is reported as suppressed.
     pub owned: bool,
+    /// Report as suppressed what advisories say is *not* vulnerable: repaired versions and packages that never were affected.
+    pub cleared: bool,
+    /// Match the packages of a distribution release that has ended by product (CPE) too: nobody publishes advisories for it any more.
+    pub ended_by_product: bool,
+    /// Compare the pseudo-version of a Go program's own module. Off: it says when the program was built, and is seldom what advisories mean.
+    pub main_pseudo_versions: bool,
+    /// The time by which releases have ended; `None`: none has.
+    pub now: Option<Timestamp>,
 }
 
 impl Default for MatchOptions {
     fn default() -> MatchOptions {
-        MatchOptions { details: true, severity_sources: Vec::new(), kernel_headers: false, owned: false }
+        MatchOptions {
+            details: true,
+            severity_sources: Vec::new(),
+            kernel_headers: false,
+            owned: false,
+            cleared: false,
+            ended_by_product: false,
+            main_pseudo_versions: false,
+            now: None,
+        }
     }
 }
 
@@ -53,6 +75,8 @@ pub struct MatchResult {
     pub unexamined: Vec<Unexamined>,
     /// Packages of kinds that no feed exists for anywhere, by kind. A fact to show, not a failure.
     pub without_feed: BTreeMap<PackageKind, u32>,
+    /// When the distribution's release ended, if it has by [`MatchOptions::now`].
+    pub ended: Option<Timestamp>,
 }
 
 /// The name under which this room reports what it could not examine.
@@ -68,6 +92,7 @@ impl<'a> Database<'a> {
             out: MatchResult::default(),
             missing: BTreeMap::new(),
             doubt: None,
+            not_vulnerable: BTreeMap::new(),
         };
         if let Err(err) = matcher.run() {
             matcher.out.unexamined.push(matcher.damage(&err));
@@ -85,6 +110,8 @@ struct Matcher<'m, 'a> {
     missing: BTreeMap<Missing, u32>,
     /// What could not be told about the package at hand.
     doubt: Option<Doubt>,
+    /// Packages of the distribution -> ids that its advisories say they do not have. Kept where somebody asks.
+    not_vulnerable: BTreeMap<PackageIndex, BTreeSet<String>>,
 }
 
 /// Advisories that could not be judged for one package.
@@ -112,37 +139,69 @@ enum Missing {
 impl<'a> Matcher<'_, 'a> {
     fn run(&mut self) -> Result<(), DatabaseError> {
         let distro = os::Governing::of(self.database, self.inventory)?;
+        self.out.ended = distro.ended().filter(|end| self.options.now.is_some_and(|now| *end < now));
         let mut ecosystems = language::Ecosystems::new(self.database);
-        let mut candidates = Vec::new();
         for (n, package) in self.inventory.packages.iter().enumerate() {
-            candidates.clear();
+            let mut verdicts = Verdicts::default();
             let verdict = if package.kind.is_os() {
-                self.os_package(&distro, package, &mut candidates)
+                self.os_package(&distro, package, &mut verdicts)
             } else {
-                self.library(&mut ecosystems, package, &mut candidates)
+                self.library(&mut ecosystems, package, &mut verdicts)
             };
+            let verdict = verdict.and_then(|()| self.products(package, &mut verdicts));
             self.report_doubt(package);
             if let Err(err) = verdict {
-                let damage = Unexamined { location: place(package), ..self.damage(&err) };
-                self.out.unexamined.push(damage);
+                self.report_damage(package, &err);
             }
-            for candidate in candidate::merge(&mut candidates) {
-                match candidate.finding(self.database, PackageIndex(n as u32), package, self.options) {
-                    Ok(finding) => self.out.findings.push(finding),
-                    Err(err) => {
-                        let damage = Unexamined { location: place(package), ..self.damage(&err) };
-                        self.out.unexamined.push(damage);
-                    }
-                }
-            }
+            self.report(PackageIndex(n as u32), package, verdicts);
         }
         self.suppress_owned(&distro);
         Ok(())
     }
 
+    /// What holds for a package becomes findings; what does not, where it was asked for.
+    fn report(&mut self, place: PackageIndex, package: &Package, mut verdicts: Verdicts<'a>) {
+        let mut held: BTreeSet<String> = BTreeSet::new();
+        for candidate in candidate::merge(&mut verdicts.held) {
+            match candidate.finding(self.database, place, package, self.options) {
+                Ok(finding) => {
+                    held.extend(
+                        [finding.vulnerability.id.clone()].into_iter().chain(finding.vulnerability.aliases.clone()),
+                    );
+                    self.out.findings.push(finding);
+                }
+                Err(err) => self.report_damage(package, &err),
+            }
+        }
+        if !self.options.cleared && !self.options.owned {
+            return;
+        }
+        let mut reported: BTreeSet<&str> = BTreeSet::new();
+        for cleared in verdicts.cleared {
+            // Another row about the same may hold all the same: the vulnerability is there.
+            if held.contains(cleared.id) || !reported.insert(cleared.id) {
+                continue;
+            }
+            if self.options.owned && package.kind.is_os() {
+                self.not_vulnerable.entry(place).or_default().insert(cleared.id.to_owned());
+            }
+            if self.options.cleared {
+                match cleared.finding(self.database, place, package, self.options) {
+                    Ok(finding) => self.out.findings.extend(finding),
+                    Err(err) => self.report_damage(package, &err),
+                }
+            }
+        }
+    }
+
+    fn report_damage(&mut self, package: &Package, err: &DatabaseError) {
+        let damage = Unexamined { location: place(package), ..self.damage(err) };
+        self.out.unexamined.push(damage);
+    }
+
     /// A language package whose files a distribution package owns is judged by the distribution, which ports fixes back.
     fn suppress_owned(&mut self, distro: &os::Governing<'a>) {
-        if self.options.owned || !distro.has_data() {
+        if !distro.has_data() {
             return;
         }
         let mut owners: BTreeMap<PackageIndex, PackageIndex> = BTreeMap::new();
@@ -157,8 +216,19 @@ impl<'a> Matcher<'_, 'a> {
                 continue;
             };
             // Malicious code is malicious whoever packs it; and no distribution advisory covers a third party's package.
-            if finding.malicious || vendors::is_third_party(owner, self.inventory.distro.as_ref()) {
+            if finding.suppressed.is_some()
+                || finding.malicious
+                || vendors::is_third_party(owner, self.inventory.distro.as_ref())
+            {
                 continue;
+            }
+            if self.options.owned {
+                let vulnerability = &finding.vulnerability;
+                let said = owners.get(&finding.package).and_then(|owner| self.not_vulnerable.get(owner));
+                let mut names = std::iter::once(&vulnerability.id).chain(&vulnerability.aliases);
+                if !said.is_some_and(|ids| names.any(|id| ids.contains(id))) {
+                    continue;
+                }
             }
             finding.suppressed = Some(Suppression {
                 kind: SuppressionKind::Owned,

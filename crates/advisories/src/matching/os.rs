@@ -1,15 +1,14 @@
 //! Packages of operating systems: which streams govern them, under which name and version they are looked up.
 
-use std::collections::BTreeSet;
+use signet_model::{Inventory, Package, PackageKind, Timestamp};
 
-use signet_model::{Inventory, Package, PackageKind};
-
-use super::{Candidate, Matcher, Missing, distro_name, governing_streams};
+use super::cleared::Seen;
+use super::{Candidate, Matcher, Missing, Verdicts, distro_name, governing_streams, qualified};
 use crate::database::{Database, DatabaseError};
-use crate::names;
 use crate::order::{Order, Probe};
 use crate::ranges::Unanswered;
 use crate::record::{Named, ProductKey};
+use crate::{names, streams};
 
 /// Trivy's bucket for all of Red Hat, whose advisories hold for products.
 const RED_HAT: &str = "Red Hat";
@@ -22,6 +21,10 @@ pub(super) struct Governing<'a> {
     products: Vec<u32>,
     /// For sentences; `None` where no distribution is known.
     distro: Option<String>,
+    /// Major and minor release for which fixes of the channel `eus` are built.
+    update_support: Option<(u32, u32)>,
+    /// When the release ended or will.
+    ended: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -29,23 +32,58 @@ struct Stream<'a> {
     number: u32,
     name: &'a str,
     order: Order,
+    /// Of the distribution that this one rebuilds: its disclosures hold here too, and only Grype's data say which.
+    borrowed: bool,
 }
 
 impl<'a> Governing<'a> {
     pub(super) fn of(database: &Database<'a>, inventory: &Inventory) -> Result<Governing<'a>, DatabaseError> {
-        let mut governing = Governing { streams: Vec::new(), products: Vec::new(), distro: None };
+        let mut governing =
+            Governing { streams: Vec::new(), products: Vec::new(), distro: None, update_support: None, ended: None };
         let Some(distro) = &inventory.distro else { return Ok(governing) };
         governing.distro = Some(distro_name(distro));
-        for name in governing_streams(distro) {
-            if let Some(row) = database.stream(&name)? {
-                governing.streams.push(Stream { number: row.number, name: row.name, order: row.order });
+        let rebuild = matches!(distro.id.to_ascii_lowercase().as_str(), "almalinux" | "alma");
+        let discloses = database.feeds()?.iter().any(|feed| matches!(feed.name.as_str(), "grype-db" | "vunnel"));
+        let names = governing_streams(distro);
+        for name in &names {
+            let borrowed = rebuild && name.starts_with(RED_HAT);
+            if borrowed && !discloses {
+                continue;
             }
+            if let Some(row) = database.stream(name)? {
+                governing.streams.push(Stream { number: row.number, name: row.name, order: row.order, borrowed });
+            }
+            if let Some(minor) = name.strip_suffix("-EUS").and_then(|name| name.strip_prefix("Red Hat ")) {
+                governing.update_support =
+                    minor.split_once('.').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+            }
+        }
+        if governing.streams.is_empty() {
+            for name in streams::fallbacks(distro) {
+                if let Some(row) = database.stream(&name)? {
+                    governing.streams.push(Stream {
+                        number: row.number,
+                        name: row.name,
+                        order: row.order,
+                        borrowed: false,
+                    });
+                }
+            }
+        }
+        for name in names.iter().filter(|name| !(rebuild && name.starts_with(RED_HAT))) {
+            let lifecycle = database.lifecycle(name)?.and_then(|lifecycle| lifecycle.end_of_life);
+            governing.ended = governing.ended.or(lifecycle);
         }
         if governing.streams.iter().any(|stream| stream.name == RED_HAT) {
             let major = distro.version_id.as_deref().unwrap_or_default().split('.').next().unwrap_or_default();
             governing.products = products(database, &inventory.content_sets, major)?;
         }
         Ok(governing)
+    }
+
+    /// When the release ended or will.
+    pub(super) fn ended(&self) -> Option<Timestamp> {
+        self.ended
     }
 
     /// Whether the database knows the distribution.
@@ -85,6 +123,8 @@ struct Lookup<'p> {
     name: std::borrow::Cow<'p, str>,
     binary: bool,
     source: bool,
+    /// The plain name of a package of a module: only advisories that say for which modules they hold are meant.
+    modular: bool,
 }
 
 impl<'a> Matcher<'_, 'a> {
@@ -92,7 +132,7 @@ impl<'a> Matcher<'_, 'a> {
         &mut self,
         governing: &Governing<'a>,
         package: &Package,
-        out: &mut Vec<Candidate<'a>>,
+        out: &mut Verdicts<'a>,
     ) -> Result<(), DatabaseError> {
         let Some(distro) = &governing.distro else {
             self.miss(Missing::NoDistro(package.kind));
@@ -111,7 +151,6 @@ impl<'a> Matcher<'_, 'a> {
             self.miss(Missing::ThirdParty);
             return Ok(());
         }
-        let mut judged: BTreeSet<&'a str> = BTreeSet::new();
         for stream in &governing.streams {
             if !speaks_of(stream.order, package.kind) {
                 self.miss(Missing::OtherFormat(package.kind));
@@ -121,44 +160,56 @@ impl<'a> Matcher<'_, 'a> {
                 self.miss(Missing::Products);
                 continue;
             }
-            let before = judged.clone();
+            // A rebuild publishes nothing about packages that hold debug material only (grype `rpm/almalinux.go`).
+            if stream.borrowed && (package.name.ends_with("-debuginfo") || package.name.ends_with("-debugsource")) {
+                continue;
+            }
+            out.next_stream();
             let mut found_any = false;
             for lookup in lookups(package) {
-                found_any |= self.look_up(governing, stream, &lookup, package, &before, &mut judged, out)?;
+                found_any |= self.look_up(governing, stream, &lookup, package, out)?;
             }
             if package.module.is_some() && !found_any && stream.name.starts_with("rocky") {
                 self.miss(Missing::Modules(distro.clone()));
             }
         }
+        out.settle(governing.update_support);
         Ok(())
     }
 
     /// Judges every advisory under one name. Gives whether there was any.
-    #[allow(clippy::too_many_arguments, reason = "the state of one package's look-up, used here only")]
     fn look_up(
         &mut self,
         governing: &Governing<'a>,
         stream: &Stream<'a>,
         lookup: &Lookup<'_>,
         package: &Package,
-        before: &BTreeSet<&'a str>,
-        judged: &mut BTreeSet<&'a str>,
-        out: &mut Vec<Candidate<'a>>,
+        out: &mut Verdicts<'a>,
     ) -> Result<bool, DatabaseError> {
         let source_version =
             package.source.as_ref().and_then(|source| source.version.as_deref()).unwrap_or(&package.version);
         let mut by_source = Probe::new(stream.order, source_version);
         let mut by_binary = Probe::new(stream.order, &package.version);
+        let mut by_other_name = Probe::without_epoch(stream.order, source_version);
         let mut any = false;
         for row in self.database.advisories(stream.number, &lookup.name)? {
             let row = row?;
-            any = true;
             let probe = match row.named() {
                 Named::Source if lookup.source => &mut by_source,
                 Named::Binary if lookup.binary => &mut by_binary,
+                Named::Any if lookup.binary => &mut by_binary,
+                Named::Any => &mut by_other_name,
                 _ => continue,
             };
-            if !row.covers_arch(package.arch.as_deref())? || !row.covers_product(&governing.products)? {
+            let qualifiers = row.qualifiers()?;
+            if stream.borrowed && row.named() != Named::Any || lookup.modular && qualifiers.module().is_none() {
+                continue;
+            }
+            any = true;
+            if !row.covers_arch(package.arch.as_deref())?
+                || !row.covers_product(&governing.products)?
+                || !qualified::module(qualifiers, package)
+            {
                 continue;
             }
             // Oracle builds some packages twice, and a fix of one flavour says nothing about the other (trivy#736, trivy#1967).
@@ -168,25 +219,44 @@ impl<'a> Matcher<'_, 'a> {
                 continue;
             }
             let id = row.vulnerability()?.id()?;
-            // A stream that stands before this one has decided already (Ubuntu's ESM before the base release).
-            if before.contains(id) {
+            // A stream that stands before this one has decided already.
+            if out.decided_before(id) {
                 continue;
             }
-            if governing.streams.len() > 1 {
-                judged.insert(id);
-            }
-            match row.ranges()?.contains(probe) {
-                Ok(false) => {}
-                Ok(true) => {
-                    let version = probe.version();
-                    out.extend(Candidate::new(row, stream.order, stream.name, &lookup.name, version, package)?);
-                }
+            let verdict = match row.ranges()?.contains(probe) {
+                Ok(verdict) => verdict,
                 Err(Unanswered::Unordered(why)) => {
                     if !row.vulnerability()?.withdrawn() {
                         self.unresolved(id, why.why);
                     }
+                    out.decide(id, false);
+                    continue;
                 }
                 Err(Unanswered::Damaged) => return Err(DatabaseError::Damaged { section: "pool", at: 0 }),
+            };
+            let seen = Seen {
+                row,
+                id,
+                order: stream.order,
+                stream: stream.name,
+                name: &lookup.name,
+                version: probe.version(),
+            };
+            match (row.unaffected(), verdict) {
+                (true, true) => out.clear_by_row(seen, package.kind != PackageKind::Rpm)?,
+                (true, false) => out.rebuilt(row, id)?,
+                (false, false) => out.clear(seen, self.options),
+                (false, true) => {
+                    out.decide(id, streams::is_channel(stream.name));
+                    out.held.extend(Candidate::new(
+                        row,
+                        stream.order,
+                        stream.name,
+                        &lookup.name,
+                        probe.version(),
+                        package,
+                    )?);
+                }
             }
         }
         Ok(any)
@@ -196,16 +266,14 @@ impl<'a> Matcher<'_, 'a> {
 /// Source and binary name, once if they are equal; before them the name within its module.
 fn lookups(package: &Package) -> impl Iterator<Item = Lookup<'_>> {
     let source = package.source.as_ref().map_or(package.name.as_str(), |source| source.name.as_str());
-    let modular = package.module.as_deref().and_then(|label| names::modular(label, &package.name));
+    let within = package.module.as_deref().and_then(|label| names::modular(label, &package.name));
     let same = source == package.name;
     // The plain name of a modular package belongs to the package outside of the module, with versions of its own.
-    let binary = match modular {
-        Some(name) => Lookup { name: name.into(), binary: true, source: true },
-        None => Lookup { name: package.name.as_str().into(), binary: true, source: same },
-    };
-    let source =
-        (!same && package.module.is_none()).then(|| Lookup { name: source.into(), binary: false, source: true });
-    [Some(binary), source].into_iter().flatten()
+    let modular = package.module.is_some();
+    let within = within.map(|name| Lookup { name: name.into(), binary: true, source: true, modular: false });
+    let binary = Lookup { name: package.name.as_str().into(), binary: true, source: same, modular };
+    let source = (!same).then(|| Lookup { name: source.into(), binary: false, source: true, modular });
+    [within, Some(binary), source].into_iter().flatten()
 }
 
 fn speaks_of(order: Order, kind: PackageKind) -> bool {

@@ -5,7 +5,7 @@ use signet_advisories::Trust;
 use signet_model::{Algorithm, ImageRef};
 use signet_oci_client::{BlockingClient, FetchRequest, ManifestBody, TransportTrust};
 
-use super::{Ingredients, compile, place, trivy_archive};
+use super::{Ingredients, compile, grype, place, trivy_archive};
 use crate::args::DbUpdateArgs;
 use crate::exit::Exit;
 use crate::net::{self, Access};
@@ -29,6 +29,8 @@ const MOST: u64 = 128 << 20;
 pub(crate) struct Wanted {
     /// Repositories of the Trivy database, in order.
     pub(crate) repositories: Vec<String>,
+    /// Address of the listing of Grype's database, which then stands in for Trivy's.
+    pub(crate) grype: Option<String>,
     /// Address of CISA's catalogue; `None`: leave it out.
     pub(crate) kev: Option<String>,
     /// Address of the EPSS scores.
@@ -41,6 +43,7 @@ impl Default for Wanted {
     fn default() -> Wanted {
         Wanted {
             repositories: TRIVY_REPOSITORIES.iter().map(|name| (*name).to_owned()).collect(),
+            grype: None,
             kev: Some(KEV.to_owned()),
             epss: Some(EPSS.to_owned()),
             allow_rollback: false,
@@ -53,6 +56,7 @@ impl Default for Wanted {
 pub(crate) fn update_command(args: &DbUpdateArgs, settings: &Settings) -> Result<Exit> {
     let wanted = Wanted {
         repositories: args.db_repository.clone(),
+        grype: args.grype_db_url.clone(),
         kev: (!args.skip_exploit_feeds).then(|| args.kev_url.clone()),
         epss: (!args.skip_exploit_feeds).then(|| args.epss_url.clone()),
         allow_rollback: args.allow_rollback,
@@ -79,6 +83,16 @@ pub(crate) fn update(wanted: &Wanted, settings: &Settings) -> Result<()> {
         .tempdir_in(folder)
         .with_context(|| format!("cannot make a temporary directory in `{}`", folder.display()))?;
     let progress = Progress::spinner(settings.progress, "fetching the advisory database");
+    if let Some(listing) = &wanted.grype {
+        // It carries CISA's catalogue and FIRST's scores itself.
+        let fetched = grype::fetch(&client, listing, scratch.path());
+        let outcome = fetched.and_then(|source| {
+            let ingredients = Ingredients { grype: Some(source), ..Ingredients::default() };
+            compile(&ingredients, &target, wanted.allow_rollback, settings)
+        });
+        progress.finish();
+        return outcome;
+    }
     let mut failures = Vec::new();
     let mut trivy = None;
     for name in &wanted.repositories {
@@ -113,7 +127,7 @@ pub(crate) fn update(wanted: &Wanted, settings: &Settings) -> Result<()> {
     };
     let kev = exploit(&wanted.kev, "CISA's catalogue of known exploited vulnerabilities");
     let epss = exploit(&wanted.epss, "FIRST's EPSS scores");
-    let ingredients = Ingredients { trivy, osv: Vec::new(), kev, epss };
+    let ingredients = Ingredients { trivy, kev, epss, ..Ingredients::default() };
     let outcome = compile(&ingredients, &target, wanted.allow_rollback, settings);
     progress.finish();
     outcome

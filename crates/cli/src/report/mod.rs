@@ -9,7 +9,7 @@ mod table;
 
 use signet_model::{Decision, Digest, Finding, Inventory, PackageIndex, Severity, Subject, Timestamp};
 
-pub(crate) use table::Look;
+pub(crate) use table::{Look, printable};
 
 /// What reports say of the advisory database.
 #[derive(Clone, Debug)]

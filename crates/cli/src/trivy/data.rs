@@ -48,6 +48,7 @@ pub(super) fn open(cache: &Path, args: &Scan, access: &Access, settings: &Settin
         }
     }
     let wanted = Wanted {
+        grype: None,
         repositories: args.db_repository.iter().map(|name| with_tag(name)).collect(),
         kev: None,
         epss: None,

@@ -15,6 +15,7 @@ mod closed;
 mod debian_gate;
 mod documents;
 mod gate;
+mod grype;
 mod harness;
 mod house;
 mod peers;

@@ -17,7 +17,7 @@ pub use zips::{ZipLimits, read_zip};
 
 use super::{FeedError, time};
 use crate::order::{self, Order};
-use crate::record::{Advisory, Affected, Detail, Feed, Named, Op, Range, Record, Sink, Trust};
+use crate::record::{Advisory, Affected, Detail, Feed, GoImport, Named, Op, Qualifiers, Range, Record, Sink, Trust};
 use crate::{names, streams};
 
 /// What the records are, for the table of feeds. `licence` and `attribution` differ by ecosystem (<https://google.github.io/osv.dev/data/>).
@@ -120,6 +120,13 @@ pub fn read(place: &str, json: &[u8], summary: &mut Summary, sink: &mut Sink<'_>
             malicious,
             source: source.clone(),
         };
+        let imports = go_imports(&part.ecosystem_specific.imports);
+        if !imports.is_empty() {
+            let qualifiers = Qualifiers { imports, ..Qualifiers::default() };
+            put(Record::Qualified(Box::new(base), Box::new(qualifiers)))?;
+            summary.advisories += 1;
+            continue;
+        }
         // Distributions publish under ids of their own what the world knows as CVEs.
         let ids = if named == Named::Library { &[][..] } else { cves.as_slice() };
         by_cve |= !ids.is_empty();
@@ -163,6 +170,17 @@ pub fn read(place: &str, json: &[u8], summary: &mut Summary, sink: &mut Sink<'_>
         return Ok(());
     }
     put(Record::Detail(record.id, Box::new(whole)))
+}
+
+/// Source: golang/vulndb `doc/format.md`, `ecosystem_specific.imports`.
+fn go_imports(value: &serde_json::Value) -> Vec<GoImport> {
+    let listed = value.as_array().into_iter().flatten();
+    listed
+        .filter_map(|import| {
+            let path = import.get("path")?.as_str()?.to_owned();
+            Some(GoImport { path, symbols: import.get("symbols").map(severity::strings).unwrap_or_default() })
+        })
+        .collect()
 }
 
 /// The CVEs that the record is about.

@@ -89,6 +89,8 @@ pub(super) struct Specific {
     pub(super) severity: serde_json::Value,
     pub(super) urgency: serde_json::Value,
     pub(super) cwe_ids: serde_json::Value,
+    /// Packages of a Go module with the vulnerable code (golang/vulndb).
+    pub(super) imports: serde_json::Value,
 }
 
 /// `null` is the default.
