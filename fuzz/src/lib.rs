@@ -137,9 +137,22 @@ pub fn openvex(data: &[u8]) {
     let _ignore = signet_advisories::IgnoreFile::parse("ignore", &text);
 }
 
-/// An SBOM of any kind.
+/// An SBOM of any kind: read, written in every format, judged.
 pub fn sbom(data: &[u8]) {
-    let _sbom = signet_sbom::read(data, &signet_sbom::Limits::default());
+    let limits = signet_sbom::Limits { bytes: 1 << 20, ..signet_sbom::Limits::default() };
+    if let Ok(found) = signet_sbom::read(data, &limits) {
+        for name in signet_sbom::NAMES {
+            if let Ok(target) = name.parse() {
+                let _bytes =
+                    signet_sbom::write(target, &found.subject, &found.inventory, &signet_sbom::WriteOptions::default());
+            }
+        }
+    }
+    if let Ok(judged) = signet_sbom::lint::lint(data, &limits) {
+        for profile in signet_sbom::lint::Profile::ALL {
+            let _fields = signet_sbom::lint::judge(*profile, &judged);
+        }
+    }
 }
 
 /// A store record.

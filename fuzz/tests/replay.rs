@@ -146,6 +146,11 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
         "sbom" => text(&[
             r#"{"bomFormat":"CycloneDX","specVersion":"1.6","version":1,"components":[{"type":"library","bom-ref":"a","name":"a","version":"1","purl":"pkg:npm/a@1"}],"dependencies":[{"ref":"a","dependsOn":["a"]}]}"#,
             r#"{"spdxVersion":"SPDX-2.3","SPDXID":"SPDXRef-DOCUMENT","name":"d","packages":[{"SPDXID":"SPDXRef-a","name":"a","versionInfo":"1"}],"relationships":[]}"#,
+            "SPDXVersion: SPDX-2.3\nDataLicense: CC0-1.0\nSPDXID: SPDXRef-DOCUMENT\nDocumentName: d\nCreated: 2026-01-01T00:00:00Z\nPackageName: a\nSPDXID: SPDXRef-a\nPackageVersion: 1\nExternalRef: PACKAGE-MANAGER purl pkg:npm/a@1\nPackageComment: <text>b\nc</text>\nRelationship: SPDXRef-DOCUMENT DESCRIBES SPDXRef-a\n",
+            "spdxVersion: SPDX-2.3\nSPDXID: SPDXRef-DOCUMENT\nname: d\npackages:\n- SPDXID: SPDXRef-a\n  name: a\n  versionInfo: 1.10\n",
+            "<Document><spdxVersion>SPDX-2.2</spdxVersion><SPDXID>SPDXRef-DOCUMENT</SPDXID><name>d</name><packages><SPDXID>SPDXRef-a</SPDXID><name>a</name></packages></Document>",
+            "<bom xmlns='http://cyclonedx.org/schema/bom/1.6' version='1'><components><component type='library' bom-ref='a'><name>a</name><licenses><license><id>MIT</id></license></licenses></component></components><dependencies><dependency ref='a'/></dependencies></bom>",
+            r#"{"@context":"https://spdx.org/rdf/3.0.1/spdx-context.jsonld","@graph":[{"type":"software_Package","spdxId":"urn:a","creationInfo":"_:c","name":"a","software_packageVersion":"1"},{"type":"Relationship","spdxId":"urn:r","creationInfo":"_:c","from":"urn:a","relationshipType":"dependsOn","to":["urn:a"]}]}"#,
         ]),
         "vunnel" => text(&[
             r#"{"schema":"https://example.com/vulnerability/os/schema-1.0.0.json","identifier":"rhel:9/cve-2026-1","item":{"Vulnerability":{"Name":"CVE-2026-1","NamespaceName":"rhel:9","Severity":"High","FixedIn":[{"Name":"a","Version":"0:1-2.el9_2","VersionFormat":"rpm","Module":"m:1","Advisories":[{"Advisory":"RHSA-1","Version":"0:1-2.el9_2","Minor":2}]}]}}}"#,

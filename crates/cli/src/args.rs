@@ -115,14 +115,91 @@ pub(crate) struct SourceArgs {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  signet sbom alpine:3.20\n  signet sbom oci-dir:build -o spdx-json=sbom.spdx.json -o table"
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "Examples:\n  signet sbom alpine:3.20\n  signet sbom oci-dir:build -o spdx-json=sbom.spdx.json -o table\n  signet sbom convert sbom.json -o cyclonedx-xml@1.5=sbom.xml"
 )]
 pub(crate) struct SbomArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<SbomCommand>,
     #[command(flatten)]
-    pub(crate) source: SourceArgs,
-    /// FORMAT[=FILE], repeatable: table, json, cyclonedx-json, spdx-json, syft-json, purls.
+    pub(crate) source: Option<SourceArgs>,
+    /// FORMAT[@VERSION][=FILE], repeatable: table, json, cyclonedx-json, cyclonedx-xml, spdx-json, spdx-tag-value, spdx-yaml, spdx-xml, syft-json,
+    /// github-json, purls.
     #[arg(short, long, env = "SIGNET_OUTPUT", value_name = "FORMAT[=FILE]", value_delimiter = ',')]
     pub(crate) output: Vec<String>,
+}
+
+/// What is done with SBOMs that are there already.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SbomCommand {
+    /// Judge documents: the specification of their version, and quality profiles.
+    Lint(SbomLintArgs),
+    /// Write a document in other formats, and say what is lost.
+    Convert(SbomConvertArgs),
+    /// Packages that came, went and changed between two documents.
+    Diff(SbomDiffArgs),
+    /// Several documents as one.
+    Merge(SbomMergeArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  signet sbom lint sbom.json\n  signet sbom lint sbom.json --profile ntia,bsi -o json\n\nExit codes: 0 valid and all asked profiles are fulfilled, 11 not so, 1 a file is no SBOM at all"
+)]
+pub(crate) struct SbomLintArgs {
+    /// The documents; `-` is standard input.
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Profiles that must be fulfilled: ntia, bsi, cisa [default: none, but ntia and bsi are shown].
+    #[arg(long, env = "SIGNET_SBOM_PROFILE", value_name = "LIST", value_delimiter = ',')]
+    pub(crate) profile: Vec<String>,
+    /// table or json.
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) output: String,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  signet sbom convert sbom.json -o spdx-json@2.2=sbom.spdx.json -o purls\n  signet sbom convert sbom.xml -o cyclonedx-json --losses losses.json"
+)]
+pub(crate) struct SbomConvertArgs {
+    /// The document; `-` is standard input.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// FORMAT[@VERSION][=FILE], repeatable: cyclonedx-json, cyclonedx-xml, spdx-json, spdx-tag-value, spdx-yaml, spdx-xml, syft-json, github-json,
+    /// purls.
+    #[arg(short, long, value_name = "FORMAT[=FILE]", value_delimiter = ',', required = true)]
+    pub(crate) output: Vec<String>,
+    /// Where the list of what is lost is written as JSON; a short one goes to standard error in any case.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) losses: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SbomDiffArgs {
+    /// The older document; `-` is standard input.
+    #[arg(value_name = "OLD")]
+    pub(crate) old: PathBuf,
+    /// The newer document.
+    #[arg(value_name = "NEW")]
+    pub(crate) new: PathBuf,
+    /// table or json.
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) output: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SbomMergeArgs {
+    /// The documents; `-` is standard input.
+    #[arg(value_name = "FILE", required = true, num_args = 2..)]
+    pub(crate) files: Vec<PathBuf>,
+    /// FORMAT[@VERSION][=FILE], repeatable, as of `signet sbom convert`.
+    #[arg(short, long, value_name = "FORMAT[=FILE]", value_delimiter = ',', default_value = "cyclonedx-json")]
+    pub(crate) output: Vec<String>,
+    /// What the result is called.
+    #[arg(long, value_name = "NAME", default_value = "merged")]
+    pub(crate) name: String,
 }
 
 #[derive(Debug, Args)]

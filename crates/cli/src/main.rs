@@ -17,6 +17,7 @@ mod progress;
 #[cfg(test)]
 mod reference;
 mod report;
+mod sbom;
 mod scan;
 mod settings;
 mod source;

@@ -30,12 +30,7 @@ impl Output {
                     Some((name, file)) => (name, Some(PathBuf::from(file))),
                     None => (text.as_str(), None),
                 };
-                let known = formats.iter().find(|(known, _)| *known == name);
-                let Some((_, format)) = known else {
-                    let names: Vec<&str> = formats.iter().map(|(name, _)| *name).collect();
-                    bail!("there is no format `{name}` here: {}", names.join(", "));
-                };
-                Ok(Output { format: *format, file })
+                Ok(Output { format: Format::named(name, formats)?, file })
             })
             .collect::<Result<_>>()?;
         if outputs.iter().filter(|output| output.file.is_none()).count() > 1 {
@@ -72,9 +67,19 @@ pub(crate) fn to_stdout(bytes: &[u8]) -> Result<()> {
 
 /// Replaces a file as a whole: a temporary one beside it, its bytes on disk, then a rename. Nobody ever reads a half.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace_with(path, |sink| sink.write_all(bytes))
+}
+
+/// The same for a file that is written piece by piece.
+pub(crate) fn replace_with(path: &Path, write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> io::Result<()> {
+    let buffered = |file: &mut std::fs::File| {
+        let mut sink = io::BufWriter::with_capacity(256 * 1024, file);
+        write(&mut sink)?;
+        sink.flush()
+    };
     // A device or pipe (`/dev/stdout`, a named pipe) is written to and not replaced.
     if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        return std::fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);
+        return buffered(&mut std::fs::OpenOptions::new().write(true).open(path)?);
     }
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -82,7 +87,7 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     };
     // The cause without the temporary file's name, which nobody asked for.
     let mut temporary = tempfile::NamedTempFile::new_in(folder).map_err(|err| io::Error::from(err.kind()))?;
-    temporary.write_all(bytes)?;
+    buffered(temporary.as_file_mut())?;
     temporary.as_file().sync_all()?;
     #[cfg(unix)]
     {
@@ -109,6 +114,9 @@ mod tests {
         assert!(parse(&["table", "json"]).is_err(), "two on standard output");
         assert!(parse(&["syft-json"]).is_err(), "not a format of scan");
         assert!(parse(&["json="]).is_err());
+        let older = parse(&["cyclonedx-json@1.4"]).unwrap();
+        assert_eq!(older[0].format, Format::Sbom(signet_sbom::Target::CycloneDxJson(4)));
+        assert!(parse(&["cyclonedx-json@9"]).is_err() && parse(&["json@1"]).is_err());
     }
 
     #[test]

@@ -73,7 +73,7 @@ fn section(text: &mut String, command: &Command, above: &str, variables: &mut Va
     }
     let name = format!("{above} {}", command.get_name());
     let nested: Vec<&Command> = command.get_subcommands().filter(|command| command.get_name() != "help").collect();
-    if nested.is_empty() {
+    if nested.is_empty() || command.is_args_conflicts_with_subcommands_set() {
         let usage = command.clone().render_usage().to_string();
         let usage = usage.trim_start_matches("Usage:").trim();
         let about = command.get_about().map(ToString::to_string).unwrap_or_default();

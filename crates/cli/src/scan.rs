@@ -23,11 +23,17 @@ const PLANNED: &[&str] = &["secret", "misconfig", "license"];
 
 /// `signet sbom`.
 pub(crate) fn sbom(args: &SbomArgs, settings: &Settings) -> Result<Exit> {
+    if let Some(command) = &args.command {
+        return crate::sbom::command(command, settings);
+    }
+    let Some(source) = &args.source else {
+        return Err(usage(anyhow::anyhow!("`signet sbom` needs a SOURCE")));
+    };
     let outputs = Output::parse(&args.output, Format::SBOM).map_err(usage)?;
-    let examined = source::examine(&args.source, settings)?;
+    let examined = source::examine(source, settings)?;
     let report = report(examined, Vec::new(), None, settings);
     output::write(&report, &outputs, settings)?;
-    Ok(completeness(&report, args.source.allow_incomplete, settings))
+    Ok(completeness(&report, source.allow_incomplete, settings))
 }
 
 /// `signet scan`.

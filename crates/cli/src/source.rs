@@ -234,17 +234,9 @@ fn directory_options(args: &SourceArgs) -> DirectoryOptions {
     }
 }
 
-fn sbom(path: &PathBuf) -> Result<Examined> {
+fn sbom(path: &Path) -> Result<Examined> {
     let limits = signet_sbom::Limits::default();
-    let context = || format!("cannot read the SBOM `{}`", path.display());
-    let mut reader: Box<dyn std::io::Read> = match path.as_os_str() == "-" {
-        true => Box::new(std::io::stdin().lock()),
-        false => Box::new(std::fs::File::open(path).with_context(context)?),
-    };
-    let mut bytes = Vec::new();
-    // One byte more than the reader takes, so that it refuses what is longer instead of reading a part of it.
-    std::io::Read::read_to_end(&mut std::io::Read::take(&mut reader, limits.bytes as u64 + 1), &mut bytes)
-        .with_context(context)?;
+    let bytes = document(path, &limits)?;
     let sbom =
         signet_sbom::read(&bytes, &limits).with_context(|| format!("cannot read the SBOM `{}`", path.display()))?;
     Ok(Examined {
@@ -252,6 +244,24 @@ fn sbom(path: &PathBuf) -> Result<Examined> {
         inventory: sbom.inventory,
         notes: Vec::new(),
     })
+}
+
+/// The bytes of an SBOM that the user named; `-` is standard input.
+pub(crate) fn document(path: &Path, limits: &signet_sbom::Limits) -> Result<Vec<u8>> {
+    let context = || format!("cannot read the SBOM `{}`", path.display());
+    let (mut reader, size): (Box<dyn std::io::Read>, u64) = match path.as_os_str() == "-" {
+        true => (Box::new(std::io::stdin().lock()), 0),
+        false => {
+            let file = std::fs::File::open(path).with_context(context)?;
+            let size = file.metadata().map(|metadata| metadata.len()).unwrap_or_default();
+            (Box::new(file), size)
+        }
+    };
+    // One byte more than the reader takes, so that it refuses what is longer instead of reading a part of it.
+    let most = limits.bytes as u64 + 1;
+    let mut bytes = Vec::with_capacity(usize::try_from(size.min(most) + 1).unwrap_or_default());
+    std::io::Read::read_to_end(&mut std::io::Read::take(&mut reader, most), &mut bytes).with_context(context)?;
+    Ok(bytes)
 }
 
 /// `purl:` takes one package URL or several, separated by commas, or `@FILE` with one a line.

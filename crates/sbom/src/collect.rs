@@ -14,6 +14,12 @@ pub(crate) const REF: &str = "sbom.ref";
 /// So many references that lead nowhere are named one by one; the rest is counted.
 const NAMED_DANGLING: usize = 20;
 
+/// One end of an edge: the place of a package that is known already, else the id.
+enum End {
+    At(usize),
+    Id(Box<str>),
+}
+
 pub(crate) struct Collector<'l> {
     by: &'static str,
     limits: &'l Limits,
@@ -21,7 +27,9 @@ pub(crate) struct Collector<'l> {
     by_ref: HashMap<String, usize>,
     /// Ids of what is no package: the root, the operating system, files.
     others: HashSet<String>,
-    edges: Vec<(String, String, RelationshipKind)>,
+    edges: Vec<(End, End, RelationshipKind)>,
+    /// Whether packages keep their ids; a conversion needs none.
+    pub(crate) with_refs: bool,
     pub(crate) distro: Option<Distro>,
     unexamined: Vec<Unexamined>,
 }
@@ -35,6 +43,7 @@ impl<'l> Collector<'l> {
             by_ref: HashMap::new(),
             others: HashSet::new(),
             edges: Vec::new(),
+            with_refs: true,
             distro: None,
             unexamined: Vec::new(),
         }
@@ -76,7 +85,9 @@ impl<'l> Collector<'l> {
             return Err(ReadError::TooLarge { what: "components", limit: self.limits.packages });
         }
         if !id.is_empty() {
-            package.extra.insert(REF.to_owned(), id.to_owned());
+            if self.with_refs {
+                package.extra.insert(REF.to_owned(), id.to_owned());
+            }
             if self.by_ref.contains_key(id) {
                 self.note(id, UnexaminedKind::Malformed, format!("`{id}` names more than one component"));
             } else {
@@ -108,8 +119,13 @@ impl<'l> Collector<'l> {
         if self.edges.len() >= self.limits.relationships {
             return Err(ReadError::TooLarge { what: "relationships", limit: self.limits.relationships });
         }
-        self.edges.push((from.to_owned(), to.to_owned(), kind));
+        let (from, to) = (self.end(from), self.end(to));
+        self.edges.push((from, to, kind));
         Ok(())
+    }
+
+    fn end(&self, id: &str) -> End {
+        self.by_ref.get(id).map_or_else(|| End::Id(id.into()), |place| End::At(*place))
     }
 
     pub(crate) fn note(&mut self, at: &str, kind: UnexaminedKind, why: impl Into<String>) {
@@ -129,11 +145,18 @@ impl<'l> Collector<'l> {
         let mut pairs = Vec::new();
         let mut dangling = 0usize;
         for (from, to, kind) in std::mem::take(&mut self.edges) {
-            match (self.by_ref.get(&from), self.by_ref.get(&to)) {
-                (Some(from), Some(to)) if from != to => pairs.push((*from, *to, kind)),
+            let place = |end: &End| match end {
+                End::At(place) => Some(*place),
+                End::Id(id) => self.by_ref.get(&**id).copied(),
+            };
+            match (place(&from), place(&to)) {
+                (Some(from), Some(to)) if from != to => pairs.push((from, to, kind)),
                 (Some(_), Some(_)) => {}
                 (found, _) => {
-                    let missing = if found.is_none() { from } else { to };
+                    let missing = match if found.is_none() { from } else { to } {
+                        End::Id(id) => String::from(id),
+                        End::At(_) => continue,
+                    };
                     if !self.others.contains(&missing) {
                         dangling += 1;
                         if dangling <= NAMED_DANGLING {
@@ -174,8 +197,17 @@ impl<'l> Collector<'l> {
         relationships.sort_unstable();
         relationships.dedup();
 
-        let mut packages: Vec<Option<Package>> = self.packages.into_iter().map(Some).collect();
-        let packages = order.into_iter().filter_map(|old| packages.get_mut(old).and_then(Option::take)).collect();
+        // In place: a second list of a large document's packages would be its largest part in memory.
+        let mut packages = self.packages;
+        for start in 0..place.len() {
+            while let Some(target) = place.get(start).map(|target| *target as usize).filter(|target| *target != start) {
+                if target >= packages.len() {
+                    break;
+                }
+                packages.swap(start, target);
+                place.swap(start, target);
+            }
+        }
         self.unexamined.sort();
         self.unexamined.dedup();
         Inventory { distro: self.distro, packages, relationships, unexamined: self.unexamined, ..Inventory::default() }

@@ -1,18 +1,23 @@
-//! CycloneDX in JSON: 1.6 is written, 1.2 to 1.7 are read. Source: CycloneDX/specification.
+//! CycloneDX in JSON and XML: 1.2 to 1.7 are written and read, XML also from 1.0. Source: CycloneDX/specification.
 //!
 //! [`write`] is ours; [`trivy::write`] gives what Trivy gives, for its users' tools. Both take findings and then list vulnerabilities.
 
 mod read;
+mod stream;
 pub mod trivy;
+mod version;
 mod vulnerability;
 mod wire;
 mod write;
+mod xml;
+mod xml_write;
 
 use signet_model::{Checksum, ChecksumAlgorithm};
 
-pub(crate) use read::read;
+pub(crate) use read::{read, read_xml};
 pub use vulnerability::Findings;
-pub use write::write;
+pub use write::{write, write_json, write_json_to, write_xml};
+pub(crate) use xml::to_json as xml_to_json;
 
 /// The algorithm as CycloneDX 1.6 names it; `None` where it has no name for it or the text is no hash of it (the schema checks the length).
 pub(crate) fn hash_name(checksum: &Checksum) -> Option<&'static str> {

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-/// Formats that are told apart. The first three are read.
+/// Formats that are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Format {
     /// CycloneDX 1.2 and later in JSON.
@@ -19,6 +19,10 @@ pub enum Format {
     CycloneDxXml,
     /// SPDX 2 as tag-value text.
     SpdxTagValue,
+    /// SPDX 2 in XML (not RDF).
+    SpdxXml,
+    /// SPDX 2 in YAML.
+    SpdxYaml,
     /// SPDX 2 in RDF/XML.
     SpdxRdf,
     /// SPDX 3 in JSON-LD.
@@ -45,6 +49,8 @@ impl fmt::Display for Format {
             Format::SyftJson => "Syft JSON",
             Format::CycloneDxXml => "CycloneDX XML",
             Format::SpdxTagValue => "SPDX tag-value",
+            Format::SpdxXml => "SPDX 2 XML",
+            Format::SpdxYaml => "SPDX 2 YAML",
             Format::SpdxRdf => "SPDX RDF/XML",
             Format::Spdx3Json => "SPDX 3 JSON-LD",
             Format::TrivyJson => "a Trivy report",
@@ -115,15 +121,22 @@ pub fn detect(bytes: &[u8]) -> Option<Format> {
                 Some(Format::CycloneDxXml)
             } else if head.contains("spdx.org/rdf") {
                 Some(Format::SpdxRdf)
+            } else if head.contains("<Document") && (head.contains("<spdxVersion") || head.contains("<SPDXID")) {
+                Some(Format::SpdxXml)
             } else {
                 None
             }
         }
         _ => {
             let head = body.get(..body.len().min(64 * 1024))?;
-            head.split(|byte| *byte == b'\n')
-                .any(|line| line.starts_with(b"SPDXVersion:"))
-                .then_some(Format::SpdxTagValue)
+            let holds = |keys: &[&str]| {
+                head.split(|byte| *byte == b'\n').any(|line| keys.iter().any(|key| line.starts_with(key.as_bytes())))
+            };
+            if holds(&["SPDXVersion:"]) {
+                Some(Format::SpdxTagValue)
+            } else {
+                holds(&["spdxVersion:", "\"spdxVersion\":", "'spdxVersion':"]).then_some(Format::SpdxYaml)
+            }
         }
     }
 }

@@ -16,25 +16,37 @@
 #![forbid(unsafe_code)]
 
 mod collect;
+mod compare;
 mod cpe;
 pub mod cyclonedx;
 mod detect;
+pub mod github;
 mod graph;
 mod identity;
+mod lazy;
 mod license;
 mod license_names;
+pub mod lint;
+mod losses;
 mod properties;
 pub mod purls;
+mod schema;
 pub mod spdx;
 pub mod syft;
+mod target;
 #[cfg(test)]
 mod tests;
+mod unread;
+mod xml;
 
 use signet_model::{Inventory, Subject, Timestamp};
 
+pub use compare::{Difference, Name, diff, merge};
 pub use detect::{Format, detect};
 pub use identity::Uuid;
 pub use license::is_spdx_id;
+pub use losses::{Loss, Unread, losses};
+pub use target::{NAMES, Target, TargetError, write, write_to};
 
 /// A document of any format, read.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,6 +126,11 @@ pub enum ReadError {
 
 /// Reads a document of whatever format it is.
 pub fn read(bytes: &[u8], limits: &Limits) -> Result<Sbom, ReadError> {
+    read_noting(bytes, limits, None)
+}
+
+/// The same, and notes into `unread` which members of the document have no place in the model.
+pub fn read_noting(bytes: &[u8], limits: &Limits, mut unread: Option<&mut Unread>) -> Result<Sbom, ReadError> {
     if bytes.len() > limits.bytes {
         return Err(ReadError::TooLarge { what: "bytes", limit: limits.bytes });
     }
@@ -121,17 +138,24 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Sbom, ReadError> {
     // Telling the format for certain reads the whole document once more; its beginning is a good guess, and a reader that demands its own
     // version at the top level cannot take another format for its own.
     let guess = match detect::guess(&text) {
-        Some(Format::CycloneDxJson) => cyclonedx::read(&text, limits).ok(),
-        Some(Format::SpdxJson) => spdx::read(&text, limits).ok(),
+        Some(Format::CycloneDxJson) => cyclonedx::read(&text, limits, unread.as_deref_mut()).ok(),
+        Some(Format::SpdxJson) => spdx::read(Format::SpdxJson, &text, limits, unread.as_deref_mut()).ok(),
         _ => None,
     };
     if let Some(sbom) = guess {
         return Ok(sbom);
     }
+    if let Some(unread) = &mut unread {
+        unread.clear();
+    }
     match detect(&text) {
-        Some(Format::CycloneDxJson) => cyclonedx::read(&text, limits),
-        Some(Format::SpdxJson) => spdx::read(&text, limits),
-        Some(Format::SyftJson) => syft::read(&text, limits),
+        Some(Format::CycloneDxJson) => cyclonedx::read(&text, limits, unread),
+        Some(Format::CycloneDxXml) => cyclonedx::read_xml(&text, limits, unread),
+        Some(format @ (Format::SpdxJson | Format::SpdxTagValue | Format::SpdxXml | Format::SpdxYaml)) => {
+            spdx::read(format, &text, limits, unread)
+        }
+        Some(Format::Spdx3Json) => spdx::three::read(&text, limits),
+        Some(Format::SyftJson) => syft::read(&text, limits, unread),
         Some(other) => Err(ReadError::WrongKind(other)),
         None if text.trim_ascii_start().starts_with(b"{") => {
             match serde_json::from_slice::<serde::de::IgnoredAny>(&text) {

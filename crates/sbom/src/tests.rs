@@ -1,5 +1,6 @@
 //! Every format against one small inventory, and against documents that nobody meant well.
 
+mod conversion;
 mod foreign;
 mod roundtrip;
 mod snapshots;

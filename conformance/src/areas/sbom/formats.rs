@@ -1,7 +1,7 @@
-//! `sbom/cyclonedx`, `sbom/spdx`, `sbom/syft-formats`: SBOMs of others, read by `signet sbom sbom:FILE`.
+//! `sbom/cyclonedx`, `sbom/spdx`, `sbom/syft-formats`: SBOMs of others, read by `signet sbom sbom:FILE` and judged by `signet sbom lint`.
 //!
-//! A document that is read must give back every library that it lists by name and version. XML, tag-value, YAML and SPDX 3 are not read yet, and
-//! telling a valid document from an invalid one is the work of `signet sbom lint`, which is not built yet: such cases are skipped.
+//! A document that is read must give back every library that it lists by name and version. The specifications' own documents must also be
+//! valid, and what breaks a rule must be refused by the linter; documents of other tools break rules now and then and must be read all the same.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -10,13 +10,19 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 use signet_model::Purl;
 
-use super::Scratch;
+use super::{Scratch, mutations};
 use crate::set::{Case, Judged, Verdict, files, judge};
 use crate::signet;
 
 #[derive(Debug)]
 enum Input {
-    File(PathBuf),
+    /// Read, and judged if asked.
+    Read {
+        path: PathBuf,
+        judged: bool,
+    },
+    /// Judged only.
+    Lint(PathBuf),
     NotYet(&'static str),
 }
 
@@ -28,21 +34,24 @@ enum Expected {
     Refused,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Answer {
+    /// Exit code of reading.
     code: Option<i32>,
     document: Option<Value>,
-    stderr: String,
+    /// Exit code of the linter.
+    judgement: Option<i32>,
+    said: String,
 }
 
 /// The specification's own examples.
 pub(crate) fn cyclonedx(folder: &Path) -> Result<Vec<Judged>> {
-    run(folder, &["1.5", "1.6", "1.7"], |name| if name.contains("invalid-") { Kind::Judgement } else { Kind::Valid })
+    run(folder, &["1.5", "1.6", "1.7"], |name| if name.contains("invalid-") { Kind::Invalid } else { Kind::Valid })
 }
 
-/// Documents of the SPDX project.
+/// Documents of the SPDX project, and five broken forms of each.
 pub(crate) fn spdx(folder: &Path) -> Result<Vec<Judged>> {
-    run(folder, &["examples", "tools-python"], |_| Kind::Valid)
+    run(folder, &["examples", "tools-python"], |_| Kind::ValidAndBroken)
 }
 
 /// What the tests of Syft and Trivy decode.
@@ -55,7 +64,7 @@ pub(crate) fn syft_formats(folder: &Path) -> Result<Vec<Judged>> {
         } else if ["__bad", "__sad"].iter().any(|mark| name.contains(mark)) {
             Kind::Bad
         } else {
-            Kind::Valid
+            Kind::Foreign
         }
     })
 }
@@ -65,11 +74,16 @@ type Row = (String, String, String);
 
 /// What a case is by its name.
 enum Kind {
+    /// Valid by its specification.
     Valid,
-    /// Must be refused.
+    /// The same, and the base of broken documents.
+    ValidAndBroken,
+    /// Written by a tool: must be read, whatever a linter says.
+    Foreign,
+    /// Must be refused when read.
     Bad,
-    /// Breaks a rule of the specification, which only a linter has to notice.
-    Judgement,
+    /// Breaks a rule of the specification, which a linter must notice.
+    Invalid,
     Template,
     Support,
 }
@@ -82,48 +96,65 @@ fn run(folder: &Path, parts: &[&str], kind: fn(&str) -> Kind) -> Result<Vec<Judg
             let name = path.strip_prefix(folder)?.display().to_string();
             let bytes = std::fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
             let text = decode(&bytes);
-            let document: Option<Value> = serde_json::from_str(&text).ok();
-            let subset = match &document {
-                Some(_) => "json",
-                None => "other",
+            let subset = match text.trim_start().chars().next() {
+                Some('{') => "json",
+                Some('<') => "xml",
+                _ => "other",
             };
-            let case = match (kind(&name), &document) {
-                (Kind::Support, _) => continue,
-                (Kind::Template, _) => {
-                    Case::new(name, Input::NotYet("output by a template is not built yet"), holds(None))
+            let case = match kind(&name) {
+                Kind::Support => continue,
+                Kind::Template => {
+                    let why = "output by a template is `-o template`, not a format that is read";
+                    Case::new(name, Input::NotYet(why), Expected::Holds(BTreeSet::new()))
                 }
-                (Kind::Judgement, Some(_)) => Case::new(
-                    name,
-                    Input::NotYet("telling invalid from valid is for `signet sbom lint`, which is not built yet"),
-                    holds(None),
-                ),
-                (Kind::Bad, _) => Case::new(name, Input::File(path), Expected::Refused).refused(),
-                (_, None) => Case::new(name, Input::NotYet("XML, tag-value and YAML are not read yet"), holds(None)),
-                (_, Some(document)) if document.get("@graph").is_some() => {
-                    Case::new(name, Input::NotYet("SPDX 3 is not read yet"), holds(None))
+                Kind::Invalid => Case::new(name, Input::Lint(path), Expected::Refused).refused(),
+                Kind::Bad => Case::new(name, Input::Read { path, judged: false }, Expected::Refused).refused(),
+                Kind::Foreign => Case::new(name, Input::Read { path, judged: false }, Expected::Holds(holds(&text))),
+                Kind::Valid => Case::new(name, Input::Read { path, judged: true }, Expected::Holds(holds(&text))),
+                Kind::ValidAndBroken => {
+                    for (place, (what, broken)) in mutations::of(&text).into_iter().enumerate() {
+                        anyhow::ensure!(broken != text, "`{name}`: {what} changed nothing");
+                        let file = scratch.path().join(format!("{}-{place}", name.replace('/', "_")));
+                        std::fs::write(&file, broken)?;
+                        let case = Case::new(format!("{name}: {what}"), Input::Lint(file), Expected::Refused);
+                        cases.push(case.refused().within("broken"));
+                    }
+                    Case::new(name, Input::Read { path, judged: true }, Expected::Holds(holds(&text)))
                 }
-                (_, Some(document)) => Case::new(name, Input::File(path), holds(Some(document))),
             };
             cases.push(case.within(subset));
         }
     }
-    Ok(judge(
-        cases,
-        |input| match input {
-            Input::NotYet(_) => Ok(Answer { code: None, document: None, stderr: String::new() }),
-            Input::File(path) => {
-                let source = format!("sbom:{}", path.display());
-                let arguments = ["sbom", &source, "-o", "json", "--allow-incomplete", "--no-cache"];
-                let output = signet::run(&arguments, scratch.path(), scratch.path())?;
-                Ok(Answer {
-                    code: output.status.code(),
-                    document: serde_json::from_slice(&output.stdout).ok(),
-                    stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-                })
-            }
-        },
-        compare,
-    ))
+    Ok(judge(cases, |input| evaluate(input, &scratch), compare))
+}
+
+fn evaluate(input: &Input, scratch: &Scratch) -> Result<Answer> {
+    let lint = |path: &Path| -> Result<(Option<i32>, String)> {
+        let arguments = ["sbom".as_ref(), "lint".as_ref(), path.as_os_str()];
+        let output = signet::run(&arguments, scratch.path(), scratch.path())?;
+        let said = [output.stdout, output.stderr].concat();
+        Ok((output.status.code(), String::from_utf8_lossy(&said).into_owned()))
+    };
+    match input {
+        Input::NotYet(_) => Ok(Answer::default()),
+        Input::Lint(path) => {
+            let (judgement, said) = lint(path)?;
+            Ok(Answer { judgement, said, ..Answer::default() })
+        }
+        Input::Read { path, judged } => {
+            let source = format!("sbom:{}", path.display());
+            let arguments = ["sbom", &source, "-o", "json", "--allow-incomplete", "--no-cache"];
+            let output = signet::run(&arguments, scratch.path(), scratch.path())?;
+            let (judgement, mut said) = if *judged { lint(path)? } else { (None, String::new()) };
+            said.push_str(&String::from_utf8_lossy(&output.stderr));
+            Ok(Answer {
+                code: output.status.code(),
+                document: serde_json::from_slice(&output.stdout).ok(),
+                judgement,
+                said,
+            })
+        }
+    }
 }
 
 /// UTF-16 by its byte order mark, else UTF-8.
@@ -140,46 +171,155 @@ fn decode(bytes: &[u8]) -> String {
 }
 
 /// The libraries of a CycloneDX document, the packages of an SPDX one, the artifacts of a Syft one.
-fn holds(document: Option<&Value>) -> Expected {
-    let mut rows = BTreeSet::new();
-    if let Some(document) = document {
-        let mut open: Vec<&Value> = list(&document["components"]).collect();
-        while let Some(component) = open.pop() {
-            open.extend(list(&component["components"]));
-            if component["type"] == "library" {
-                rows.insert(row(component, "version"));
-            }
-        }
-        let described: BTreeSet<&str> = list(&document["documentDescribes"])
-            .filter_map(Value::as_str)
-            .chain(
-                list(&document["relationships"])
-                    .filter(|edge| edge["relationshipType"] == "DESCRIBES")
-                    .filter_map(|edge| edge["relatedSpdxElement"].as_str()),
-            )
-            .collect();
-        // What a document is about becomes the subject, not a package of it.
-        let about = |package: &&Value| package["SPDXID"].as_str().is_some_and(|id| described.contains(id));
-        rows.extend(
-            list(&document["packages"]).filter(|package| !about(package)).map(|package| row(package, "versionInfo")),
-        );
-        rows.extend(list(&document["artifacts"]).map(|artifact| row(artifact, "version")));
-    }
+fn holds(text: &str) -> BTreeSet<Row> {
+    let mut rows = match serde_json::from_str::<Value>(text) {
+        Ok(document) if document.get("@graph").is_some() => spdx3(&document),
+        Ok(document) => of_json(&document),
+        Err(_) => of_text(text),
+    };
     // Without version and purl it is a file or a folder that a tool counts as a component.
     rows.retain(|(_, version, purl)| !(version.is_empty() && purl.is_empty()));
-    Expected::Holds(rows)
+    rows
+}
+
+fn of_json(document: &Value) -> BTreeSet<Row> {
+    let mut rows = BTreeSet::new();
+    let mut open: Vec<&Value> = list(&document["components"]).collect();
+    while let Some(component) = open.pop() {
+        open.extend(list(&component["components"]));
+        if component["type"] == "library" {
+            rows.insert(row(component, "version"));
+        }
+    }
+    let described: BTreeSet<&str> = list(&document["documentDescribes"])
+        .filter_map(Value::as_str)
+        .chain(
+            list(&document["relationships"])
+                .filter(|edge| edge["relationshipType"] == "DESCRIBES")
+                .filter_map(|edge| edge["relatedSpdxElement"].as_str()),
+        )
+        .collect();
+    // What a document is about becomes the subject, not a package of it.
+    let about = |package: &&Value| package["SPDXID"].as_str().is_some_and(|id| described.contains(id));
+    rows.extend(
+        list(&document["packages"]).filter(|package| !about(package)).map(|package| row(package, "versionInfo")),
+    );
+    rows.extend(list(&document["artifacts"]).map(|artifact| row(artifact, "version")));
+    rows
+}
+
+/// Packages of any profile, but those that the document is about.
+fn spdx3(document: &Value) -> BTreeSet<Row> {
+    let roots: BTreeSet<&str> =
+        list(&document["@graph"]).flat_map(|element| list(&element["rootElement"])).filter_map(Value::as_str).collect();
+    list(&document["@graph"])
+        .filter(|element| {
+            matches!(element["type"].as_str(), Some("software_Package" | "ai_AIPackage" | "dataset_DatasetPackage"))
+        })
+        .filter(|element| element["spdxId"].as_str().is_none_or(|id| !roots.contains(id)))
+        .map(|element| {
+            let of = |key: &str| element[key].as_str().unwrap_or_default().to_owned();
+            let purl = canonical(&of("software_packageUrl"));
+            (of("name"), of("software_packageVersion"), purl)
+        })
+        .collect()
+}
+
+/// Packages of tag-value text, YAML and XML, by their lines: good enough for documents that tools wrote, and no second parser.
+fn of_text(text: &str) -> BTreeSet<Row> {
+    // Each package with its id.
+    let mut found: Vec<(String, Row)> = Vec::new();
+    let mut in_packages = false;
+    for line in text.lines() {
+        let plain = line.trim();
+        if let Some(name) = plain.strip_prefix("PackageName:") {
+            found.push((String::new(), (name.trim().to_owned(), String::new(), String::new())));
+            in_packages = true;
+            continue;
+        }
+        if line.starts_with("packages:") || plain == "<packages>" {
+            in_packages = true;
+            found.push(Default::default());
+            continue;
+        }
+        if ["FileName:", "SnippetSPDXID:", "LicenseID:"].iter().any(|tag| plain.starts_with(tag))
+            || plain == "</packages>"
+        {
+            in_packages = false;
+        }
+        // Another top-level key of YAML; fields of tag-value text begin with a capital.
+        if line.starts_with(|c: char| c.is_ascii_lowercase()) && line.contains(':') {
+            in_packages = false;
+        }
+        if !in_packages {
+            continue;
+        }
+        if line.starts_with("- ") {
+            found.push(Default::default());
+        }
+        let Some((id, row)) = found.last_mut() else { continue };
+        // Members of a package itself, not of what is inside it.
+        let own = line.strip_prefix("  ").or(line.strip_prefix("- ")).filter(|rest| !rest.starts_with([' ', '-']));
+        let value = |tag: &str, name: &str| -> Option<String> {
+            let tagged = || line.strip_prefix("    <")?.strip_prefix(name)?.strip_prefix('>')?.split('<').next();
+            let keyed = || Some(own?.strip_prefix(name)?.strip_prefix(':')?.trim().trim_matches('"'));
+            plain.strip_prefix(tag).map(str::trim).or_else(tagged).or_else(keyed).map(str::to_owned)
+        };
+        if let Some(name) = value("PackageName:", "name") {
+            row.0 = name;
+        }
+        if let Some(version) = value("PackageVersion:", "versionInfo") {
+            row.1 = version;
+        }
+        if let Some(own) = value("SPDXID:", "SPDXID") {
+            *id = own;
+        }
+        if let Some(at) = plain.find("pkg:") {
+            row.2 = canonical(plain[at..].split(['"', '<', ' ']).next().unwrap_or_default());
+        }
+    }
+    let described = described(text);
+    found.retain(|(id, (name, _, _))| !name.is_empty() && !described.contains(id));
+    found.into_iter().map(|(_, row)| row).collect()
+}
+
+/// Ids of what the document describes: named in the same line, item or element as the word.
+fn described(text: &str) -> BTreeSet<String> {
+    let separator = if text.trim_start().starts_with('<') {
+        "<relationships>"
+    } else if text.contains("\nSPDXVersion:") || text.starts_with("SPDXVersion:") {
+        "\n"
+    } else {
+        "\n- "
+    };
+    // The short form of XML has an element of its own for each.
+    let short = text.split("<documentDescribes>").skip(1).filter_map(|rest| rest.split('<').next());
+    let mut ids: BTreeSet<String> = short.map(str::to_owned).collect();
+    for block in text.split(separator).filter(|block| {
+        block.contains("DESCRIBES") && (block.contains("elationshipType") || block.starts_with("Relationship:"))
+    }) {
+        let block = block.split("</relationships>").next().unwrap_or_default();
+        for (at, _) in block.match_indices("SPDXRef-") {
+            let id = block[at..].split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '.')).next();
+            ids.extend(id.map(str::to_owned));
+        }
+    }
+    ids
 }
 
 fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
+fn canonical(purl: &str) -> String {
+    Purl::parse_lenient(purl).map(|purl| purl.to_string()).unwrap_or_default()
+}
+
 fn row(value: &Value, version: &str) -> Row {
     let of = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
     let reference = list(&value["externalRefs"]).find(|reference| reference["referenceType"] == "purl");
     let purl = reference.and_then(|reference| reference["referenceLocator"].as_str()).map_or(of("purl"), str::to_owned);
-    let canonical = Purl::parse_lenient(&purl).map(|purl| purl.to_string()).unwrap_or_default();
-    (of("name"), of(version), canonical)
+    (of("name"), of(version), canonical(&purl))
 }
 
 fn compare(input: &Input, answer: &Result<Answer>, expected: &Expected) -> Verdict {
@@ -190,18 +330,26 @@ fn compare(input: &Input, answer: &Result<Answer>, expected: &Expected) -> Verdi
         Ok(answer) => answer,
         Err(err) => return Verdict::Failed(format!("{err:#}")),
     };
-    match (expected, &answer.document) {
-        (Expected::Refused, _) => {
+    match (input, expected, &answer.document) {
+        (Input::Lint(_), _, _) => match answer.judgement {
+            // Not valid, or no document of the format at all.
+            Some(1 | 11) => Verdict::Passed,
+            code => Verdict::Failed(format!("must be refused; exit {code:?}: {}", answer.said)),
+        },
+        (_, Expected::Refused, _) => {
             // Refused whole, or in part: an entry for what could not be read, which without `--allow-incomplete` is exit 13.
             let partly =
                 answer.document.as_ref().is_some_and(|document| list(&document["unexamined"]).next().is_some());
-            if partly || answer.code == Some(1) && answer.stderr.contains("cannot read the SBOM") {
+            if partly || answer.code == Some(1) && answer.said.contains("cannot read the SBOM") {
                 Verdict::Passed
             } else {
-                Verdict::Failed(format!("must be refused; exit {:?}: {}", answer.code, answer.stderr))
+                Verdict::Failed(format!("must be refused; exit {:?}: {}", answer.code, answer.said))
             }
         }
-        (Expected::Holds(rows), Some(document)) if answer.code == Some(0) => {
+        (Input::Read { judged: true, .. }, _, _) if answer.judgement != Some(0) => {
+            Verdict::Failed(format!("is valid; exit {:?}: {}", answer.judgement, answer.said))
+        }
+        (_, Expected::Holds(rows), Some(document)) if answer.code == Some(0) => {
             let found: Vec<Row> = list(&document["packages"]).map(|package| row(package, "version")).collect();
             let subject = document["subject"]["name"].as_str().unwrap_or_default();
             let missing: Vec<_> = rows
@@ -223,6 +371,6 @@ fn compare(input: &Input, answer: &Result<Answer>, expected: &Expected) -> Verdi
                 .collect();
             if missing.is_empty() { Verdict::Passed } else { Verdict::Failed(format!("missing {missing:?}")) }
         }
-        _ => Verdict::Failed(format!("must be read; exit {:?}: {}", answer.code, answer.stderr)),
+        _ => Verdict::Failed(format!("must be read; exit {:?}: {}", answer.code, answer.said)),
     }
 }

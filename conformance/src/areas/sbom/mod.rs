@@ -4,6 +4,7 @@ pub(crate) mod distro;
 pub(crate) mod dpkg_real;
 pub(crate) mod formats;
 pub(crate) mod images;
+mod mutations;
 pub(crate) mod packages;
 pub(crate) mod programs;
 pub(crate) mod purl;

@@ -74,6 +74,8 @@ pub(crate) enum Format {
     Junit,
     Markdown,
     Purls,
+    /// An SBOM in any other format or version.
+    Sbom(signet_sbom::Target),
 }
 
 impl Format {
@@ -97,7 +99,40 @@ impl Format {
         ("spdx-json", Format::SpdxJson),
         ("syft-json", Format::SyftJson),
         ("purls", Format::Purls),
+        ("cyclonedx-xml", Format::Sbom(signet_sbom::Target::CycloneDxXml(6))),
+        (
+            "spdx-tag-value",
+            Format::Sbom(signet_sbom::Target::Spdx2(
+                signet_sbom::spdx::Version::V2_3,
+                signet_sbom::spdx::Form::TagValue,
+            )),
+        ),
+        (
+            "spdx-yaml",
+            Format::Sbom(signet_sbom::Target::Spdx2(signet_sbom::spdx::Version::V2_3, signet_sbom::spdx::Form::Yaml)),
+        ),
+        (
+            "spdx-xml",
+            Format::Sbom(signet_sbom::Target::Spdx2(signet_sbom::spdx::Version::V2_3, signet_sbom::spdx::Form::Xml)),
+        ),
+        ("github-json", Format::Sbom(signet_sbom::Target::GithubJson)),
     ];
+
+    /// A format by its name in a list; formats of SBOMs also with `@VERSION` behind it.
+    ///
+    /// Errors: a name that is not in the list, a version in which the format is not written.
+    pub(crate) fn named(name: &str, formats: &[(&str, Format)]) -> anyhow::Result<Format> {
+        let (plain, version) = name.split_once('@').map_or((name, None), |(plain, version)| (plain, Some(version)));
+        let known = formats.iter().find(|(known, _)| *known == plain);
+        match (known, version) {
+            (Some((_, format)), None) => Ok(*format),
+            (Some(_), Some(_)) if signet_sbom::NAMES.contains(&plain) => Ok(Format::Sbom(name.parse()?)),
+            _ => {
+                let names: Vec<&str> = formats.iter().map(|(name, _)| *name).collect();
+                anyhow::bail!("there is no format `{name}` here: {}", names.join(", "))
+            }
+        }
+    }
 }
 
 impl Report {
@@ -136,16 +171,21 @@ impl Report {
             Format::CosignVuln => cosign_vuln::render(self)?,
             Format::Junit => junit::render(self).into_bytes(),
             Format::Markdown => markdown::render(self).into_bytes(),
-            Format::CycloneDxJson => {
-                let active: Vec<Finding> = self.active().cloned().collect();
-                let findings = signet_sbom::cyclonedx::Findings { findings: &active, primary_url: &primary_url };
-                let findings = self.judged.then_some(findings);
-                signet_sbom::cyclonedx::write(&self.subject, &self.inventory, findings, &self.sbom_options())
-            }
+            Format::CycloneDxJson => self.cyclonedx(6),
+            Format::Sbom(signet_sbom::Target::CycloneDxJson(minor)) => self.cyclonedx(minor),
+            Format::Sbom(target) => signet_sbom::write(target, &self.subject, &self.inventory, &self.sbom_options()),
             Format::SpdxJson => signet_sbom::spdx::write(&self.subject, &self.inventory, &self.sbom_options()),
             Format::SyftJson => signet_sbom::syft::write(&self.subject, &self.inventory, &self.sbom_options()),
             Format::Purls => self.purls().into_bytes(),
         })
+    }
+
+    /// CycloneDX 1.`minor` in JSON, with the findings if there was a scan.
+    fn cyclonedx(&self, minor: u32) -> Vec<u8> {
+        let active: Vec<Finding> = self.active().cloned().collect();
+        let findings = signet_sbom::cyclonedx::Findings { findings: &active, primary_url: &primary_url };
+        let findings = self.judged.then_some(findings);
+        signet_sbom::cyclonedx::write_json(minor, &self.subject, &self.inventory, findings, &self.sbom_options())
     }
 
     fn sbom_options(&self) -> signet_sbom::WriteOptions {

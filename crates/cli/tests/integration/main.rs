@@ -20,6 +20,7 @@ mod harness;
 mod house;
 mod peers;
 mod reports;
+mod sboms;
 mod suppression;
 mod trivy;
 mod truth;

@@ -7,10 +7,11 @@ use signet_model::{
     RelationshipKind, Subject, SubjectKind, Unexamined, UnexaminedKind,
 };
 
-use super::wire::{Bom, Component, LicenseChoice, Property};
+use super::stream::{Document, Head};
+use super::wire::{Component, Dependency, LicenseChoice, Property};
 use crate::collect::{self, Collector};
 use crate::properties::{self, TRIVY};
-use crate::{Format, Limits, ReadError, Sbom};
+use crate::{Format, Limits, ReadError, Sbom, Unread, unread};
 
 /// Newest minor version of CycloneDX 1 that we know.
 const NEWEST: u32 = 7;
@@ -19,49 +20,72 @@ const NEWEST: u32 = 7;
 ///
 /// Errors: what is not JSON of the format's types, a version other than 1.x, more of anything than the limits allow. A component that
 /// lacks a name, a purl that cannot be read, a reference to nothing become notes in `inventory.unexamined`.
-pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Sbom, ReadError> {
-    let format = Format::CycloneDxJson;
-    let bom: Bom = serde_json::from_slice(bytes).map_err(|err| ReadError::Json { format, err })?;
-    if let Some(name) = bom.bom_format.as_deref().filter(|name| *name != "CycloneDX") {
+pub(crate) fn read(bytes: &[u8], limits: &Limits, unread: Option<&mut Unread>) -> Result<Sbom, ReadError> {
+    let mut reader = Reader::new(limits, unread.is_none());
+    let mut head = Head::default();
+    let parsed = unread::seed_slice(bytes, unread, Document { reader: &mut reader, head: &mut head });
+    inventory(Format::CycloneDxJson, parsed, reader, head)
+}
+
+/// The same for a document in XML, 1.0 to 1.7.
+///
+/// Errors: also what is not well-formed or has another root element.
+pub(crate) fn read_xml(bytes: &[u8], limits: &Limits, unread: Option<&mut Unread>) -> Result<Sbom, ReadError> {
+    let format = Format::CycloneDxXml;
+    let root = crate::xml::parse(&String::from_utf8_lossy(bytes)).map_err(|why| ReadError::Invalid { format, why })?;
+    let document = super::xml_to_json(&root).map_err(|why| ReadError::Invalid { format, why })?;
+    drop(root);
+    let mut reader = Reader::new(limits, unread.is_none());
+    let mut head = Head::default();
+    let parsed = unread::seed_value(document, unread, Document { reader: &mut reader, head: &mut head });
+    inventory(format, parsed, reader, head)
+}
+
+fn inventory(
+    format: Format,
+    parsed: serde_json::Result<()>,
+    mut reader: Reader<'_>,
+    head: Head,
+) -> Result<Sbom, ReadError> {
+    match (parsed, head.stopped) {
+        (_, Some(reason)) => return Err(reason),
+        (Err(err), None) => return Err(ReadError::Json { format, err }),
+        (Ok(()), None) => {}
+    }
+    if let Some(name) = head.bom_format.filter(|name| *name != "CycloneDX") {
         return Err(ReadError::Invalid { format, why: format!("`bomFormat` is `{name}`") });
     }
-    let spec_version = bom.spec_version.clone().unwrap_or_default();
+    let spec_version = head.spec_version.unwrap_or_default();
     let minor: u32 = spec_version
         .strip_prefix("1.")
         .and_then(|minor| minor.parse().ok())
         .ok_or_else(|| ReadError::Invalid { format, why: format!("`specVersion` is `{spec_version}`, not 1.x") })?;
-
-    let mut reader =
-        Reader { out: Collector::new("cyclonedx", limits), limits, layers: BTreeMap::new(), groups: HashMap::new() };
     if minor > NEWEST {
         let why = format!("version {spec_version} is newer than 1.{NEWEST}, the newest that is known here");
         reader.out.note("specVersion", UnexaminedKind::Unsupported, why);
     }
     let mut subject = Subject { kind: SubjectKind::Sbom, name: String::new(), image: None };
-    if let Some(root) = bom.metadata.and_then(|metadata| metadata.component) {
+    let metadata = head.metadata.unwrap_or_default();
+    let mut properties = head.properties.unwrap_or_default();
+    properties.extend(metadata.properties.unwrap_or_default());
+    if let Some(root) = metadata.component {
         subject.name = whole_name(&root);
         subject.image = image(&root);
         reader.root(root)?;
     }
-    for (place, component) in bom.components.unwrap_or_default().into_iter().enumerate() {
-        reader.component(component, &format!("components[{place}]"), None, 1)?;
-    }
-    let mut services = bom.services.unwrap_or_default();
+    let mut services = head.services.unwrap_or_default();
     while let Some(service) = services.pop() {
         reader.out.other(service.bom_ref.as_deref().unwrap_or_default());
         services.extend(service.services.unwrap_or_default());
     }
-    for dependency in bom.dependencies.unwrap_or_default() {
-        let from = dependency.from.unwrap_or_default();
-        for to in dependency.depends_on.unwrap_or_default() {
-            reader.dependency(&from, &to)?;
-        }
+    for dependency in head.early {
+        reader.dependencies(dependency)?;
     }
-    reader.unexamined(bom.properties.as_deref().unwrap_or_default());
+    reader.unexamined(&properties);
 
     let Reader { out, layers, .. } = reader;
     let mut inventory: Inventory = out.finish();
-    inventory.content_sets = texts(bom.properties.as_deref().unwrap_or_default(), "signet:content-set");
+    inventory.content_sets = texts(&properties, "signet:content-set");
     if let Some(image) = &mut subject.image {
         for layer in &mut image.layers {
             layer.digest = layers.get(&layer.diff_id).copied();
@@ -70,7 +94,7 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Sbom, ReadError> {
     Ok(Sbom { format, spec_version, subject, inventory })
 }
 
-struct Reader<'l> {
+pub(super) struct Reader<'l> {
     out: Collector<'l>,
     limits: &'l Limits,
     /// diffID -> digest of the blob, as packages state it.
@@ -79,7 +103,23 @@ struct Reader<'l> {
     groups: HashMap<String, (String, String)>,
 }
 
-impl Reader<'_> {
+impl<'l> Reader<'l> {
+    /// `with_refs`: packages keep their ids of the document.
+    fn new(limits: &'l Limits, with_refs: bool) -> Reader<'l> {
+        let mut out = Collector::new("cyclonedx", limits);
+        out.with_refs = with_refs;
+        Reader { out, limits, layers: BTreeMap::new(), groups: HashMap::new() }
+    }
+
+    /// One entry of the graph.
+    pub(super) fn dependencies(&mut self, dependency: Dependency) -> Result<(), ReadError> {
+        let from = dependency.from.unwrap_or_default();
+        for to in dependency.depends_on.unwrap_or_default() {
+            self.dependency(&from, &to)?;
+        }
+        Ok(())
+    }
+
     /// The artifact itself is a package only where it has the purl of one.
     fn root(&mut self, mut root: Component) -> Result<(), ReadError> {
         let nested = root.components.take().unwrap_or_default();
@@ -101,7 +141,7 @@ impl Reader<'_> {
     }
 
     /// One component and those inside it. The depth of recursion is that of the JSON, which its parser bounds, and `limits.depth`.
-    fn component(
+    pub(super) fn component(
         &mut self,
         mut component: Component,
         at: &str,

@@ -2,29 +2,46 @@
 
 use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(crate) struct Bom {
+/// Only written: documents are read part by part. `C`: the components, as a list or one by one.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Bom<C> {
     #[serde(rename = "$schema", skip_serializing_if = "Option::is_none")]
     pub(crate) schema: Option<String>,
     pub(crate) bom_format: Option<String>,
     pub(crate) spec_version: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) serial_number: Option<String>,
-    #[serde(skip_deserializing)]
     pub(crate) version: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) metadata: Option<Metadata>,
-    pub(crate) components: Option<Vec<Component>>,
-    #[serde(skip_serializing)]
-    pub(crate) services: Option<Vec<Service>>,
+    pub(crate) components: C,
     pub(crate) dependencies: Option<Vec<Dependency>>,
-    #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) compositions: Option<Vec<Composition>>,
-    #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) vulnerabilities: Option<Vec<Vulnerability>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) properties: Option<Vec<Property>>,
+}
+
+impl Bom<()> {
+    /// The document with its components.
+    pub(crate) fn with<C>(self, components: C) -> Bom<C> {
+        Bom {
+            schema: self.schema,
+            bom_format: self.bom_format,
+            spec_version: self.spec_version,
+            serial_number: self.serial_number,
+            version: self.version,
+            metadata: self.metadata,
+            components,
+            dependencies: self.dependencies,
+            compositions: self.compositions,
+            vulnerabilities: self.vulnerabilities,
+            properties: self.properties,
+        }
+    }
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -36,12 +53,25 @@ pub(crate) struct Metadata {
     pub(crate) tools: Option<Tools>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) component: Option<Component>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) properties: Option<Vec<Property>>,
 }
 
-/// Only written: older versions have a list here.
+/// Only written.
 #[derive(Debug, Serialize)]
-pub(crate) struct Tools {
-    pub(crate) components: Vec<Component>,
+#[serde(untagged)]
+pub(crate) enum Tools {
+    /// Since 1.5.
+    Components { components: Vec<Component> },
+    /// Before 1.5.
+    List(Vec<Tool>),
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Tool {
+    pub(crate) name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) version: Option<String>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]

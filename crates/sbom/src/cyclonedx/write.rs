@@ -8,6 +8,7 @@ use super::wire::{
     Property, Tools,
 };
 use crate::cpe::is_cpe23;
+use crate::lazy::Lazy;
 use crate::license::{self, Choice};
 use crate::{Serial, TOOL, WriteOptions, graph, identity, properties};
 
@@ -26,42 +27,99 @@ pub fn write(
     findings: Option<Findings<'_>>,
     options: &WriteOptions,
 ) -> Vec<u8> {
+    write_json(6, subject, inventory, findings, options)
+}
+
+/// The same in another version of the specification: `minor` of 1.x, from 2 to 7. What the version has no place for is left out.
+pub fn write_json(
+    minor: u32,
+    subject: &Subject,
+    inventory: &Inventory,
+    findings: Option<Findings<'_>>,
+    options: &WriteOptions,
+) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // Writing to memory cannot fail.
+    let _written = write_json_to(minor, subject, inventory, findings, options, &mut bytes);
+    bytes
+}
+
+/// The same, piece by piece into a sink.
+///
+/// Errors: those of the sink.
+pub fn write_json_to(
+    minor: u32,
+    subject: &Subject,
+    inventory: &Inventory,
+    findings: Option<Findings<'_>>,
+    options: &WriteOptions,
+    sink: &mut dyn std::io::Write,
+) -> std::io::Result<()> {
     let ids = identity::package_ids(inventory);
     let refs = refs(inventory, &ids);
+    let bom = bom(subject, inventory, findings, options, &ids, &refs);
+    let lazy = Lazy(|| components(minor, inventory, options, &refs));
+    serde_json::to_writer_pretty(&mut *sink, &super::version::as_of(minor, bom.with(lazy)))?;
+    sink.write_all(b"\n")
+}
+
+/// The same in XML: `minor` of 1.x, from 2 to 7.
+pub fn write_xml(minor: u32, subject: &Subject, inventory: &Inventory, options: &WriteOptions) -> Vec<u8> {
+    let ids = identity::package_ids(inventory);
+    let refs = refs(inventory, &ids);
+    let bom = super::version::as_of(minor, bom(subject, inventory, None, options, &ids, &refs));
+    super::xml_write::write(minor, &bom, components(minor, inventory, options, &refs))
+}
+
+/// A component for the distribution, each package, and each executable if asked for; each is made when it is wanted.
+fn components<'a>(
+    minor: u32,
+    inventory: &'a Inventory,
+    options: &WriteOptions,
+    refs: &'a [String],
+) -> impl Iterator<Item = Component> + use<'a> {
+    let distro = inventory.distro.as_ref();
+    let packages = inventory.packages.iter().zip(refs).zip(properties::links(inventory, refs));
+    let packages = packages.map(move |((package, bom_ref), links)| {
+        component(package, distro, Some(bom_ref.clone()), properties::of_package(package, distro, links))
+    });
+    let files = inventory.executables.iter().filter({
+        let wanted = options.files;
+        move |_| wanted
+    });
+    distro.map(operating_system).into_iter().chain(packages).chain(files.map(file)).map(move |mut component| {
+        super::version::older(minor, &mut component);
+        component
+    })
+}
+
+fn file(executable: &signet_model::Executable) -> Component {
+    let layer = executable.layer.iter().map(|layer| Property::new("syft:location:0:layerID", layer.to_string()));
+    let size = Property::new("signet:file:size", executable.size.to_string());
+    Component {
+        bom_ref: Some(format!("signet:file:/{}", executable.path)),
+        ty: Some("file".to_owned()),
+        name: Some(format!("/{}", executable.path)),
+        hashes: Some(vec![Hash { alg: "SHA-256".to_owned(), content: executable.digest.hex() }]),
+        properties: Some(std::iter::once(size).chain(layer).collect()),
+        ..Component::default()
+    }
+}
+
+/// The document without its components.
+fn bom(
+    subject: &Subject,
+    inventory: &Inventory,
+    findings: Option<Findings<'_>>,
+    options: &WriteOptions,
+    ids: &[String],
+    refs: &[String],
+) -> Bom<()> {
     let serial = match options.serial {
         Serial::Given(uuid) => uuid,
-        Serial::ContentDerived => identity::serial_of(inventory, &ids, "cyclonedx"),
+        Serial::ContentDerived => identity::serial_of(inventory, ids, "cyclonedx"),
     };
-    let mut components: Vec<Component> = Vec::with_capacity(inventory.packages.len() + 1);
-    components.extend(inventory.distro.as_ref().map(operating_system));
-    let distro = inventory.distro.as_ref();
-    for ((package, bom_ref), links) in inventory.packages.iter().zip(&refs).zip(properties::links(inventory, &refs)) {
-        let properties = properties::of_package(package, distro, links);
-        components.push(component(package, distro, Some(bom_ref.clone()), properties));
-    }
-    if options.files {
-        components.extend(inventory.executables.iter().map(|executable| {
-            Component {
-                bom_ref: Some(format!("signet:file:/{}", executable.path)),
-                ty: Some("file".to_owned()),
-                name: Some(format!("/{}", executable.path)),
-                hashes: Some(vec![Hash { alg: "SHA-256".to_owned(), content: executable.digest.hex() }]),
-                properties: Some(
-                    std::iter::once(Property::new("signet:file:size", executable.size.to_string()))
-                        .chain(
-                            executable
-                                .layer
-                                .iter()
-                                .map(|layer| Property::new("syft:location:0:layerID", layer.to_string())),
-                        )
-                        .collect(),
-                ),
-                ..Component::default()
-            }
-        }));
-    }
-
-    let bom = Bom {
+    Bom {
         schema: Some("http://cyclonedx.org/schema/bom-1.6.schema.json".to_owned()),
         bom_format: Some("CycloneDX".to_owned()),
         spec_version: Some("1.6".to_owned()),
@@ -69,7 +127,7 @@ pub fn write(
         version: 1,
         metadata: Some(Metadata {
             timestamp: options.timestamp.map(|time| time.to_string()),
-            tools: Some(Tools {
+            tools: Some(Tools::Components {
                 components: vec![Component {
                     ty: Some("application".to_owned()),
                     name: Some(TOOL.to_owned()),
@@ -78,20 +136,19 @@ pub fn write(
                 }],
             }),
             component: Some(root(subject)),
+            properties: None,
         }),
-        components: Some(components),
-        services: None,
-        dependencies: Some(dependencies(inventory, &refs)),
+        components: (),
+        dependencies: Some(dependencies(inventory, refs)),
         compositions: (!inventory.unexamined.is_empty())
             .then(|| vec![Composition { aggregate: "incomplete", assemblies: vec![ROOT.to_owned()] }]),
-        vulnerabilities: findings.map(|findings| vulnerability::all(inventory, &findings, &refs)),
+        vulnerabilities: findings.map(|findings| vulnerability::all(inventory, &findings, refs)),
         properties: document_properties(inventory),
-    };
-    to_json(&bom)
+    }
 }
 
 /// JSON of our own wire types, which have text keys and finite numbers only, so that writing cannot fail.
-pub(super) fn to_json(bom: &Bom) -> Vec<u8> {
+pub(super) fn to_json(bom: &Bom<Vec<Component>>) -> Vec<u8> {
     let mut bytes = serde_json::to_vec_pretty(bom).unwrap_or_default();
     bytes.push(b'\n');
     bytes

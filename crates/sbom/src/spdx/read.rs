@@ -1,4 +1,4 @@
-//! SPDX 2.2 and 2.3 in JSON as an inventory.
+//! SPDX 2 as an inventory.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -10,7 +10,7 @@ use signet_model::{
 use super::OWNERSHIP;
 use super::wire::{self, Document, Relationship};
 use crate::collect::{self, Collector};
-use crate::{Format, Limits, ReadError, Sbom, license, properties};
+use crate::{Format, Limits, ReadError, Sbom, Unread, license, properties, unread};
 
 /// Packages of Trivy that stand for a lock file: id -> (path, type).
 type Groups = HashMap<String, (String, String)>;
@@ -20,17 +20,35 @@ struct Around {
     subject: Subject,
     /// Texts of licences that are no ids of the list.
     texts: HashMap<String, String>,
-    /// What the document describes and what could be a package if there is no other: id, name.
-    skipped: Vec<(String, String)>,
+    /// What the document describes and what could be a package if there is no other.
+    skipped: Vec<wire::Package>,
     groups: Groups,
 }
 
-/// Reads a document that [`crate::detect`] takes for SPDX 2.
+/// Reads a document that [`crate::detect`] takes for SPDX 2, in any of its forms.
 ///
-/// Errors: what is not JSON of the format's types, a version other than 2.x, more of anything than the limits allow.
-pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Sbom, ReadError> {
-    let format = Format::SpdxJson;
-    let document: Document = serde_json::from_slice(bytes).map_err(|err| ReadError::Json { format, err })?;
+/// Errors: what is not of the format or has other types, a version other than 2.x, more of anything than the limits allow. Lines of
+/// tag-value text that are no fields become notes in `inventory.unexamined`.
+pub(crate) fn read(
+    format: Format,
+    bytes: &[u8],
+    limits: &Limits,
+    unread: Option<&mut Unread>,
+) -> Result<Sbom, ReadError> {
+    let json = |err| ReadError::Json { format, err };
+    if format == Format::SpdxJson {
+        return inventory(format, unread::from_slice(bytes, unread).map_err(json)?, Vec::new(), limits);
+    }
+    let parsed = super::tree(format, bytes, limits)?;
+    inventory(format, unread::from_value(parsed.document, unread).map_err(json)?, parsed.problems, limits)
+}
+
+pub(super) fn inventory(
+    format: Format,
+    document: Document,
+    problems: Vec<crate::lint::Problem>,
+    limits: &Limits,
+) -> Result<Sbom, ReadError> {
     let spec_version = document.spdx_version.clone().unwrap_or_default();
     if !spec_version.starts_with("SPDX-2.") {
         return Err(ReadError::Invalid { format, why: format!("`spdxVersion` is `{spec_version}`, not SPDX-2.x") });
@@ -56,6 +74,9 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Sbom, ReadError> {
         .collect();
 
     let mut out = Collector::new("spdx", limits);
+    for problem in problems {
+        out.note(&problem.at, UnexaminedKind::Malformed, problem.what);
+    }
     let subject = Subject { kind: SubjectKind::Sbom, name: document.name.unwrap_or_default(), image: None };
     let mut around = Around { subject, texts, skipped: Vec::new(), groups: HashMap::new() };
     out.other(document.id.as_deref().unwrap_or("SPDXRef-DOCUMENT"));
@@ -70,10 +91,9 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Sbom, ReadError> {
         one(&mut out, package, &format!("packages[{place}]"), is_root, &mut around)?;
     }
     // A document of one thing describes it and lists nothing else.
-    for (id, name) in std::mem::take(&mut around.skipped) {
-        if out.is_empty() && !name.is_empty() {
-            let package = out.package(&id, None, &name, "");
-            out.add(&id, package)?;
+    if out.is_empty() {
+        for package in std::mem::take(&mut around.skipped) {
+            one(&mut out, package, "documentDescribes", false, &mut around)?;
         }
     }
     note_unexamined(&mut out, document.comment.as_deref().unwrap_or_default());
@@ -99,7 +119,7 @@ fn described(listed: Vec<String>, relationships: &[Relationship]) -> HashSet<Str
 
 fn one(
     out: &mut Collector<'_>,
-    found: wire::Package,
+    mut found: wire::Package,
     at: &str,
     is_root: bool,
     document: &mut Around,
@@ -107,7 +127,7 @@ fn one(
     let id = found.id.clone().filter(|id| !id.is_empty()).unwrap_or_else(|| at.to_owned());
     let name = found.name.clone().unwrap_or_default();
     let version = found.version_info.clone().filter(|version| version != "NOASSERTION").unwrap_or_default();
-    let references = found.external_refs.unwrap_or_default();
+    let references = found.external_refs.take().unwrap_or_default();
     let locators = |ty: &'static str| {
         references
             .iter()
@@ -120,10 +140,11 @@ fn one(
             .filter_map(|reference| reference.reference_locator.as_deref())
     };
     let purl = locators("purl").next();
-    let purpose = found.primary_package_purpose.as_deref().unwrap_or_default();
-    let facts = found.attribution_texts.unwrap_or_default();
+    let purpose = found.primary_package_purpose.take().unwrap_or_default();
+    let purpose = purpose.as_str();
+    let facts = found.attribution_texts.take().unwrap_or_default();
     let comments: Vec<String> =
-        found.annotations.unwrap_or_default().into_iter().filter_map(|note| note.comment).collect();
+        found.annotations.take().unwrap_or_default().into_iter().filter_map(|note| note.comment).collect();
     let is_artifact = matches!(purpose, "CONTAINER" | "OPERATING_SYSTEM" | "FILE" | "SOURCE" | "OTHER")
         || purl.is_none_or(|purl| purl.starts_with("pkg:oci/") || purl.starts_with("pkg:docker/"));
 
@@ -138,17 +159,22 @@ fn one(
         out.other(&id);
         return Ok(());
     }
-    // The artifact itself is no package of it, unless it is one that can be matched.
-    if is_root
-        && is_artifact
-        && (!matches!(purpose, "" | "APPLICATION" | "LIBRARY" | "FRAMEWORK") || version.is_empty())
-    {
+    // The artifact itself is no package of it, unless it is one that can be matched. Before 2.3 our ids and Syft's tell.
+    let is_ours = id.starts_with("SPDXRef-DocumentRoot");
+    let is_plain = matches!(purpose, "" | "APPLICATION" | "LIBRARY" | "FRAMEWORK") && !is_ours;
+    if is_root && is_artifact && (!is_plain || version.is_empty()) {
         document.subject.name = name.clone();
         document.subject.image = image(&facts, &version);
-        if purpose.is_empty() {
-            document.skipped.push((id.clone(), name));
-        }
         out.other(&id);
+        if !is_ours && !id.ends_with("#Root") && !matches!(purpose, "CONTAINER" | "OPERATING_SYSTEM" | "FILE") {
+            let references = Some(references);
+            document.skipped.push(wire::Package {
+                external_refs: references,
+                attribution_texts: Some(facts),
+                primary_package_purpose: None,
+                ..found
+            });
+        }
         return Ok(());
     }
     // Trivy's lock file.

@@ -2,9 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Packages and relationships are lists, or made one by one while they are written.
 #[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(super) struct Document {
+#[serde(
+    rename_all = "camelCase",
+    default,
+    bound(deserialize = "P: Deserialize<'de> + Default, R: Deserialize<'de> + Default")
+)]
+pub(super) struct Document<P = Option<Vec<Package>>, R = Option<Vec<Relationship>>> {
     pub(super) spdx_version: Option<String>,
     pub(super) data_license: Option<String>,
     #[serde(rename = "SPDXID")]
@@ -19,12 +24,12 @@ pub(super) struct Document {
     pub(super) document_describes: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) external_document_refs: Option<Vec<ExternalDocument>>,
-    pub(super) packages: Option<Vec<Package>>,
+    pub(super) packages: P,
     #[serde(skip_serializing)]
     pub(super) files: Option<Vec<File>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) has_extracted_licensing_infos: Option<Vec<Extracted>>,
-    pub(super) relationships: Option<Vec<Relationship>>,
+    pub(super) relationships: R,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -128,4 +133,25 @@ pub(super) struct Relationship {
     pub(super) relationship_type: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) comment: Option<String>,
+}
+
+impl Document<(), ()> {
+    /// The document with its packages and relationships.
+    pub(super) fn with<P, R>(self, packages: P, relationships: R) -> Document<P, R> {
+        Document {
+            spdx_version: self.spdx_version,
+            data_license: self.data_license,
+            id: self.id,
+            name: self.name,
+            document_namespace: self.document_namespace,
+            creation_info: self.creation_info,
+            comment: self.comment,
+            document_describes: self.document_describes,
+            external_document_refs: self.external_document_refs,
+            packages,
+            files: self.files,
+            has_extracted_licensing_infos: self.has_extracted_licensing_infos,
+            relationships,
+        }
+    }
 }

@@ -1,22 +1,95 @@
-//! An inventory as SPDX 2.3.
+//! An inventory as SPDX 2.3 or 2.2.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use signet_model::{
-    ChecksumAlgorithm, Digest, Distro, ImageInfo, Inventory, License, Package, PackageKind, RelationshipKind, Subject,
-    SubjectKind, Timestamp,
+    ChecksumAlgorithm, Digest, Distro, Executable, ImageInfo, Inventory, License, Package, PackageKind,
+    RelationshipKind, Subject, SubjectKind, Timestamp,
 };
 
-use super::OWNERSHIP;
 use super::wire::{self, CreationInfo, Document, ExternalRef, Extracted, Relationship};
+use super::{OWNERSHIP, forms};
 use crate::cpe::is_cpe23;
+use crate::lazy::Lazy;
 use crate::license::{self, Choice};
 use crate::{Serial, TOOL, WriteOptions, identity, properties};
 
 const DOCUMENT: &str = "SPDXRef-DOCUMENT";
 const ROOT: &str = "SPDXRef-DocumentRoot";
 const SYSTEM: &str = "SPDXRef-OperatingSystem";
-const NOBODY_SAID: &str = "NOASSERTION";
+pub(super) const NOBODY_SAID: &str = "NOASSERTION";
+
+/// A version of SPDX 2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Version {
+    /// SPDX-2.2.
+    V2_2,
+    /// SPDX-2.3.
+    V2_3,
+}
+
+/// A form of SPDX 2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs, reason = "each variant is its own name")]
+pub enum Form {
+    Json,
+    TagValue,
+    Yaml,
+    Xml,
+}
+
+/// The inventory as an SPDX 2 document in any form and version. What 2.2 has no place for is left out.
+pub fn write_as(
+    version: Version,
+    form: Form,
+    subject: &Subject,
+    inventory: &Inventory,
+    options: &WriteOptions,
+) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // Writing to memory cannot fail.
+    let _written = write_to(version, form, subject, inventory, options, &mut bytes);
+    bytes
+}
+
+/// The same into a sink; JSON and tag-value text piece by piece.
+///
+/// Errors: those of the sink.
+pub fn write_to(
+    version: Version,
+    form: Form,
+    subject: &Subject,
+    inventory: &Inventory,
+    options: &WriteOptions,
+    sink: &mut dyn std::io::Write,
+) -> std::io::Result<()> {
+    let parts = Parts::new(version, subject, inventory, options);
+    let head = parts.head();
+    match form {
+        Form::Json => {
+            let document = head.with(Lazy(|| parts.packages()), Lazy(|| parts.relationships()));
+            serde_json::to_writer_pretty(&mut *sink, &document)?;
+            sink.write_all(b"\n")
+        }
+        Form::TagValue => forms::tag_value(&head, parts.packages(), parts.relationships(), sink),
+        Form::Yaml | Form::Xml => {
+            let document = head.with(Lazy(|| parts.packages()), Lazy(|| parts.relationships()));
+            let tree = serde_json::to_value(document)?;
+            sink.write_all(&if form == Form::Yaml { forms::yaml(&tree) } else { forms::xml(&tree) })
+        }
+    }
+}
+
+/// A package as of SPDX 2.2: no purpose, fewer hash algorithms.
+fn older(package: &mut wire::Package) {
+    package.primary_package_purpose = None;
+    if let Some(checksums) = &mut package.checksums {
+        checksums.retain(|checksum| checksum.algorithm.as_deref().is_some_and(|name| !name.starts_with("BLAKE")));
+        if checksums.is_empty() {
+            package.checksums = None;
+        }
+    }
+}
 
 /// The inventory as an SPDX 2.3 document in JSON.
 ///
@@ -24,64 +97,103 @@ const NOBODY_SAID: &str = "NOASSERTION";
 /// is one inside another, ownership is `OTHER` with Syft's comment. Facts without a field are in `attributionTexts` as `NAME: VALUE`, by the
 /// property names of our CycloneDX. The creation time is required; without one in the options it is the Unix epoch.
 pub fn write(subject: &Subject, inventory: &Inventory, options: &WriteOptions) -> Vec<u8> {
-    let ids = identity::package_ids(inventory);
-    let refs: Vec<String> = inventory.packages.iter().zip(&ids).map(|(package, id)| reference(package, id)).collect();
-    let serial = match options.serial {
-        Serial::Given(uuid) => uuid,
-        Serial::ContentDerived => identity::serial_of(inventory, &ids, "spdx"),
-    };
-    let mut extracted = BTreeMap::new();
-    let mut relationships = vec![relationship(DOCUMENT, "DESCRIBES", ROOT)];
-    let mut packages = vec![root(subject)];
-    if let Some(distro) = &inventory.distro {
-        packages.push(operating_system(distro));
-        relationships.push(relationship(ROOT, "CONTAINS", SYSTEM));
-    }
-    for (package, id) in inventory.packages.iter().zip(&refs) {
-        let id = id.clone();
-        relationships.push(relationship(ROOT, "CONTAINS", &id));
-        packages.push(one(package, inventory.distro.as_ref(), id, &mut extracted));
-    }
-    if options.files {
-        packages.extend(files(inventory, &mut relationships));
-    }
-    for edge in &inventory.relationships {
-        let (Some(from), Some(to)) = (refs.get(edge.from.get()), refs.get(edge.to.get())) else { continue };
-        relationships.push(match edge.kind {
-            RelationshipKind::DependsOn => relationship(from, "DEPENDS_ON", to),
-            RelationshipKind::ContainedIn => relationship(to, "CONTAINS", from),
-            RelationshipKind::OwnedBy => Relationship {
-                comment: Some(format!("{OWNERSHIP}: the files of the related package belong to this one")),
-                ..relationship(to, "OTHER", from)
-            },
-        });
+    write_as(Version::V2_3, Form::Json, subject, inventory, options)
+}
+
+/// An inventory with the ids that its packages have in a document.
+struct Parts<'a> {
+    version: Version,
+    subject: &'a Subject,
+    inventory: &'a Inventory,
+    options: &'a WriteOptions,
+    refs: Vec<String>,
+    serial: crate::Uuid,
+}
+
+impl<'a> Parts<'a> {
+    fn new(version: Version, subject: &'a Subject, inventory: &'a Inventory, options: &'a WriteOptions) -> Parts<'a> {
+        let ids = identity::package_ids(inventory);
+        let refs = inventory.packages.iter().zip(&ids).map(|(package, id)| reference(package, id)).collect();
+        let serial = match options.serial {
+            Serial::Given(uuid) => uuid,
+            Serial::ContentDerived => identity::serial_of(inventory, &ids, "spdx"),
+        };
+        Parts { version, subject, inventory, options, refs, serial }
     }
 
-    let created = options.timestamp.unwrap_or(Timestamp::UNIX_EPOCH);
-    let created = Timestamp::from_second(created.as_second()).unwrap_or(created);
-    let name = if subject.name.is_empty() { "." } else { &subject.name };
-    let document = Document {
-        spdx_version: Some("SPDX-2.3".to_owned()),
-        data_license: Some("CC0-1.0".to_owned()),
-        id: Some(DOCUMENT.to_owned()),
-        name: Some(name.to_owned()),
-        document_namespace: Some(format!("https://signet.dev/spdx/{serial}")),
-        creation_info: Some(CreationInfo {
-            license_list_version: Some("3.28".to_owned()),
-            creators: Some(vec!["Organization: Signet".to_owned(), tool(options)]),
-            created: Some(created.to_string()),
-        }),
-        comment: unexamined(inventory),
-        document_describes: None,
-        external_document_refs: None,
-        packages: Some(packages),
-        files: None,
-        has_extracted_licensing_infos: (!extracted.is_empty()).then(|| extracted.into_values().collect()),
-        relationships: Some(relationships),
-    };
-    let mut bytes = serde_json::to_vec_pretty(&document).unwrap_or_default();
-    bytes.push(b'\n');
-    bytes
+    /// The document without packages and relationships.
+    fn head(&self) -> Document<(), ()> {
+        let mut extracted = BTreeMap::new();
+        for package in &self.inventory.packages {
+            declared(&package.licenses, &mut extracted);
+        }
+        let created = self.options.timestamp.unwrap_or(Timestamp::UNIX_EPOCH);
+        let created = Timestamp::from_second(created.as_second()).unwrap_or(created);
+        let name = if self.subject.name.is_empty() { "." } else { &self.subject.name };
+        let version = if self.version == Version::V2_2 { "SPDX-2.2" } else { "SPDX-2.3" };
+        Document {
+            spdx_version: Some(version.to_owned()),
+            data_license: Some("CC0-1.0".to_owned()),
+            id: Some(DOCUMENT.to_owned()),
+            name: Some(name.to_owned()),
+            document_namespace: Some(format!("https://signet.dev/spdx/{}", self.serial)),
+            creation_info: Some(CreationInfo {
+                license_list_version: Some("3.28".to_owned()),
+                creators: Some(vec!["Organization: Signet".to_owned(), tool(self.options)]),
+                created: Some(created.to_string()),
+            }),
+            comment: unexamined(self.inventory),
+            document_describes: None,
+            external_document_refs: None,
+            packages: (),
+            files: None,
+            has_extracted_licensing_infos: (!extracted.is_empty()).then(|| extracted.into_values().collect()),
+            relationships: (),
+        }
+    }
+
+    /// The artifact, its operating system, every package, and every executable if asked for.
+    fn packages(&self) -> impl Iterator<Item = wire::Package> {
+        let distro = self.inventory.distro.as_ref();
+        let listed = self.inventory.packages.iter().zip(&self.refs);
+        let listed = listed.map(move |(package, id)| one(package, distro, id.clone(), &mut BTreeMap::new()));
+        std::iter::once(root(self.subject))
+            .chain(distro.map(operating_system))
+            .chain(listed)
+            .chain(self.executables().map(file))
+            .map(|mut package| {
+                if self.version == Version::V2_2 {
+                    older(&mut package);
+                }
+                package
+            })
+    }
+
+    fn executables(&self) -> impl Iterator<Item = &'a Executable> {
+        let wanted = self.options.files;
+        self.inventory.executables.iter().filter(move |_| wanted)
+    }
+
+    fn relationships(&self) -> impl Iterator<Item = Relationship> {
+        let contained = |id: &String| relationship(ROOT, "CONTAINS", id);
+        let edges = self.inventory.relationships.iter().filter_map(|edge| {
+            let (from, to) = (self.refs.get(edge.from.get())?, self.refs.get(edge.to.get())?);
+            Some(match edge.kind {
+                RelationshipKind::DependsOn => relationship(from, "DEPENDS_ON", to),
+                RelationshipKind::ContainedIn => relationship(to, "CONTAINS", from),
+                RelationshipKind::OwnedBy => Relationship {
+                    comment: Some(format!("{OWNERSHIP}: the files of the related package belong to this one")),
+                    ..relationship(to, "OTHER", from)
+                },
+            })
+        });
+        let system = self.inventory.distro.iter().map(|_| relationship(ROOT, "CONTAINS", SYSTEM));
+        std::iter::once(relationship(DOCUMENT, "DESCRIBES", ROOT))
+            .chain(system)
+            .chain(self.refs.iter().map(contained))
+            .chain(self.executables().map(|executable| relationship(ROOT, "CONTAINS", &file_id(executable))))
+            .chain(edges)
+    }
 }
 
 fn tool(options: &WriteOptions) -> String {
@@ -122,7 +234,7 @@ fn blank(name: &str, id: &str) -> wire::Package {
     }
 }
 
-fn root(subject: &Subject) -> wire::Package {
+pub(super) fn root(subject: &Subject) -> wire::Package {
     let name = if subject.name.is_empty() { "." } else { &subject.name };
     let image = subject.image.as_ref();
     // A directory is a `FILE` as in Syft's documents: its readers take any other purpose for a package.
@@ -157,7 +269,7 @@ fn checksum_of(digest: &Digest) -> Option<wire::Checksum> {
     Some(wire::Checksum { algorithm: Some(name), checksum_value: Some(digest.hex()) })
 }
 
-fn operating_system(distro: &Distro) -> wire::Package {
+pub(super) fn operating_system(distro: &Distro) -> wire::Package {
     let name = if distro.id.is_empty() { "unknown" } else { &distro.id };
     wire::Package {
         version_info: distro.version_id.clone(),
@@ -167,7 +279,7 @@ fn operating_system(distro: &Distro) -> wire::Package {
     }
 }
 
-fn one(
+pub(super) fn one(
     package: &Package,
     distro: Option<&Distro>,
     id: String,
@@ -223,6 +335,18 @@ fn one(
     }
 }
 
+/// Sixteen digits that stand for a text in an id.
+pub(super) fn short_hash(text: &str) -> String {
+    let mut hash = Digest::sha256(text.as_bytes()).hex();
+    hash.truncate(16);
+    hash
+}
+
+/// Whether an expression names this licence.
+pub(super) fn names_license(expression: &str, id: &str) -> bool {
+    expression.split(|c: char| c.is_whitespace() || matches!(c, '(' | ')')).any(|word| word == id)
+}
+
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -267,9 +391,7 @@ fn declared(licenses: &[License], extracted: &mut BTreeMap<String, Extracted>) -
             Choice::Expression(expression) if several || expression.contains(" AND ") => format!("({expression})"),
             Choice::Expression(expression) => expression,
             Choice::Name(name) => {
-                let mut hash = Digest::sha256(name.as_bytes()).hex();
-                hash.truncate(16);
-                let id = format!("LicenseRef-{hash}");
+                let id = format!("LicenseRef-{}", short_hash(&name));
                 extracted.entry(id.clone()).or_insert_with(|| Extracted {
                     license_id: Some(id.clone()),
                     extracted_text: Some(name.clone()),
@@ -285,25 +407,21 @@ fn declared(licenses: &[License], extracted: &mut BTreeMap<String, Extracted>) -
     if parts.is_empty() { NOBODY_SAID.to_owned() } else { parts.join(" AND ") }
 }
 
-/// Executables and libraries, as packages of one file: a file element must have a SHA-1, and nothing here computes one.
-fn files(inventory: &Inventory, relationships: &mut Vec<Relationship>) -> Vec<wire::Package> {
-    let mut packages = Vec::with_capacity(inventory.executables.len());
-    for executable in &inventory.executables {
-        let mut hash = Digest::sha256(executable.path.as_bytes()).hex();
-        hash.truncate(16);
-        let id = format!("SPDXRef-File-{}-{hash}", idstring(&executable.path));
-        relationships.push(relationship(ROOT, "CONTAINS", &id));
-        packages.push(wire::Package {
-            checksums: checksum_of(&executable.digest).map(|checksum| vec![checksum]),
-            primary_package_purpose: Some("FILE".to_owned()),
-            ..blank(&format!("/{}", executable.path), &id)
-        });
+fn file_id(executable: &Executable) -> String {
+    format!("SPDXRef-File-{}-{}", idstring(&executable.path), short_hash(&executable.path))
+}
+
+/// An executable or library, as a package of one file: a file element must have a SHA-1, and nothing here computes one.
+fn file(executable: &Executable) -> wire::Package {
+    wire::Package {
+        checksums: checksum_of(&executable.digest).map(|checksum| vec![checksum]),
+        primary_package_purpose: Some("FILE".to_owned()),
+        ..blank(&format!("/{}", executable.path), &file_id(executable))
     }
-    packages
 }
 
 /// One line for each part that was not examined.
-fn unexamined(inventory: &Inventory) -> Option<String> {
+pub(super) fn unexamined(inventory: &Inventory) -> Option<String> {
     let lines: Vec<String> = inventory
         .unexamined
         .iter()

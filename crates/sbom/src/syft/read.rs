@@ -9,7 +9,7 @@ use signet_model::{
 use super::metadata;
 use super::wire::{self, Artifact, Cpe, Document, IdLike, License, Relationship, Source};
 use crate::collect::{self, Collector};
-use crate::{Format, Limits, ReadError, Sbom, properties};
+use crate::{Format, Limits, ReadError, Sbom, Unread, properties, unread};
 
 /// Newest major version of the schema that we know.
 const NEWEST: u32 = 16;
@@ -17,9 +17,9 @@ const NEWEST: u32 = 16;
 /// Reads a document that [`crate::detect`] takes for Syft's.
 ///
 /// Errors: what is not JSON of the format's types, more of anything than the limits allow.
-pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Sbom, ReadError> {
+pub(crate) fn read(bytes: &[u8], limits: &Limits, unread: Option<&mut Unread>) -> Result<Sbom, ReadError> {
     let format = Format::SyftJson;
-    let document: Document = serde_json::from_slice(bytes).map_err(|err| ReadError::Json { format, err })?;
+    let document: Document = unread::from_slice(bytes, unread).map_err(|err| ReadError::Json { format, err })?;
     let spec_version = document.schema.and_then(|schema| schema.version).unwrap_or_default();
     let mut out = Collector::new("syft-json", limits);
     let major: Option<u32> = spec_version.split('.').next().and_then(|major| major.parse().ok());

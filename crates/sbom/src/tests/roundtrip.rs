@@ -5,12 +5,12 @@ use proptest::prelude::*;
 use super::*;
 
 /// What must survive any format: kind, name, version, purl, licences; edges by names.
-type Facts = (
+pub(super) type Facts = (
     BTreeSet<(PackageKind, String, String, Option<String>, Vec<String>)>,
     BTreeSet<(String, RelationshipKind, String)>,
 );
 
-fn facts(inventory: &Inventory) -> Facts {
+pub(super) fn facts(inventory: &Inventory) -> Facts {
     let name = |index: PackageIndex| {
         let package = &inventory.packages[index.get()];
         format!("{}@{}", package.name, package.version)
@@ -161,7 +161,7 @@ fn any_package() -> impl Strategy<Value = Package> {
     )
 }
 
-fn any_inventory() -> impl Strategy<Value = Inventory> {
+pub(super) fn any_inventory() -> impl Strategy<Value = Inventory> {
     let edge = (0u32..8, 0u32..8, 0u8..3);
     (prop::collection::vec(any_package(), 0..8), prop::collection::btree_set(edge, 0..12)).prop_map(
         |(mut packages, edges)| {
