@@ -19,6 +19,7 @@ pub const TARGETS: &[Target] = &[
     ("bbolt", bbolt),
     ("database", database),
     ("expression", expression),
+    ("feed", feed),
     ("grype_db", grype_db),
     ("layer", layer),
     ("leaf", leaf),
@@ -119,6 +120,20 @@ pub fn osv(data: &[u8]) {
     let _read = signet_advisories::feeds::osv::read("record", data, &mut summary, &mut |_| Ok(()));
     let limits = signet_advisories::feeds::osv::ZipLimits { entries: 1000, entry_bytes: 1 << 20, total_bytes: 8 << 20 };
     let _read = signet_advisories::feeds::osv::read_zip(data, limits, &mut |_| Ok(()));
+}
+
+/// The first byte chooses a feed; the rest is one file of it, under each of the names that feeds use.
+pub fn feed(data: &[u8]) {
+    let Some((choice, data)) = data.split_first() else { return };
+    let sources = signet_advisories::feeds::SOURCES;
+    let source = sources[usize::from(*choice) % sources.len()];
+    for path in
+        ["a.json", "a.xml", "a.yml", "RUSTSEC-2026-0001.md", "CVE-2026-0001", "a.csv", "oval/8/definitions/1.json"]
+    {
+        let files: signet_advisories::feeds::Files = [(path.to_owned(), data.to_vec())].into_iter().collect();
+        let _read = source.read(&files, &mut |_| Ok(()));
+    }
+    let _unpacked = signet_advisories::feeds::Files::unpack("a.zip", data.get(..4096).unwrap_or(data));
 }
 
 /// A compiled database that was never verified.

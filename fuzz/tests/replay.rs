@@ -112,6 +112,19 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
             let feeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/advisories/src/feeds");
             vec![std::fs::read(feeds.join("grype_db/testdata/vulnerability.db")).unwrap()]
         }
+        "feed" => {
+            let forms = [
+                OSV,
+                r#"{"openssl": {"CVE-2026-0001": {"releases": {"bookworm": {"status": "resolved", "fixed_version": "3.0.11-1"}}}}}"#,
+                r#"{"document": {"tracking": {"id": "A"}}, "vulnerabilities": [{"cve": "CVE-2026-0001", "product_status": {"fixed": ["a"]}}]}"#,
+                "<oval_definitions><definitions><definition id=\"d\"><metadata/><criteria operator=\"AND\"><criterion test_ref=\"t\" comment=\"a is installed\"/></criteria></definition></definitions></oval_definitions>",
+                "```toml\n[advisory]\nid = \"RUSTSEC-2026-0001\"\npackage = \"a\"\n[versions]\npatched = [\"^1.0\"]\n```\n# a\n",
+                "gem: a\ncve: 2026-0001\npatched_versions:\n  - \">= 1\"\n",
+            ];
+            let feeds = 0..signet_advisories::feeds::SOURCES.len().min(255) as u8;
+            // Each form for a few feeds: all for all would take minutes.
+            feeds.map(|choice| [&[choice], forms[usize::from(choice) % forms.len()].as_bytes()].concat()).collect()
+        }
         "layer" => {
             let layer = signet_image::build::LayerBuilder::new();
             let layer = layer.file("etc/os-release", b"ID=debian\n").symlink("lib", "usr/lib").whiteout("usr/bin/perl");

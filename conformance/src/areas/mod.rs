@@ -71,7 +71,7 @@ pub(crate) fn all() -> Vec<Set> {
         Set::waiting("sign/tuf-conformance"),
         Set::waiting("sign/tuf-testdata"),
         Set::support("vuln/db-files", "the databases of vuln/trivy-integration and of reader tests"),
-        Set::waiting("vuln/feeds"),
+        Set::scored("vuln/feeds", vuln::feeds::evaluate),
         Set::scored("vuln/grype-matcher", vuln::grype_matcher::evaluate),
         Set::waiting("vuln/kev"),
         Set::smoke("vuln/match-labels", vuln::match_labels::evaluate),

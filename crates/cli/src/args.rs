@@ -230,8 +230,8 @@ pub(crate) struct ScanArgs {
     /// Ignore file in the form of `.trivyignore` or, by its ending, `.trivyignore.yaml` [default: `.trivyignore` where there is one].
     #[arg(long, env = "SIGNET_IGNOREFILE", value_name = "FILE")]
     pub(crate) ignorefile: Option<PathBuf>,
-    /// VEX documents (OpenVEX), repeatable.
-    #[arg(long, env = "SIGNET_VEX", value_name = "FILE")]
+    /// VEX: a document (OpenVEX, CSAF, CycloneDX), a directory of them, or a VEX repository on disk; repeatable.
+    #[arg(long, env = "SIGNET_VEX", value_name = "PATH")]
     pub(crate) vex: Vec<PathBuf>,
     /// Report too what advisories say is not vulnerable, as suppressed and why: repaired versions, packages that never were affected.
     #[arg(long, env = "SIGNET_SHOW_SUPPRESSED")]
@@ -276,6 +276,8 @@ pub(crate) enum DbCommand {
     Info(DbInfoArgs),
     /// What the database says of a vulnerability or a package.
     Search(DbSearchArgs),
+    /// All feeds that `db build --feed` reads: names, licences, addresses.
+    Feeds,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -311,6 +313,9 @@ pub(crate) struct DbUpdateArgs {
         default_value = "https://epss.cyentia.com/epss_scores-current.csv.gz"
     )]
     pub(crate) epss_url: String,
+    /// A feed that is fetched from its publisher and compiled in beside the rest (`signet db feeds` lists them); repeatable.
+    #[arg(long, env = "SIGNET_DB_FEED", value_name = "NAME", value_delimiter = ',')]
+    pub(crate) feed: Vec<String>,
     /// Accept data that is older than the installed database's.
     #[arg(long, env = "SIGNET_ALLOW_ROLLBACK")]
     pub(crate) allow_rollback: bool,
@@ -342,6 +347,12 @@ pub(crate) struct DbBuildArgs {
     /// FIRST's EPSS scores (CSV, plain or gzip).
     #[arg(long, value_name = "FILE")]
     pub(crate) epss: Option<PathBuf>,
+    /// A feed in its publisher's own format (`signet db feeds` lists them): a file, a directory or an archive; repeatable.
+    #[arg(long, value_name = "NAME=PATH", num_args = 1..)]
+    pub(crate) feed: Vec<String>,
+    /// Also write what was read of the feeds, one record a line of JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) records: Option<PathBuf>,
     /// Where the database is written [default: install it].
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,

@@ -3,9 +3,12 @@
 //! It is one file. A new one is written beside it, its digest is checked over all of it, and it takes the old one's place by a rename: readers never
 //! wait and never see a half. Data older than what is installed is refused unless rollback was allowed.
 
+pub(crate) mod feeds;
 mod files;
 mod grype;
+mod inputs;
 mod osv_files;
+mod record_json;
 mod sample;
 mod search;
 mod trivy_archive;
@@ -209,6 +212,10 @@ pub(crate) struct Ingredients {
     pub(crate) kev: Option<(Vec<u8>, String, Trust)>,
     /// EPSS scores.
     pub(crate) epss: Option<(Vec<u8>, String, Trust)>,
+    /// Feeds in their publishers' own formats.
+    pub(crate) feeds: Vec<feeds::Given>,
+    /// Where the feeds' records are listed.
+    pub(crate) records: Option<PathBuf>,
 }
 
 /// Compiles a Trivy database alone, as its own command line keeps it.
@@ -249,6 +256,20 @@ pub(crate) fn compile(
     }
     for path in &ingredients.osv {
         osv_files::read(path, &mut builder, settings)?;
+    }
+    let mut records = match &ingredients.records {
+        Some(path) => {
+            let file = File::create(path).with_context(|| format!("cannot write `{}`", path.display()))?;
+            Some(BufWriter::with_capacity(1 << 20, file))
+        }
+        None => None,
+    };
+    for given in &ingredients.feeds {
+        let out = records.as_mut().map(|out| out as &mut dyn std::io::Write);
+        feeds::read(given, &mut builder, out, settings)?;
+    }
+    if let Some(mut out) = records {
+        std::io::Write::flush(&mut out).context("cannot write the list of records")?;
     }
     if let Some((bytes, url, trust)) = &ingredients.kev {
         let released = kev::read(bytes, &mut |record| builder.put(record)).context("cannot read CISA's catalogue")?;
@@ -320,9 +341,16 @@ fn install(temporary: tempfile::NamedTempFile, target: &Path, allow_rollback: bo
 pub(crate) fn build_command(args: &DbBuildArgs, settings: &Settings) -> Result<Exit> {
     let any = args.trivy_db.is_some() || args.grype_db.is_some() || args.kev.is_some() || args.epss.is_some();
     ensure!(
-        any || !args.osv.is_empty() || !args.vunnel.is_empty(),
-        "nothing to build from: give `--trivy-db`, `--grype-db`, `--vunnel`, `--osv`, `--kev` or `--epss`"
+        any || !args.osv.is_empty() || !args.vunnel.is_empty() || !args.feed.is_empty(),
+        "nothing to build from: give `--feed`, `--trivy-db`, `--grype-db`, `--vunnel`, `--osv`, `--kev` or `--epss`"
     );
+    let given = args.feed.iter().map(|text| feeds::parse(text)).collect::<Result<Vec<_>>>()?;
+    let target = args.output.clone().unwrap_or_else(|| place(settings));
+    let inputs = inputs::digest(args, &given)?;
+    if args.records.is_none() && inputs::is_current(&target, &inputs) {
+        settings.say("nothing has changed since the database was built");
+        return Ok(Exit::Well);
+    }
     let unpacked = tempfile::tempdir().context("cannot make a temporary directory")?;
     let trivy = match &args.trivy_db {
         Some(path) => Some(trivy_archive::local(path, unpacked.path())?),
@@ -341,9 +369,17 @@ pub(crate) fn build_command(args: &DbBuildArgs, settings: &Settings) -> Result<E
         osv: args.osv.clone(),
         kev: read(&args.kev)?,
         epss: read(&args.epss)?,
+        feeds: given,
+        records: args.records.clone(),
     };
-    let target = args.output.clone().unwrap_or_else(|| place(settings));
     compile(&ingredients, &target, args.allow_rollback, settings)?;
+    inputs::remember(&target, &inputs)?;
+    Ok(Exit::Well)
+}
+
+/// `signet db feeds`.
+pub(crate) fn feeds_command() -> Result<Exit> {
+    output::to_stdout(feeds::table().as_bytes())?;
     Ok(Exit::Well)
 }
 

@@ -252,7 +252,7 @@ impl Story<'_> {
         };
         let mut examined = source::examine(&args, self.settings)?;
         examined.subject.name = name.to_owned();
-        scan::matched(examined, &database::sample()?, MatchOptions::default(), self.settings, |_, _| Vec::new())
+        scan::matched(examined, &database::sample()?, MatchOptions::default(), self.settings, |_, _| Ok(Vec::new()))
     }
 
     fn judge(&self, report: &Report) -> Result<Decision> {

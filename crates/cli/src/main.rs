@@ -23,6 +23,7 @@ mod settings;
 mod source;
 mod suppress;
 mod trivy;
+mod vex;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -68,6 +69,7 @@ fn run(cli: &Cli) -> Result<Exit> {
         Command::Db(DbCommand::Update(args)) => database::update_command(args, &settings),
         Command::Db(DbCommand::Build(args)) => database::build_command(args, &settings),
         Command::Db(DbCommand::Info(args)) => database::info_command(args, &settings),
+        Command::Db(DbCommand::Feeds) => database::feeds_command(),
         Command::Db(DbCommand::Search(args)) => database::search_command(args, &settings),
         Command::Schema(args) => report::schema_command(&args.name),
         Command::Demo(args) => demo::command(args, &settings),

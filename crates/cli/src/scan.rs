@@ -57,9 +57,9 @@ pub(crate) fn scan(args: &ScanArgs, settings: &Settings) -> Result<Exit> {
         ..MatchOptions::default()
     };
     let mut report = matched(examined, &opened, options, settings, |examined, findings| {
-        let remarks = ignores.apply(&examined.subject, &examined.inventory, findings, settings.now);
+        let remarks = ignores.apply(&examined.subject, &examined.inventory, findings, settings.now)?;
         filters.apply(findings);
-        remarks
+        Ok(remarks)
     })?;
     let mut exit = Exit::Well;
     if let Some(policy) = &policy {
@@ -97,7 +97,7 @@ pub(crate) fn matched(
     opened: &database::Opened,
     options: MatchOptions,
     settings: &Settings,
-    suppress: impl FnOnce(&Examined, &mut Vec<Finding>) -> Vec<String>,
+    suppress: impl FnOnce(&Examined, &mut Vec<Finding>) -> Result<Vec<String>>,
 ) -> Result<Report> {
     let database = opened.database()?;
     let options = MatchOptions { now: Some(settings.now), ..options };
@@ -115,7 +115,7 @@ pub(crate) fn matched(
             end.strftime("%Y-%m-%d")
         )
     }));
-    notes.extend(suppress(&examined, &mut findings));
+    notes.extend(suppress(&examined, &mut findings)?);
     worst_first(&mut findings, &examined);
     let mut report = report(examined, findings, Some(opened.info()?), settings);
     report.notes.extend(notes);

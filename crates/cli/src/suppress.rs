@@ -4,17 +4,22 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
-use signet_advisories::{IgnoreFile, Remark, RemarkKind, SuppressContext, Suppressions, VexDocument};
+use signet_advisories::{IgnoreFile, Remark, RemarkKind, SuppressContext, Suppressions};
 use signet_model::{Finding, Inventory, Purl, Subject, Timestamp};
 
 use crate::settings::Settings;
+use crate::vex::{self, Repository};
 
 /// The ignore file that is read when none is named.
 const DEFAULT_IGNORE_FILE: &str = ".trivyignore";
 
 /// What was read.
 #[derive(Debug)]
-pub(crate) struct Files(Suppressions);
+pub(crate) struct Files {
+    suppressions: Suppressions,
+    /// VEX repositories, of which only documents about the subject's packages are read.
+    repositories: Vec<Repository>,
+}
 
 impl Files {
     /// Reads the named files; without a named ignore file, `.trivyignore` of the working directory, which is said.
@@ -43,14 +48,9 @@ impl Files {
             }
             suppressions.ignore_files.push(file);
         }
-        for path in vex {
-            let name = path.display().to_string();
-            let bytes = read(path).with_context(|| format!("cannot read the VEX document `{name}`"))?;
-            let document =
-                VexDocument::parse(&name, &bytes).with_context(|| format!("cannot read the VEX document `{name}`"))?;
-            suppressions.vex.push(document);
-        }
-        Ok(Files(suppressions))
+        let (documents, repositories) = vex::read(vex)?;
+        suppressions.vex.extend(documents);
+        Ok(Files { suppressions, repositories })
     }
 
     /// Marks what they suppress, and gives remarks: lines that are expired, stale or due.
@@ -60,15 +60,23 @@ impl Files {
         inventory: &Inventory,
         findings: &mut [Finding],
         now: Timestamp,
-    ) -> Vec<String> {
+    ) -> Result<Vec<String>> {
         let artifact = artifact_purls(subject);
+        let mut all = std::borrow::Cow::Borrowed(&self.suppressions);
+        if !self.repositories.is_empty() && !findings.is_empty() {
+            let purls = inventory.packages.iter().filter_map(|package| package.purl(inventory.distro.as_ref()));
+            let wanted: Vec<Purl> = purls.chain(artifact.iter().cloned()).collect();
+            for repository in &self.repositories {
+                all.to_mut().vex.extend(repository.about(&wanted)?);
+            }
+        }
         let context = SuppressContext { inventory, artifact: &artifact, now };
-        let remarks = self.0.apply(findings, &context);
+        let remarks = all.apply(findings, &context);
         let mut told: Vec<String> = remarks.iter().take(REMARKS).map(remark).collect();
         if remarks.len() > REMARKS {
             told.push(format!("{} more remarks on ignore files and exceptions", remarks.len() - REMARKS));
         }
-        told
+        Ok(told)
     }
 }
 
@@ -77,7 +85,7 @@ const MOST: u64 = 16 << 20;
 /// So many remarks are told one by one.
 const REMARKS: usize = 200;
 
-fn read(path: &Path) -> Result<Vec<u8>> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     std::fs::File::open(path)?.take(MOST + 1).read_to_end(&mut bytes)?;
     ensure!(bytes.len() as u64 <= MOST, "it is larger than {MOST} bytes");

@@ -3,12 +3,90 @@
 //! A leaf has `feed(..)` (what it is, under which licence), and `read(..)`. To add one: a folder here, its line below, a row in
 //! `docs/reference/database-format.md`.
 
+mod alma;
+mod alpine;
+mod amazon;
+mod arch;
+mod azure;
+mod bottlerocket;
+pub(crate) mod csaf;
+mod debian;
+mod echo;
+mod eol;
 pub mod epss;
+mod exploits;
+mod fedora;
+mod friendsofphp;
+mod glad;
 mod grype_common;
 pub mod grype_db;
 pub mod kev;
+mod msrc;
+mod nodejs;
+mod nvd;
+mod oracle;
 pub mod osv;
+mod osv_family;
+mod oval;
+mod photon;
+mod redhat;
+mod rocky;
+mod rubysec;
+mod rustsec;
+mod slices;
+mod source;
+mod suse;
 pub mod trivy_db;
+mod ubuntu;
+mod updateinfo;
+mod wolfi;
+mod xml;
+mod yaml;
+
+pub use source::{Files, Source, Tally, Tree};
+
+/// All feeds that are read from files of their own, by id. To add one: a leaf, and its line here.
+pub static SOURCES: &[&Source] = &[
+    &alma::SOURCE,
+    &alpine::SOURCE,
+    &amazon::SOURCE,
+    &arch::SOURCE,
+    &azure::SOURCE,
+    &osv_family::BITNAMI,
+    &bottlerocket::SOURCE,
+    &wolfi::CHAINGUARD,
+    &debian::SOURCE,
+    &echo::SOURCE,
+    &eol::SOURCE,
+    &exploits::EPSS,
+    &fedora::SOURCE,
+    &friendsofphp::SOURCE,
+    &osv_family::GHSA,
+    &glad::SOURCE,
+    &osv_family::GO,
+    &osv_family::JULIA,
+    &exploits::KEV,
+    &osv_family::KUBERNETES,
+    &msrc::SOURCE,
+    &nodejs::SOURCE,
+    &nvd::SOURCE,
+    &oracle::SOURCE,
+    &osv_family::OSV,
+    &photon::SOURCE,
+    &osv_family::PYPA,
+    &redhat::SOURCE,
+    &rocky::SOURCE,
+    &rubysec::SOURCE,
+    &rustsec::SOURCE,
+    &suse::SOURCE,
+    &ubuntu::SOURCE,
+    &wolfi::WOLFI,
+];
+
+/// The feed of this id.
+pub fn source(id: &str) -> Option<&'static Source> {
+    SOURCES.iter().find(|source| source.id == id).copied()
+}
 pub mod vunnel;
 
 use signet_model::Timestamp;
@@ -88,3 +166,13 @@ pub enum FeedError {
     #[error("cannot compile a record")]
     Build(#[source] crate::BuildError),
 }
+
+impl From<String> for FeedError {
+    /// What is wrong with an XML document.
+    fn from(why: String) -> FeedError {
+        FeedError::Foreign { expected: "XML document", why }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,8 @@
 //! ignore files, VEX, exceptions; what was suppressed by matching itself (owned files, kernel headers) stays as it is. Entries that expired
 //! do nothing and are reported, as are entries that nothing needs any more.
 
+mod csaf;
+mod cyclonedx;
 mod exception;
 mod ignore_file;
 mod ignore_yaml;
@@ -20,7 +22,7 @@ pub use openvex::{VexDocument, VexError, VexStatement};
 pub struct Suppressions {
     /// `.trivyignore` and `.trivyignore.yaml` files.
     pub ignore_files: Vec<IgnoreFile>,
-    /// OpenVEX documents; where statements disagree the newest wins.
+    /// VEX documents of any format; where statements disagree the newest wins.
     pub vex: Vec<VexDocument>,
     /// Exceptions, with the policy that holds each.
     pub exceptions: Vec<(String, Exception)>,

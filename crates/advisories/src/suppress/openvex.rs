@@ -15,7 +15,7 @@ use signet_model::{
 
 use super::{SuppressContext, names, product};
 
-/// Why a document is no OpenVEX.
+/// Why a document is no VEX that we can read.
 #[derive(Debug, thiserror::Error)]
 pub enum VexError {
     /// It is no JSON of this shape.
@@ -28,7 +28,7 @@ pub enum VexError {
         err: serde_json::Error,
     },
     /// Another format.
-    #[error("`{name}` is no OpenVEX document: {why}")]
+    #[error("`{name}` is no VEX document: {why}")]
     Foreign {
         /// Its name.
         name: String,
@@ -61,6 +61,15 @@ pub struct VexStatement {
     pub justification: Option<String>,
     /// When it was said.
     pub time: Option<Timestamp>,
+}
+
+/// Enough of a document to know its format.
+#[derive(Deserialize)]
+struct Kind {
+    #[serde(default)]
+    document: Option<serde::de::IgnoredAny>,
+    #[serde(rename = "bomFormat", default)]
+    bom_format: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -124,14 +133,24 @@ enum WireProduct {
 }
 
 impl VexDocument {
-    /// Reads a document. `name` is how reports call it; the document's `@id` where it is empty.
+    /// Reads a document of OpenVEX, CSAF or CycloneDX; what stands first in it tells which. `name` is how reports call it; the document's own
+    /// id where it is empty.
     pub fn parse(name: &str, json: &[u8]) -> Result<VexDocument, VexError> {
-        let wire: WireDocument =
-            serde_json::from_slice(json).map_err(|err| VexError::Json { name: name.to_owned(), err })?;
+        let unread = |err| VexError::Json { name: name.to_owned(), err };
+        let kind: Kind = serde_json::from_slice(json).map_err(unread)?;
+        if kind.document.is_some() {
+            return super::csaf::read(name, serde_json::from_slice(json).map_err(unread)?);
+        }
+        if kind.bom_format.as_deref() == Some("CycloneDX") {
+            return super::cyclonedx::read(name, serde_json::from_slice(json).map_err(unread)?);
+        }
+        let wire: WireDocument = serde_json::from_slice(json).map_err(unread)?;
         let foreign = |why: &str| VexError::Foreign { name: name.to_owned(), why: why.to_owned() };
         let is_vex = wire.context.as_ref().is_some_and(|context| context.to_string().contains("openvex.dev/ns"));
         if !is_vex {
-            return Err(foreign("its `@context` is not `https://openvex.dev/ns`"));
+            return Err(foreign(
+                "it is neither OpenVEX (`@context`), nor CSAF (`document`), nor CycloneDX (`bomFormat`)",
+            ));
         }
         let statements = wire.statements.ok_or_else(|| foreign("it has no `statements`"))?;
         let document_time = wire.timestamp.as_deref().and_then(crate::feeds::time);

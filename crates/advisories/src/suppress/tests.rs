@@ -283,3 +283,59 @@ fn what_matching_suppressed_stays_as_it_is() {
     let (by, said) = apply(&suppressions, &mut [one], &inventory());
     assert_eq!((by, said.len()), (vec![Some("owned owned".to_owned())], 0));
 }
+
+#[track_caller]
+fn statements(json: &str, expected: &[&str]) {
+    let document = VexDocument::parse("d", json.as_bytes()).unwrap();
+    let told: Vec<String> = document
+        .statements
+        .iter()
+        .map(|statement| {
+            let products: Vec<String> = statement
+                .products
+                .iter()
+                .map(|(product, inner)| {
+                    let inner: Vec<String> = inner.iter().map(ToString::to_string).collect();
+                    format!("{product}[{}]", inner.join(","))
+                })
+                .collect();
+            let why = statement.justification.as_deref().unwrap_or("-");
+            format!("{} {} {} {why}", statement.ids.join(","), statement.status, products.join(";"))
+        })
+        .collect();
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn csaf_statements_are_of_components_in_products() {
+    statements(
+        r#"{"document": {"category": "csaf_vex", "tracking": {"id": "X", "current_release_date": "2026-01-01T00:00:00Z"}},
+            "product_tree": {"branches": [{"category": "product_version", "name": "a", "product": {"name": "a", "product_id": "A", "product_identification_helper": {"purl": "pkg:npm/a@2.0.0"}}},
+                {"category": "product_version", "name": "b", "product": {"name": "b", "product_id": "B", "product_identification_helper": {"purl": "pkg:npm/b@4.0.0"}}}],
+              "relationships": [{"product_reference": "B", "relates_to_product_reference": "A", "full_product_name": {"name": "b in a", "product_id": "AB"}}]},
+            "vulnerabilities": [{"cve": "CVE-2026-0001", "flags": [{"label": "vulnerable_code_not_present", "product_ids": ["AB"]}],
+                "product_status": {"known_not_affected": ["AB"], "known_affected": ["A"], "fixed": ["UNKNOWN"]}}]}"#,
+        &[
+            "CVE-2026-0001 not_affected pkg:npm/a@2.0.0[pkg:npm/b@4.0.0] vulnerable_code_not_present",
+            "CVE-2026-0001 affected pkg:npm/a@2.0.0[] -",
+        ],
+    );
+    assert!(VexDocument::parse("d", br#"{"document": {}, "vulnerabilities": []}"#).is_err());
+}
+
+#[test]
+fn cyclonedx_statements_are_of_analyses() {
+    statements(
+        r#"{"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [{"bom-ref": "1", "purl": "pkg:npm/a@1.0.0"}],
+            "vulnerabilities": [{"id": "CVE-2026-0001", "analysis": {"state": "not_affected", "justification": "code_not_reachable"}, "affects": [{"ref": "1"}]},
+                {"id": "CVE-2026-0002", "analysis": {"state": "exploitable"}, "affects": [{"ref": "urn:cdx:3e671687-395b-41f5-a30f-a58921a69b79/1#pkg%3Anpm%2Fb%402.0.0"}]},
+                {"id": "CVE-2026-0003", "affects": [{"ref": "1"}]}]}"#,
+        &[
+            "CVE-2026-0001 not_affected pkg:npm/a@1.0.0[] code_not_reachable",
+            "CVE-2026-0002 affected pkg:npm/b@2.0.0[] -",
+        ],
+    );
+    let unknown = br#"{"bomFormat": "CycloneDX", "vulnerabilities": [{"id": "A", "analysis": {"state": "maybe"}}]}"#;
+    assert!(VexDocument::parse("d", unknown).is_err());
+    assert!(VexDocument::parse("d", br#"{"bomFormat": "CycloneDX"}"#).is_err());
+}

@@ -5,7 +5,7 @@ use signet_advisories::Trust;
 use signet_model::{Algorithm, ImageRef};
 use signet_oci_client::{BlockingClient, FetchRequest, ManifestBody, TransportTrust};
 
-use super::{Ingredients, compile, grype, place, trivy_archive};
+use super::{Ingredients, compile, feeds, grype, place, trivy_archive};
 use crate::args::DbUpdateArgs;
 use crate::exit::Exit;
 use crate::net::{self, Access};
@@ -23,6 +23,8 @@ pub(crate) const EPSS: &str = "https://epss.cyentia.com/epss_scores-current.csv.
 const TRIVY_LAYER: &str = "application/vnd.aquasec.trivy.db.layer.v1.tar+gzip";
 /// Largest exploit feed, in bytes; today's have 2 MB.
 const MOST: u64 = 128 << 20;
+/// Largest file of a publisher's feed, in bytes; GitHub's advisories have 400 MB packed.
+const MOST_OF_A_FEED: u64 = 2 << 30;
 
 /// What to fetch.
 #[derive(Clone, Debug)]
@@ -35,6 +37,8 @@ pub(crate) struct Wanted {
     pub(crate) kev: Option<String>,
     /// Address of the EPSS scores.
     pub(crate) epss: Option<String>,
+    /// Feeds that are fetched from their publishers.
+    pub(crate) feeds: Vec<String>,
     pub(crate) allow_rollback: bool,
     pub(crate) access: Access,
 }
@@ -46,6 +50,7 @@ impl Default for Wanted {
             grype: None,
             kev: Some(KEV.to_owned()),
             epss: Some(EPSS.to_owned()),
+            feeds: Vec::new(),
             allow_rollback: false,
             access: Access::default(),
         }
@@ -59,6 +64,7 @@ pub(crate) fn update_command(args: &DbUpdateArgs, settings: &Settings) -> Result
         grype: args.grype_db_url.clone(),
         kev: (!args.skip_exploit_feeds).then(|| args.kev_url.clone()),
         epss: (!args.skip_exploit_feeds).then(|| args.epss_url.clone()),
+        feeds: args.feed.clone(),
         allow_rollback: args.allow_rollback,
         access: Access {
             plain_http: args.plain_http.clone(),
@@ -127,10 +133,34 @@ pub(crate) fn update(wanted: &Wanted, settings: &Settings) -> Result<()> {
     };
     let kev = exploit(&wanted.kev, "CISA's catalogue of known exploited vulnerabilities");
     let epss = exploit(&wanted.epss, "FIRST's EPSS scores");
-    let ingredients = Ingredients { trivy, kev, epss, ..Ingredients::default() };
+    let mut given = Vec::new();
+    for name in &wanted.feeds {
+        given.push(publisher(&client, name, scratch.path())?);
+    }
+    let ingredients = Ingredients { trivy, kev, epss, feeds: given, ..Ingredients::default() };
     let outcome = compile(&ingredients, &target, wanted.allow_rollback, settings);
     progress.finish();
     outcome
+}
+
+/// Fetches the files of a feed that its publisher keeps under fixed addresses.
+fn publisher(client: &BlockingClient, name: &str, scratch: &std::path::Path) -> Result<feeds::Given> {
+    let source = feeds::by_name(name)?;
+    let whole = |url: &&&str| !url.contains("{}") && !url.ends_with('/') && !url.ends_with(".list");
+    let Some(url) = source.urls.iter().find(whole) else {
+        bail!(
+            "`{name}` is published in many files ({}): fetch them, and use `signet db build --feed`",
+            source.urls.join(", ")
+        )
+    };
+    let (bytes, trust) =
+        fetch_most(client, url, MOST_OF_A_FEED).with_context(|| format!("cannot fetch the feed `{name}`"))?;
+    let file = url.rsplit('/').next().unwrap_or(name);
+    // What has no ending of its own is JSON with all of these publishers.
+    let file = if file.contains('.') { file.to_owned() } else { format!("{file}.json") };
+    let path = scratch.join(format!("{name}-{file}"));
+    std::fs::write(&path, &bytes).with_context(|| format!("cannot write `{}`", path.display()))?;
+    Ok(feeds::Given { source, path, fetched: Some(((*url).to_owned(), trust)) })
 }
 
 /// Downloads and unpacks the database of one repository. The layer's digest is verified while it streams.
@@ -157,7 +187,11 @@ fn trivy_database(
 }
 
 fn fetch(client: &BlockingClient, url: &str) -> Result<(Vec<u8>, Trust)> {
-    let request = FetchRequest { url: url.to_owned(), most: MOST, known: None, expect: None };
+    fetch_most(client, url, MOST)
+}
+
+fn fetch_most(client: &BlockingClient, url: &str, most: u64) -> Result<(Vec<u8>, Trust)> {
+    let request = FetchRequest { url: url.to_owned(), most, known: None, expect: None };
     let mut bytes = Vec::new();
     let fetched = client.fetch(&request, &mut bytes)?;
     let trust = match fetched.trust {

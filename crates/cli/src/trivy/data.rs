@@ -52,6 +52,7 @@ pub(super) fn open(cache: &Path, args: &Scan, access: &Access, settings: &Settin
         repositories: args.db_repository.iter().map(|name| with_tag(name)).collect(),
         kev: None,
         epss: None,
+        feeds: Vec::new(),
         allow_rollback: false,
         access: access.clone(),
     };

@@ -218,7 +218,7 @@ fn vex(args: &Scan) -> Result<Vec<VexDocument>> {
     for name in &args.vex {
         // Passing over a source of statements would only show more findings; but the user believes that it was asked.
         if matches!(name.as_str(), "repo" | "oci" | "sbom-ref") {
-            bail!("`--vex {name}` is not in this version: give files of OpenVEX");
+            bail!("`--vex {name}` is not in this version: give files or a directory");
         }
         let bytes = std::fs::read(name).with_context(|| format!("cannot read the VEX document `{name}`"))?;
         documents

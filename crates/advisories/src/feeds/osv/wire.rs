@@ -61,7 +61,8 @@ pub(super) struct Package {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Range {
-    #[serde(rename = "type")]
+    /// Some databases leave it out; what has no repository is no range of commits.
+    #[serde(rename = "type", default = "ecosystem")]
     pub(super) kind: String,
     #[serde(default, deserialize_with = "or_default")]
     pub(super) events: Vec<Event>,
@@ -91,6 +92,10 @@ pub(super) struct Specific {
     pub(super) cwe_ids: serde_json::Value,
     /// Packages of a Go module with the vulnerable code (golang/vulndb).
     pub(super) imports: serde_json::Value,
+}
+
+fn ecosystem() -> String {
+    "ECOSYSTEM".to_owned()
 }
 
 /// `null` is the default.
