@@ -38,7 +38,18 @@ fn build() -> Result<PathBuf> {
 
 /// Runs `signet` in a clean environment with a home of its own, without the network.
 pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(arguments: &[S], folder: &Path, home: &Path) -> Result<Output> {
-    Command::new(program()?)
+    run_at(None, arguments, folder, home)
+}
+
+/// Like [`run`], at a time of its own (seconds since 1970).
+pub(crate) fn run_at<S: AsRef<std::ffi::OsStr>>(
+    time: Option<i64>,
+    arguments: &[S],
+    folder: &Path,
+    home: &Path,
+) -> Result<Output> {
+    let mut command = Command::new(program()?);
+    command
         .args(arguments)
         .current_dir(folder)
         .env_clear()
@@ -46,7 +57,9 @@ pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(arguments: &[S], folder: &Path, hom
         .env("HOME", home)
         .env("XDG_CACHE_HOME", home.join("cache"))
         .env("SIGNET_OFFLINE", "true")
-        .env("NO_COLOR", "1")
-        .output()
-        .context("cannot start signet")
+        .env("NO_COLOR", "1");
+    if let Some(time) = time {
+        command.env("SOURCE_DATE_EPOCH", time.to_string());
+    }
+    command.output().context("cannot start signet")
 }

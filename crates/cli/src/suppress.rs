@@ -93,7 +93,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// The image itself, as VEX documents name products: `pkg:oci/NAME@DIGEST?repository_url=...`.
-fn artifact_purls(subject: &Subject) -> Vec<Purl> {
+pub(crate) fn artifact_purls(subject: &Subject) -> Vec<Purl> {
     let Some(image) = &subject.image else { return Vec::new() };
     let digests = [image.manifest_digest, image.index_digest, Some(image.config_digest)];
     let mut purls = Vec::new();
@@ -101,7 +101,10 @@ fn artifact_purls(subject: &Subject) -> Vec<Purl> {
         let name = reference.repository().rsplit('/').next().unwrap_or_default();
         let repository = reference.name();
         for digest in digests.into_iter().flatten() {
-            let qualifiers = [("repository_url", repository.as_str())];
+            let mut qualifiers = vec![("repository_url", repository.as_str())];
+            if !image.platform.architecture.is_empty() {
+                qualifiers.push(("arch", image.platform.architecture.as_str()));
+            }
             purls.extend(Purl::build("oci", None, name, Some(&digest.to_string()), qualifiers, None));
         }
     }

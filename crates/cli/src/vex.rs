@@ -34,7 +34,10 @@ struct Index {
 
 #[derive(Deserialize)]
 struct Entry {
+    // Repositories in use write these names in either case.
+    #[serde(alias = "ID")]
     id: String,
+    #[serde(alias = "Location")]
     location: String,
 }
 
@@ -88,7 +91,7 @@ fn list(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> {
 
 impl Repository {
     /// `None`: the directory has no index.
-    fn open(path: &Path) -> Result<Option<Repository>> {
+    pub(crate) fn open(path: &Path) -> Result<Option<Repository>> {
         let places = [path.to_owned(), path.join("0.1"), path.join("v0.1")];
         let Some(folder) = places.into_iter().find(|folder| folder.join("index.json").is_file()) else {
             ensure!(!path.join("vex-repository.json").is_file(), "it has a manifest and no `index.json`");
@@ -106,6 +109,11 @@ impl Repository {
             repository.index.entry(key(&purl)).or_default().push(location);
         }
         Ok(Some(repository))
+    }
+
+    /// Whether it has anything about a package, whatever the version.
+    pub(crate) fn knows(&self, purl: &Purl) -> bool {
+        self.index.contains_key(&key(purl))
     }
 
     /// The documents about any of these packages, whatever their versions.

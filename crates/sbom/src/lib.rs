@@ -44,7 +44,7 @@ use signet_model::{Inventory, Subject, Timestamp};
 pub use compare::{Difference, Name, diff, merge};
 pub use detect::{Format, detect};
 pub use identity::Uuid;
-pub use license::is_spdx_id;
+pub use license::{is_spdx_id, license_expression};
 pub use losses::{Loss, Unread, losses};
 pub use target::{NAMES, Target, TargetError, write, write_to};
 

@@ -38,6 +38,15 @@ pub fn is_spdx_id(text: &str) -> bool {
     canonical(text).is_some()
 }
 
+/// The licence as an SPDX expression in the list's own spelling; `None` for what the list does not know.
+pub fn license_expression(text: &str) -> Option<String> {
+    match classify(text) {
+        Choice::Id(id) => Some(modern(id).unwrap_or(id).to_owned()),
+        Choice::Expression(expression) => Some(expression),
+        Choice::Name(_) => None,
+    }
+}
+
 fn canonical(text: &str) -> Option<&'static str> {
     IDS.licenses.get(&text.to_ascii_lowercase()).copied()
 }

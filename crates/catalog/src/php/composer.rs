@@ -30,7 +30,7 @@ pub(crate) static PROJECT: Leaf = Leaf {
 /// Reads the list that Composer keeps of what it installed.
 pub(crate) static INSTALLED: Leaf = Leaf {
     id: "composer-installed",
-    claims: &[Claim::Path("composer/installed.json")],
+    claims: &[Claim::Name("installed.json")],
     accepts: crate::any_path,
     max_size: 32 << 20,
     read: read_installed,
@@ -76,9 +76,14 @@ fn read_lock(input: &Input<'_>) -> Found {
 /// Shape: of Composer 1 a list of packages, of Composer 2 an object with `packages` and the names in `dev-package-names`.
 /// Errors: as of a lock file. Source: composer/composer:src/Composer/Repository/FilesystemRepository.php.
 fn read_installed(input: &Input<'_>) -> Found {
+    // Moved elsewhere the list is still Composer's if it reads like it; only in its own place a file must be it.
+    let at_home = format!("/{}", input.location.path).ends_with("/composer/installed.json");
     let root = match document(input) {
-        Ok(root) => root,
-        Err(why) => return Found::unexamined(input.unexamined(UnexaminedKind::Malformed, why)),
+        Ok(root) if at_home || is_list(&root) => root,
+        Err(why) if at_home => {
+            return Found::unexamined(input.unexamined(UnexaminedKind::Malformed, why));
+        }
+        Ok(_) | Err(_) => return Found::default(),
     };
     let mut found = Found::default();
     let dev: BTreeSet<&str> =
@@ -95,6 +100,16 @@ fn read_installed(input: &Input<'_>) -> Found {
         add(input, &mut found, node, Presence::Installed, dev);
     }
     found
+}
+
+/// Whether this is a list of `vendor/name` packages with versions.
+fn is_list(root: &Node) -> bool {
+    let packages = match &root.value {
+        Value::Array(items) => items.as_slice(),
+        _ => root.get("packages").map_or(&[][..], Node::items),
+    };
+    let named = |node: &Node| node.str("name").is_some_and(|name| name.contains('/')) && node.str("version").is_some();
+    !packages.is_empty() && packages.iter().all(named)
 }
 
 fn add(input: &Input<'_>, found: &mut Found, node: &Node, presence: Presence, dev: bool) {

@@ -42,6 +42,11 @@ fn installed() {
         &["a/b@1.0 L1-1", "a/c@2 dev L1-1"],
     );
     check(&composer::INSTALLED, path, "{}", &["! malformed: no list of packages"]);
+    // Elsewhere it must read like Composer's list.
+    let other = "app/installed.json";
+    check(&composer::INSTALLED, other, r#"[{"name": "a/b", "version": "1.0"}]"#, &["a/b@1.0 L1-1"]);
+    check(&composer::INSTALLED, other, r#"[{"name": "plain", "version": "1.0"}]"#, &[]);
+    check(&composer::INSTALLED, other, "no JSON", &[]);
 }
 
 #[test]

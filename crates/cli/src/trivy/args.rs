@@ -2,8 +2,10 @@
 //!
 //! Source: aquasecurity/trivy:docs/guide/references/configuration/cli/.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
+use super::config;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
@@ -35,6 +37,12 @@ pub(super) struct Global {
     /// Allow insecure server connections.
     #[arg(long, global = true, env = "TRIVY_INSECURE")]
     pub(super) insecure: bool,
+    /// Config path: the flags' values by their keys [default: `trivy.yaml`, where there is one].
+    #[arg(short, long, global = true, env = "TRIVY_CONFIG", value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Write the default config to `trivy-default.yaml`, and do nothing else.
+    #[arg(long, global = true, env = "TRIVY_GENERATE_DEFAULT_CONFIG")]
+    pub(super) generate_default_config: bool,
     /// A file of certificates (PEM) that are trusted beside the system's.
     #[arg(long, global = true, env = "TRIVY_CACERT", value_name = "FILE")]
     pub(super) cacert: Option<PathBuf>,
@@ -75,7 +83,7 @@ pub(super) struct Report {
     /// Specify exit code when any security issues are found.
     #[arg(long, env = "TRIVY_EXIT_CODE", default_value_t = 0)]
     pub(super) exit_code: u8,
-    /// Exit with the specified code when the OS reaches end of service/life (accepted; no end-of-life data yet, which is said).
+    /// Exit with the specified code when the OS reaches end of service/life.
     #[arg(long, env = "TRIVY_EXIT_ON_EOL", default_value_t = 0)]
     pub(super) exit_on_eol: u8,
     /// Display only fixed vulnerabilities.
@@ -93,10 +101,10 @@ pub(super) struct Report {
     /// [EXPERIMENTAL] Show suppressed vulnerabilities.
     #[arg(long, env = "TRIVY_SHOW_SUPPRESSED")]
     pub(super) show_suppressed: bool,
-    /// [EXPERIMENTAL] Show dependency origin tree of vulnerable packages (accepted).
+    /// [EXPERIMENTAL] Show dependency origin tree of vulnerable packages.
     #[arg(long, env = "TRIVY_DEPENDENCY_TREE")]
     pub(super) dependency_tree: bool,
-    /// Table sections (accepted).
+    /// Sections of the table: summary, detailed [default: both].
     #[arg(long, env = "TRIVY_TABLE_MODE", value_delimiter = ',')]
     pub(super) table_mode: Vec<String>,
     /// Report summary or all (accepted).
@@ -134,7 +142,7 @@ pub(super) struct Scan {
     /// Set platform in the form os/arch if image is multi-platform capable.
     #[arg(long, env = "TRIVY_PLATFORM")]
     pub(super) platform: Option<String>,
-    /// VEX documents (OpenVEX files); `repo` and `oci` are not in this version.
+    /// VEX: documents (OpenVEX, CSAF, CycloneDX) and directories by path, or `repo` for the VEX repositories in the cache; `oci` is not in this version.
     #[arg(long, env = "TRIVY_VEX", value_delimiter = ',')]
     pub(super) vex: Vec<String>,
     /// Specify the directories or glob patterns to skip.
@@ -253,12 +261,32 @@ pub(super) struct Scan {
 }
 
 impl Cli {
-    /// Reads a command line without the program's name.
-    pub(super) fn read(args: &[std::ffi::OsString]) -> Result<Cli, clap::Error> {
-        let name = std::ffi::OsString::from("trivy");
+    /// Reads a command line without the program's name, and what the config file adds to it.
+    pub(super) fn read(args: &[OsString]) -> Result<Cli, CliError> {
+        let name = OsString::from("trivy");
         let matches = table().try_get_matches_from(std::iter::once(&name).chain(args))?;
-        Cli::from_arg_matches(&matches)
+        let cli = Cli::from_arg_matches(&matches)?;
+        let added = config::flags(cli.global.config.as_deref(), &table(), &matches)?;
+        if added.is_empty() {
+            return Ok(cli);
+        }
+        // Before `--`, after which nothing is a flag.
+        let end = args.iter().position(|arg| arg == "--").unwrap_or(args.len());
+        let (flags, rest) = args.split_at(end);
+        let all = std::iter::once(&name).chain(flags).chain(&added).chain(rest);
+        Ok(Cli::from_arg_matches(&table().try_get_matches_from(all)?)?)
     }
+}
+
+/// Why a command line cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CliError {
+    /// The flags are wrong, or help was asked for.
+    #[error(transparent)]
+    Usage(#[from] clap::Error),
+    /// The config file is.
+    #[error("{0:#}")]
+    Config(#[from] anyhow::Error),
 }
 
 /// The table, with every switch also as `--switch=true` and `--switch=false`, as Trivy's users write them.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use anyhow::{Context as _, Result, bail};
+use signet_advisories::feeds::trivy_db::Metadata;
 use signet_model::Digest;
 
 use super::args::{Global, Scan};
@@ -29,7 +30,13 @@ pub(super) fn cache(global: &Global, settings: &Settings) -> Result<PathBuf> {
 pub(super) fn open(cache: &Path, args: &Scan, access: &Access, settings: &Settings) -> Result<Opened> {
     let theirs = cache.join("db/trivy.db");
     let ours = database::place(settings);
-    if theirs.is_file() {
+    if theirs.is_file()
+        && (args.skip_db_update || settings.offline || !outdated(&theirs, settings))
+        && !args.download_db_only
+    {
+        if outdated(&theirs, settings) {
+            settings.warn(format!("the vulnerability database `{}` is past its `NextUpdate`", theirs.display()));
+        }
         return compiled(&theirs, &ours, settings);
     }
     let installed = ours.is_file().then(|| database::open(&ours)).and_then(Result::ok);
@@ -59,12 +66,24 @@ pub(super) fn open(cache: &Path, args: &Scan, access: &Access, settings: &Settin
     match (database::update(&wanted, settings), installed) {
         (Ok(()), _) => database::open(&ours),
         // The last good one serves on, and the reader is told.
+        (Err(err), _) if theirs.is_file() && !args.download_db_only => {
+            settings.warn(format!("the vulnerability database could not be refreshed: {err:#}"));
+            compiled(&theirs, &ours, settings)
+        }
         (Err(err), Some(opened)) if !args.download_db_only => {
             settings.warn(format!("the vulnerability database could not be refreshed: {err:#}"));
             Ok(opened)
         }
         (Err(err), _) => Err(err).context("failed to download vulnerability DB"),
     }
+}
+
+/// Whether a newer one can be expected: its `NextUpdate` has passed, and it was not fetched within the hour. One that does not say is taken as it is.
+fn outdated(theirs: &Path, settings: &Settings) -> bool {
+    let metadata = std::fs::read(theirs.with_file_name("metadata.json")).ok();
+    let Some(metadata) = metadata.and_then(|bytes| Metadata::parse(&bytes).ok()) else { return false };
+    let fetched = metadata.downloaded_at.map(|time| settings.now.as_second() - time.as_second());
+    metadata.next_update.is_some_and(|next| next <= settings.now) && fetched.is_none_or(|age| !(0..3600).contains(&age))
 }
 
 /// A repository without a tag means the tag of the schema that is read.

@@ -18,7 +18,7 @@ const DEFAULT: &str = ".trivyignore";
 /// What is left out.
 #[derive(Debug)]
 pub(super) struct Filter {
-    severities: Vec<String>,
+    pub(super) severities: Vec<String>,
     statuses: Vec<String>,
     unfixed: bool,
     ignored: Option<IgnoreFile>,
@@ -69,16 +69,42 @@ impl Filter {
         for result in &mut report.results {
             self.result(result, now);
         }
-        // Trivy keeps results with nothing in them out of the report.
+        // Trivy keeps results with nothing in them out of the report, but an operating system is always named.
         report.results.retain(|result| {
-            !result.packages.is_empty()
+            result.class == "os-pkgs"
+                || !result.packages.is_empty()
                 || !result.vulnerabilities.is_empty()
                 || !result.modified.is_empty()
                 || !result.rest.is_empty()
         });
     }
 
+    /// Other kinds of findings know severities too.
+    fn others(&self, result: &mut ResultRow, now: Timestamp) {
+        let shown = |row: &serde_json::Value| {
+            let severity = row.get("Severity").and_then(serde_json::Value::as_str).unwrap_or_default();
+            self.severities.is_empty() || self.severities.iter().any(|wanted| wanted == severity)
+        };
+        for name in ["Misconfigurations", "Secrets", "Licenses"] {
+            let Some(rows) = result.rest.get_mut(name).and_then(serde_json::Value::as_array_mut) else { continue };
+            rows.retain(shown);
+            let ignored = self.ignored.iter().flat_map(|file| &file.entries);
+            let plain: Vec<&IgnoreEntry> = ignored
+                .filter(|entry| entry.paths.is_empty() && entry.purls.is_empty())
+                .filter(|entry| entry.expires.is_none_or(|end| end > now))
+                .collect();
+            rows.retain(|row| {
+                let id = ["ID", "RuleID", "Name"].into_iter().find_map(|key| row.get(key)?.as_str());
+                !plain.iter().any(|entry| Some(entry.id.as_str()) == id)
+            });
+            if rows.is_empty() {
+                result.rest.remove(name);
+            }
+        }
+    }
+
     fn result(&self, result: &mut ResultRow, now: Timestamp) {
+        self.others(result, now);
         let mut left = Vec::new();
         let mut seen = HashSet::new();
         for mut row in std::mem::take(&mut result.vulnerabilities) {
@@ -89,8 +115,8 @@ impl Filter {
                 continue;
             }
             // A malicious package has no fix but its removal, so a filter for fixes never hides it.
+            // What nobody has judged yet (`unknown`, `under_investigation`) is not known to have no fix, and stays.
             let unfixed = matches!(row.status.as_str(), "affected" | "will_not_fix" | "fix_deferred" | "end_of_life");
-            let unfixed = unfixed || (row.fixed_version.is_empty() && row.status != "fixed");
             if !row.malicious && (self.unfixed && unfixed || self.statuses.contains(&row.status)) {
                 continue;
             }

@@ -19,14 +19,33 @@ pub(super) struct Kind {
     pub(super) ids: bool,
     /// Whether the lines in the file are told.
     pub(super) lines: bool,
+    /// Read in every kind of target, as files that both a build and an installation hold.
+    pub(super) anywhere: bool,
+    /// Whether it is told what the project is and what it needs itself.
+    pub(super) relations: bool,
+    /// Whether it is told what needs what.
+    pub(super) edges: bool,
+    /// Whether the project itself is listed.
+    pub(super) root: bool,
 }
 
 const fn lock(ty: &'static str, analyzer: &'static str) -> Kind {
-    Kind { ty, analyzer, lock: true, gathered: "", ids: true, lines: true }
+    Kind {
+        ty,
+        analyzer,
+        lock: true,
+        gathered: "",
+        ids: true,
+        lines: true,
+        anywhere: false,
+        relations: true,
+        edges: true,
+        root: true,
+    }
 }
 
 const fn installed(ty: &'static str, gathered: &'static str) -> Kind {
-    Kind { ty, analyzer: ty, lock: false, gathered, ids: false, lines: false }
+    Kind { ty, analyzer: ty, lock: false, gathered, ids: false, lines: false, relations: false, ..lock(ty, ty) }
 }
 
 /// Lock files by name. A name that begins with `*` is an ending.
@@ -35,7 +54,7 @@ const LOCKS: &[(&str, Kind)] = &[
     ("npm-shrinkwrap.json", lock("npm", "npm")),
     ("yarn.lock", lock("yarn", "yarn")),
     ("pnpm-lock.yaml", Kind { lines: false, ..lock("pnpm", "pnpm") }),
-    ("bun.lock", lock("bun", "bun")),
+    ("bun.lock", Kind { root: false, ..lock("bun", "bun") }),
     ("Pipfile.lock", Kind { ids: false, ..lock("pipenv", "pipenv") }),
     ("poetry.lock", Kind { lines: false, ..lock("poetry", "poetry") }),
     ("uv.lock", Kind { lines: false, ..lock("uv", "uv") }),
@@ -50,15 +69,15 @@ const LOCKS: &[(&str, Kind)] = &[
     ("composer.lock", lock("composer", "composer")),
     ("packages.lock.json", lock("nuget", "nuget")),
     ("packages.config", lock("nuget", "nuget")),
-    ("*Packages.props", lock("packages-props", "packages-props")),
+    ("*Packages.props", Kind { lines: false, ..lock("packages-props", "packages-props") }),
     ("Podfile.lock", lock("cocoapods", "cocoapods")),
     ("Package.resolved", lock("swift", "swift")),
-    ("pubspec.lock", lock("pub", "pubspec-lock")),
-    ("mix.lock", lock("hex", "mix-lock")),
+    ("pubspec.lock", Kind { lines: false, ..lock("pub", "pubspec-lock") }),
+    ("mix.lock", Kind { edges: false, ..lock("hex", "mix-lock") }),
     ("conan.lock", lock("conan", "conan-lock")),
     ("Manifest.toml", lock("julia", "julia")),
-    ("environment.yml", lock("conda-environment", "conda-environment")),
-    ("environment.yaml", lock("conda-environment", "conda-environment")),
+    ("environment.yml", Kind { ids: false, ..lock("conda-environment", "conda-environment") }),
+    ("environment.yaml", Kind { ids: false, ..lock("conda-environment", "conda-environment") }),
 ];
 
 /// Files that name packages and that Trivy does not read. A name that begins with `*` is an ending.
@@ -99,13 +118,18 @@ pub(super) fn of_file(path: &str, kind: PackageKind) -> Option<Kind> {
         PackageKind::Conda => installed("conda-pkg", "Conda"),
         PackageKind::Go => installed("gobinary", ""),
         PackageKind::Cargo => installed("rustbinary", ""),
-        PackageKind::Composer => Kind { ids: true, ..installed("composer-vendor", "") },
-        PackageKind::Nuget => Kind { ids: true, ..installed("dotnet-core", "") },
+        PackageKind::Composer => Kind { ids: true, lines: true, ..installed("composer-vendor", "") },
+        PackageKind::Nuget => {
+            Kind { ids: true, lines: true, anywhere: true, relations: true, ..installed("dotnet-core", "") }
+        }
         PackageKind::Julia => Kind { ids: true, ..installed("julia", "") },
         PackageKind::Bitnami => installed("bitnami", "Bitnami"),
         _ => return None,
     })
 }
+
+/// What an SBOM lists of a cluster: a Kubernetes component, known by its purl.
+pub(super) const KUBERNETES: Kind = Kind { ids: true, ..installed("kubernetes", "Kubernetes") };
 
 /// The type that a result of a report states; its file is the target unless the type gathers.
 pub(super) fn of_type(ty: &str) -> Option<Kind> {
@@ -126,6 +150,7 @@ pub(super) fn of_type(ty: &str) -> Option<Kind> {
         .iter()
         .map(|(_, kind)| *kind)
         .chain(all.into_iter().filter_map(|kind| of_file("", kind)))
+        .chain([KUBERNETES])
         .find(|kind| kind.ty == ty)
 }
 
@@ -136,10 +161,9 @@ pub(super) fn family(id: &str) -> &str {
         "ol" => "oracle",
         "amzn" => "amazon",
         "almalinux" => "alma",
-        "opensuse" | "opensuse-leap" => "opensuse.leap",
-        "opensuse-tumbleweed" => "opensuse.tumbleweed",
-        "sles" | "sled" | "sles_sap" => "suse linux enterprise server",
-        "sl-micro" | "sle-micro" => "suse linux enterprise micro",
+        "opensuse" => "opensuse-leap",
+        "sled" | "sles_sap" => "sles",
+        "sl-micro" | "sle-micro" => "slem",
         "azurelinux" => "azurelinux",
         "mariner" => "cbl-mariner",
         other => other,

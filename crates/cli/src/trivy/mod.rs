@@ -8,27 +8,35 @@
 //! What Trivy would do and this version cannot is said on standard error and stands in the report as `Unexamined`; it is never passed over.
 
 mod args;
+mod config;
 mod data;
+mod eol;
 mod filter;
 mod kinds;
+mod license;
 mod model;
 mod render;
 mod report;
+mod spdx;
+mod table;
 mod target;
 mod uid;
+mod vex;
 mod wire;
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use signet_advisories::{MatchOptions, SuppressContext, Suppressions, VexDocument};
+use signet_advisories::MatchOptions;
 use signet_model::{Location, SuppressionKind, Timestamp, Unexamined, UnexaminedKind};
 use signet_oci_client::Secret;
 
 use self::args::{Cli, Command, Scan};
 use self::filter::Filter;
 use self::target::Target;
+use self::vex::Vex;
 use crate::args::Global;
 use crate::net::{Access, Login};
 use crate::output;
@@ -41,6 +49,10 @@ pub(crate) fn command(args: &[OsString], global: &Global) -> ExitCode {
         Ok(cli) => cli,
         Err(err) => {
             // Whether it can be printed changes nothing about what was asked.
+            let args::CliError::Usage(err) = err else {
+                fatal(&err.into());
+                return ExitCode::from(1);
+            };
             let _printed = err.print();
             return ExitCode::from(u8::from(err.use_stderr()));
         }
@@ -61,6 +73,13 @@ fn fatal(err: &anyhow::Error) {
 }
 
 fn run(cli: &Cli, global: &Global) -> Result<u8> {
+    if cli.global.generate_default_config {
+        let path = std::path::Path::new(config::GENERATED);
+        ensure!(!path.exists(), "`{}` exists already", path.display());
+        output::replace(path, config::defaults().as_bytes())
+            .with_context(|| format!("cannot write `{}`", path.display()))?;
+        return Ok(0);
+    }
     let (target, scan) = match &cli.command {
         Command::Image(scan) => (Target::Image, scan),
         Command::Filesystem(scan) => (Target::Filesystem, scan),
@@ -135,11 +154,11 @@ fn scan(target: Target, args: &Scan, cli: &Cli, settings: &Settings) -> Result<O
     }
     // An inventory is wanted without findings, unless they are asked for.
     let inventory_format = matches!(args.report.format.as_str(), "cyclonedx" | "spdx-json");
-    let (judged, missing) = scanners(target, &args.report.scanners, inventory_format)?;
+    let Scanners { judged, licenses, missing } = scanners(target, &args.report.scanners, inventory_format)?;
     for name in &missing {
         settings.warn(format!("the scanner `{name}` is not in this version: nothing was looked for by it"));
     }
-    let vex = vex(args)?;
+    let vex = Vex::read(&args.vex, &cache, settings)?;
     let database = if judged { Some(data::open(&cache, args, &access, settings)?) } else { None };
     let mut examined = target::examine(target, args, &access, settings)?;
     target::narrow(target, args, &mut examined.inventory)?;
@@ -155,8 +174,7 @@ fn scan(target: Target, args: &Scan, cli: &Cli, settings: &Settings) -> Result<O
         findings = matched.findings;
         findings
             .retain(|finding| finding.suppressed.as_ref().is_none_or(|reason| reason.kind != SuppressionKind::Owned));
-        let context = SuppressContext { inventory: &examined.inventory, artifact: &[], now: settings.now };
-        Suppressions { vex, ..Suppressions::default() }.apply(&mut findings, &context);
+        vex.apply(&examined.subject, &examined.inventory, &mut findings, settings)?;
     }
     let gaps = missing.iter().map(|name| Unexamined {
         location: Location::default(),
@@ -172,6 +190,8 @@ fn scan(target: Target, args: &Scan, cli: &Cli, settings: &Settings) -> Result<O
         Target::Sbom => "sbom",
         _ => "",
     };
+    // Whoever wants an inventory wants to know the files by their sums.
+    let digests = if inventory_format { target::digests(target, args, &examined.inventory)? } else { HashMap::new() };
     let facts = report::Facts {
         subject: &examined.subject,
         inventory: &examined.inventory,
@@ -185,12 +205,35 @@ fn scan(target: Target, args: &Scan, cli: &Cli, settings: &Settings) -> Result<O
         now: settings.now,
         include_dev: args.include_dev_deps || target == Target::Sbom,
         sbom: target == Target::Sbom,
+        judged: judged && args.pkg_types.iter().any(|ty| ty == "os"),
+        base: args.target.as_deref().filter(|name| std::path::Path::new(name).is_dir()).unwrap_or_default(),
+        digests: &digests,
     };
-    Ok(Some(report::build(&facts)))
+    let mut report = report::build(&facts);
+    if let Some(os) = report.metadata.os.as_mut().filter(|_| judged) {
+        os.eosl = eol::over(&os.family, &os.name, settings.now);
+        if os.eosl {
+            let (family, name) = (&os.family, &os.name);
+            settings.warn(format!("{family} {name} gets no fixes any more: what is missing in it may not be reported"));
+        }
+    }
+    if licenses {
+        license::add(&mut report);
+    }
+    Ok(Some(report))
 }
 
-/// Whether vulnerabilities are looked for, and which scanners are asked for and not there.
-fn scanners(target: Target, asked: &[String], inventory_format: bool) -> Result<(bool, Vec<&'static str>)> {
+/// What is looked for.
+#[derive(Default)]
+struct Scanners {
+    /// Vulnerabilities.
+    judged: bool,
+    licenses: bool,
+    /// Asked for and not there.
+    missing: Vec<&'static str>,
+}
+
+fn scanners(target: Target, asked: &[String], inventory_format: bool) -> Result<Scanners> {
     let defaults: &[&str] = match target {
         _ if inventory_format => &[],
         Target::Sbom => &["vuln"],
@@ -198,33 +241,18 @@ fn scanners(target: Target, asked: &[String], inventory_format: bool) -> Result<
     };
     let asked: Vec<&str> =
         if asked.is_empty() { defaults.to_vec() } else { asked.iter().map(|name| name.trim()).collect() };
-    let mut missing = Vec::new();
-    let mut judged = false;
+    let mut found = Scanners::default();
     for name in asked {
         match name {
-            "vuln" => judged = true,
-            "secret" => missing.push("secret"),
-            "misconfig" | "config" => missing.push("misconfig"),
-            "license" => missing.push("license"),
+            "vuln" => found.judged = true,
+            "license" => found.licenses = true,
+            "secret" => found.missing.push("secret"),
+            "misconfig" | "config" => found.missing.push("misconfig"),
             "none" | "" => {}
             other => bail!("unknown scanner: `{other}`: vuln, misconfig, secret, license"),
         }
     }
-    Ok((judged, missing))
-}
-
-fn vex(args: &Scan) -> Result<Vec<VexDocument>> {
-    let mut documents = Vec::new();
-    for name in &args.vex {
-        // Passing over a source of statements would only show more findings; but the user believes that it was asked.
-        if matches!(name.as_str(), "repo" | "oci" | "sbom-ref") {
-            bail!("`--vex {name}` is not in this version: give files or a directory");
-        }
-        let bytes = std::fs::read(name).with_context(|| format!("cannot read the VEX document `{name}`"))?;
-        documents
-            .push(VexDocument::parse(name, &bytes).with_context(|| format!("cannot read the VEX document `{name}`"))?);
-    }
-    Ok(documents)
+    Ok(found)
 }
 
 fn check_format(format: &str) -> Result<()> {
@@ -238,21 +266,23 @@ fn finish(mut report: wire::Report, filter: &Filter, args: &args::Report, settin
     for warning in &filter.warnings {
         settings.warn(warning);
     }
-    if args.exit_on_eol > 0 {
-        settings.warn("`--exit-on-eol` does nothing in this version: there is no data about ends of life");
-    }
     filter.apply(&mut report, now(settings));
     if !report.unexamined.is_empty() {
         let count = report.unexamined.len();
         settings.warn(format!("{count} things could not be examined; `--format json` lists them under `Unexamined`"));
     }
     let look = if args.output.is_some() { Look::default() } else { settings.look };
-    let bytes = render::render(&report, &args.format, look, now(settings))?;
+    let table = table::Options::new(args, filter, look)?;
+    let bytes = render::render(&report, &args.format, &table, now(settings))?;
     match &args.output {
         Some(path) => {
             output::replace(path, &bytes).with_context(|| format!("cannot write the report `{}`", path.display()))?
         }
         None => output::to_stdout(&bytes)?,
+    }
+    // The end of a system's life is looked at first, as Trivy does.
+    if args.exit_on_eol > 0 && report.metadata.os.as_ref().is_some_and(|os| os.eosl) {
+        return Ok(args.exit_on_eol);
     }
     let findings = report.results.iter().any(failed);
     Ok(if findings { args.exit_code } else { 0 })

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use signet_model::{
-    Cvss, DataSource, Directness, Distro, Finding, Fix, ImageInfo, Inventory, LayerInfo, License, Location, Package,
-    PackageIndex, PackageKind, Platform, Presence, Purl, Relationship, RelationshipKind, Severity, SourcePackage,
-    Status, Subject, SubjectKind, Suppression, SuppressionKind, Timestamp, Unexamined, UnexaminedKind, Vulnerability,
-    Why,
+    Checksum, ChecksumAlgorithm, Cvss, DataSource, Directness, Distro, Finding, Fix, ImageInfo, Inventory, LayerInfo,
+    License, Location, Package, PackageIndex, PackageKind, Platform, Presence, Purl, Relationship, RelationshipKind,
+    Severity, SourcePackage, Status, Subject, SubjectKind, Suppression, SuppressionKind, Timestamp, Unexamined,
+    UnexaminedKind, Vulnerability, Why,
 };
 use signet_sbom::cyclonedx::trivy::Group;
 
@@ -157,6 +157,7 @@ fn package(row: &PackageRow, result: &ResultRow) -> Package {
     };
     package.dev = row.dev;
     package.found_by = "trivy";
+    package.checksums = row.digest.split_once(':').and_then(|(name, hex)| checksum(name, hex)).into_iter().collect();
     let path = if row.file_path.is_empty() && result.class != "os-pkgs" { &result.target } else { &row.file_path };
     package.locations.push(Location {
         path: path.clone(),
@@ -165,6 +166,16 @@ fn package(row: &PackageRow, result: &ResultRow) -> Package {
     });
     package.extra.insert("trivy.pkg_id".to_owned(), row.id.clone());
     package
+}
+
+fn checksum(name: &str, hex: &str) -> Option<Checksum> {
+    let algorithm = match name {
+        "md5" => ChecksumAlgorithm::Md5,
+        "sha1" => ChecksumAlgorithm::Sha1,
+        "sha256" => ChecksumAlgorithm::Sha256,
+        _ => return None,
+    };
+    Some(Checksum { algorithm, hex: hex.to_owned() })
 }
 
 fn package_of(row: &VulnerabilityRow, result: &ResultRow) -> Package {

@@ -7,6 +7,7 @@ use signet_sbom::Uuid;
 use signet_sbom::cyclonedx::{Findings, trivy};
 
 use super::model::{self, Native};
+use super::table;
 use super::wire::Report;
 use crate::report::{Format, Look};
 
@@ -14,18 +15,20 @@ use crate::report::{Format, Look};
 pub(super) const FORMATS: &[&str] = &["table", "json", "sarif", "cyclonedx", "spdx-json", "cosign-vuln"];
 
 /// The report as the bytes of a file.
-pub(super) fn render(report: &Report, format: &str, look: Look, now: Timestamp) -> Result<Vec<u8>> {
+pub(super) fn render(report: &Report, format: &str, table: &table::Options, now: Timestamp) -> Result<Vec<u8>> {
     if format == "json" {
         return json_bytes(report);
     }
     if format == "cosign-vuln" {
         return cosign_vuln(report);
     }
+    if format == "table" {
+        return Ok(table::write(report, table).into_bytes());
+    }
     let native = model::native(report, now);
     match format {
-        "table" => native.report.render(Format::Table, look),
-        "sarif" => native.report.render(Format::Sarif, look),
-        "spdx-json" => native.report.render(Format::SpdxJson, look),
+        "sarif" => native.report.render(Format::Sarif, Look::default()),
+        "spdx-json" => super::spdx::write(report, now),
         "cyclonedx" => Ok(cyclonedx(report, &native)),
         other => bail!("unknown format: `{other}`: {}", FORMATS.join(", ")),
     }

@@ -26,6 +26,12 @@ pub(super) struct Facts<'a> {
     pub(super) include_dev: bool,
     /// Whether the subject is an SBOM, whose packages may lack a file.
     pub(super) sbom: bool,
+    /// Whether vulnerabilities were looked for: an operating system without packages has a result then too.
+    pub(super) judged: bool,
+    /// What paths within the subject begin with outside of it.
+    pub(super) base: &'a str,
+    /// `sha1:HEX` of the files that installed packages were found in, by path; for inventories.
+    pub(super) digests: &'a HashMap<String, String>,
 }
 
 /// A package within a result.
@@ -57,7 +63,7 @@ pub(super) fn build(facts: &Facts<'_>) -> Report {
             .filter(|index| facts.inventory.packages[*index].kind.is_os())
             .map(|index| Member { index, place: 0 })
             .collect();
-        if !members.is_empty() {
+        if !members.is_empty() || facts.judged {
             results.push(result(facts, os, "os-pkgs", &target, &os.family, None, &members, &artifact_id));
         }
     }
@@ -171,11 +177,15 @@ fn groups(facts: &Facts<'_>) -> Vec<Group> {
     let mut places: HashMap<(String, &str), usize> = HashMap::new();
     let mut groups: Vec<Group> = Vec::new();
     for (index, package) in facts.inventory.packages.iter().enumerate().filter(|(_, package)| !package.kind.is_os()) {
+        let cluster = package.stated_purl.as_ref().is_some_and(|purl| purl.ty() == "k8s");
         let stated = package.extra.get("trivy.type").and_then(|ty| kinds::of_type(ty));
+        let stated = stated.or(cluster.then_some(kinds::KUBERNETES));
         let count = package.locations.len().max(usize::from(facts.sbom));
         for place in 0..count {
             let path = package.locations.get(place).map(|location| location.path.as_str()).unwrap_or_default();
-            let Some(kind) = stated.or_else(|| kinds::of_file(path, package.kind)) else { continue };
+            // In an SBOM a package that belongs to no file is one of those that are gathered.
+            let of_its_own = stated.filter(|kind| !path.is_empty() || !kind.gathered.is_empty());
+            let Some(kind) = of_its_own.or_else(|| kinds::of_file(path, package.kind)).or(stated) else { continue };
             let target = if kind.gathered.is_empty() { path } else { kind.gathered }.to_owned();
             let slot = *places.entry((target.clone(), kind.ty)).or_insert_with(|| {
                 groups.push(Group { target, kind, members: Vec::new() });
@@ -208,7 +218,8 @@ fn result(
     let ids: HashMap<usize, String> = members
         .iter()
         .filter_map(|member| {
-            Some((member.index, package_id(facts.inventory.packages.get(member.index)?, kind.as_ref())))
+            let package = facts.inventory.packages.get(member.index)?;
+            Some((member.index, package_id(facts, package, kind.as_ref(), target)))
         })
         .collect();
     let mut rows: Vec<(usize, PackageRow)> = Vec::new();
@@ -217,11 +228,13 @@ fn result(
         let Some(package) = facts.inventory.packages.get(member.index) else { continue };
         let mut row = row(facts, os, package, member, kind.as_ref(), &ids, &layers);
         let file = match kind {
-            Some(kind) if kind.gathered.is_empty() => target,
-            _ => "",
+            Some(kind) if kind.gathered.is_empty() => target.to_owned(),
+            _ => row.file_path.clone(),
         };
-        row.identifier.uid = uid::of(&row, file);
-        if package.dev && !facts.include_dev {
+        row.identifier.uid = uid::of(&row, &file);
+        let project = kind.is_some_and(|kind| !kind.root) && package.directness == Directness::Root;
+        if project || unread(package) && kind.is_some_and(|kind| kind.ty == "pom") || package.dev && !facts.include_dev
+        {
             dropped.push(row.id);
             continue;
         }
@@ -266,13 +279,21 @@ fn result(
     }
 }
 
+/// What Trivy does not read of a build of Maven: what it does not bring along when it runs.
+fn unread(package: &Package) -> bool {
+    let stated = |name: &str| package.extra.get(name).map(String::as_str);
+    stated("maven.scope").is_some_and(|scope| !matches!(scope, "compile" | "runtime"))
+        || stated("maven.optional") == Some("true")
+}
+
 fn rank(relationship: &str) -> u8 {
     match relationship {
         "root" => 1,
         "workspace" => 2,
         "direct" => 3,
         "indirect" => 4,
-        _ => 0,
+        // What nothing is known of comes last.
+        _ => 5,
     }
 }
 
@@ -287,7 +308,7 @@ fn layers(image: Option<&ImageInfo>) -> HashMap<Digest, Layer> {
 }
 
 /// `NAME@VERSION`; Maven's `GROUP:NAME:VERSION`; rpm's with architecture. Installed packages of languages have none.
-fn package_id(package: &Package, kind: Option<&Kind>) -> String {
+fn package_id(facts: &Facts<'_>, package: &Package, kind: Option<&Kind>, target: &str) -> String {
     if let Some(id) = package.extra.get("trivy.pkg_id") {
         return id.clone();
     }
@@ -301,10 +322,50 @@ fn package_id(package: &Package, kind: Option<&Kind>) -> String {
         }
         (None, _) => format!("{}@{}", package.name, package.version),
         (Some(kind), _) if !kind.ids => String::new(),
-        (Some(_), PackageKind::Java) => format!("{}:{}", package.name, package.version),
+        (Some(kind), PackageKind::Java) => {
+            let id = format!("{}:{}", package.name, package.version);
+            // Modules of one build may need the same package, each by itself.
+            if kind.ty == "pom" { uid::of_module(&id, &outside(facts.base, target)) } else { id }
+        }
         (Some(_), PackageKind::Conan) => format!("{}/{}", package.name, package.version),
+        (Some(kind), _) if kind.ty == "dotnet-core" => format!("{}/{}", package.name, package.version),
         (Some(_), _) => format!("{}@{}", package.name, package.version),
     }
+}
+
+/// The path of a file of the subject as the command line reaches it.
+fn outside(base: &str, path: &str) -> String {
+    let parts = base.split('/').chain(path.split('/')).filter(|part| !part.is_empty() && *part != ".");
+    let joined = parts.collect::<Vec<_>>().join("/");
+    if base.starts_with('/') { format!("/{joined}") } else { joined }
+}
+
+/// What a package needs, by the ids in its result: sorted, or in the order of the file where Trivy keeps that.
+fn depends_on(
+    facts: &Facts<'_>,
+    index: PackageIndex,
+    kind: Option<&Kind>,
+    ids: &HashMap<usize, String>,
+) -> Vec<String> {
+    if kind.is_some_and(|kind| !kind.edges) {
+        return Vec::new();
+    }
+    let mut found: Vec<(u32, &String)> = facts
+        .inventory
+        .relationships
+        .iter()
+        .filter(|edge| edge.kind == RelationshipKind::DependsOn && edge.from == index && edge.to != index)
+        .filter_map(|edge| {
+            let id = ids.get(&edge.to.get()).filter(|id| !id.is_empty())?;
+            let in_order = kind.is_some_and(|kind| kind.ty == "conan");
+            let places = facts.inventory.packages.get(edge.to.get()).map(|package| package.locations.as_slice());
+            let line = places.unwrap_or_default().iter().find_map(|at| at.lines).map_or(0, |(first, _)| first);
+            Some((if in_order { line } else { 0 }, id))
+        })
+        .collect();
+    found.sort();
+    found.dedup();
+    found.into_iter().map(|(_, id)| id.clone()).collect()
 }
 
 fn row(
@@ -319,21 +380,12 @@ fn row(
     let location = package.locations.get(member.place);
     let relationship = match (package.directness, kind) {
         (Directness::Unknown, _) | (_, None) => "",
-        (_, Some(kind)) if !kind.lock => "",
+        (_, Some(kind)) if !kind.relations => "",
         (Directness::Root, _) => "root",
         (Directness::Workspace | Directness::Direct, _) => "direct",
         (Directness::Indirect, _) => "indirect",
     };
     let index = PackageIndex(u32::try_from(member.index).unwrap_or(u32::MAX));
-    let mut depends_on: Vec<String> = facts
-        .inventory
-        .relationships
-        .iter()
-        .filter(|edge| edge.kind == RelationshipKind::DependsOn && edge.from == index && edge.to != index)
-        .filter_map(|edge| ids.get(&edge.to.get()).filter(|id| !id.is_empty()).cloned())
-        .collect();
-    depends_on.sort();
-    depends_on.dedup();
     let (epoch, version, release) = parts(package.kind, &package.version);
     let source = package.source.as_ref();
     let (src_epoch, src_version, src_release) = source
@@ -368,7 +420,13 @@ fn row(
         modularity_label: package.module.clone().unwrap_or_default(),
         indirect: relationship == "indirect",
         relationship: relationship.to_owned(),
-        depends_on,
+        depends_on: depends_on(facts, index, kind, ids),
+        digest: match (kind, location) {
+            (Some(kind), Some(location)) if !kind.lock && !kind.gathered.is_empty() => {
+                facts.digests.get(&location.path).cloned().unwrap_or_default()
+            }
+            _ => String::new(),
+        },
         layer: location.and_then(|location| layers.get(&location.layer?)).cloned().unwrap_or_default(),
         file_path: match (kind, location) {
             (Some(kind), Some(location)) if !kind.lock && !kind.gathered.is_empty() => location.path.clone(),

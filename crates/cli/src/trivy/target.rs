@@ -1,9 +1,12 @@
 //! From a command's target to what it holds, as Trivy understands targets.
 
+use std::collections::HashMap;
+use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use sha1::{Digest as _, Sha1};
 use signet_model::{
     Directness, Distro, Inventory, Package, PackageIndex, PackageKind, RelationshipKind, Unexamined, UnexaminedKind,
 };
@@ -66,6 +69,42 @@ pub(super) fn examine(target: Target, args: &Scan, access: &Access, settings: &S
         Target::Rootfs => one(&named(&format!("rootfs:{name}")), args, access, settings),
         Target::Filesystem | Target::Repository => one(&named(&format!("dir:{name}")), args, access, settings),
     }
+}
+
+/// Largest file whose sum is told, in bytes.
+const MOST_SUMMED: u64 = 4 << 30;
+
+/// `sha1:HEX` of the files that installed packages of languages were found in, by path within the target. Only directories are read once more for it.
+pub(super) fn digests(target: Target, args: &Scan, inventory: &Inventory) -> Result<HashMap<String, String>> {
+    let mut found = HashMap::new();
+    let folder = args.target.as_deref().map(Path::new).filter(|path| path.is_dir());
+    let Some(folder) = folder.filter(|_| matches!(target, Target::Rootfs | Target::Filesystem)) else {
+        return Ok(found);
+    };
+    let installed = inventory.packages.iter().filter(|package| !package.kind.is_os());
+    for (package, at) in installed.flat_map(|package| package.locations.iter().map(move |at| (package, at))) {
+        let gathered =
+            kinds::of_file(&at.path, package.kind).is_some_and(|kind| !kind.lock && !kind.gathered.is_empty());
+        let path = folder.join(at.path.trim_start_matches('/'));
+        // A file within an archive has its sum from whoever unpacked it, or none.
+        if !gathered || found.contains_key(&at.path) || !path.symlink_metadata().is_ok_and(|entry| entry.is_file()) {
+            continue;
+        }
+        let mut hash = Sha1::new();
+        let file = std::fs::File::open(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        let mut file = file.take(MOST_SUMMED);
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            let count = file.read(&mut buffer).with_context(|| format!("cannot read `{}`", path.display()))?;
+            match buffer.get(..count) {
+                Some([]) | None => break,
+                Some(bytes) => hash.update(bytes),
+            }
+        }
+        let hex: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        found.insert(at.path.clone(), format!("sha1:{hex}"));
+    }
+    Ok(found)
 }
 
 struct Source {
@@ -158,9 +197,11 @@ pub(super) fn narrow(target: Target, args: &Scan, inventory: &mut Inventory) -> 
             let kind = package.kind;
             let root = package.directness == Directness::Root;
             package.locations.retain(|at| {
-                let lock = kinds::of_file(&at.path, kind).is_none_or(|kind| kind.lock);
+                let known = kinds::of_file(&at.path, kind);
+                let fits = known.is_none_or(|kind| kind.anywhere || target.takes(kind.lock))
+                    && (known.is_some() || target.takes(true));
                 // What a project names itself stands in its manifest, and belongs to its lock file.
-                (target.takes(lock) || (root && target.takes(true))) && !skipped.is_match(&at.path)
+                (fits || (root && target.takes(true))) && !skipped.is_match(&at.path)
             });
             let left = !package.locations.is_empty() || (before == 0 && target == Target::Sbom);
             let keep = wants("library") && fits && left && !owned.contains(&index);
@@ -196,7 +237,7 @@ fn home(inventory: &mut Inventory, keep: &mut [bool]) {
         let at = |package: &Package| package.locations.first().map(|at| at.path.clone()).unwrap_or_default();
         let manifest = at(&inventory.packages[root]);
         let kind = inventory.packages[root].kind;
-        if kinds::of_file(&manifest, kind).is_some_and(|kind| kind.lock) {
+        if kinds::of_file(&manifest, kind).is_some_and(|kind| kind.lock || kind.anywhere) {
             continue;
         }
         let folder = manifest.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();

@@ -112,10 +112,56 @@ pub(crate) fn of(package: &PackageRow, file: &str) -> String {
     format!("{:x}", finished(hash))
 }
 
+/// The id of a package of Maven within the build of the file `file`: `GROUP:NAME:VERSION::HASH`.
+///
+/// Source: aquasecurity/trivy:pkg/dependency/parser/java/pom/parse.go, `packageID`.
+pub(crate) fn of_module(id: &str, file: &str) -> String {
+    let entries = [("gav", text(id)), ("path", text(file))];
+    let hash =
+        format!("{:x}", finished(entries.into_iter().fold(0, |hash, (key, value)| hash ^ ordered(text(key), value))));
+    format!("{id}::{}", hash.get(..8).unwrap_or(&hash))
+}
+
+/// Hashes for ids of SPDX elements: here fields without a value count, and lists are sets.
+///
+/// Source: aquasecurity/trivy:pkg/sbom/spdx/marshal.go, `calcSPDXID`.
+pub(crate) mod whole {
+    /// The hash of a text.
+    pub(crate) fn text(value: &str) -> u64 {
+        super::text(value)
+    }
+
+    /// The hash of a truth value.
+    pub(crate) fn flag(value: bool) -> u64 {
+        super::fnv(&[u8::from(value)])
+    }
+
+    /// The hash of a list in which order does not count.
+    pub(crate) fn set(values: impl IntoIterator<Item = u64>) -> u64 {
+        values.into_iter().fold(0, |hash, value| hash ^ value)
+    }
+
+    /// The hash of a list that is marked as a set.
+    pub(crate) fn marked_set(values: impl IntoIterator<Item = u64>) -> u64 {
+        super::finished(set(values))
+    }
+
+    /// The hash of a structure.
+    pub(crate) fn structure(name: &str, fields: &[(&str, u64)]) -> u64 {
+        fields.iter().fold(text(name), |hash, (name, value)| super::finished(hash ^ super::ordered(text(name), *value)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::wire::{Lines, PackageRow};
-    use super::of;
+    use super::{of, of_module};
+
+    #[test]
+    fn a_package_of_maven_names_its_build() {
+        let id = of_module("com.example:log4shell:1.0-SNAPSHOT", "testdata/fixtures/repo/pom/pom.xml");
+        assert_eq!(id, "com.example:log4shell:1.0-SNAPSHOT::b21b31f8");
+    }
 
     /// Values that Trivy itself gave for its own fixtures.
     #[test]

@@ -41,6 +41,10 @@ fn database() -> Vec<u8> {
 
 /// A Debian image with these versions; what is not named is not installed.
 fn image(packages: &[(&str, &str, &str)]) -> BuiltImage {
+    image_of("12", packages)
+}
+
+fn image_of(release: &str, packages: &[(&str, &str, &str)]) -> BuiltImage {
     let status: String = packages
         .iter()
         .map(|(name, source, version)| {
@@ -51,7 +55,7 @@ fn image(packages: &[(&str, &str, &str)]) -> BuiltImage {
         })
         .collect();
     let layer = LayerBuilder::new()
-        .file("etc/os-release", b"ID=debian\nVERSION_ID=\"12\"\nNAME=\"Debian GNU/Linux\"\n")
+        .file("etc/os-release", format!("ID=debian\nVERSION_ID=\"{release}\"\nNAME=\"Debian GNU/Linux\"\n").as_bytes())
         .file("var/lib/dpkg/status", status.as_bytes())
         .finish();
     ImageBuilder::new().layer(layer, Compression::Gzip, "test").build()
@@ -230,4 +234,120 @@ fn errors_are_trivys_errors() {
     let first = stage.signet(&["--cache-dir", "empty", "fs", "--skip-db-update", "."]);
     let talk = String::from_utf8_lossy(&first.stderr);
     assert!(talk.contains("FATAL") && talk.contains("--skip-db-update cannot be specified on the first run"), "{talk}");
+}
+
+#[test]
+fn a_system_past_its_life_is_told_before_findings() {
+    let stage = Stage::new();
+    let gate =
+        ["image", "--skip-db-update", "--scanners", "vuln", "--exit-code", "3", "-f", "json", "-o", "report.json"];
+    let gate = |more: &[&str], code: i32| {
+        let args: Vec<&str> =
+            gate.iter().copied().chain(["--input", "image.tar"]).chain(more.iter().copied()).collect();
+        stage.check(&args, code);
+        let bytes = std::fs::read(stage.path("report.json")).unwrap();
+        serde_json::from_slice::<serde_json::Value>(&bytes).unwrap()["Metadata"]["OS"]["EOSL"].clone()
+    };
+    stage.put(&image(&[OLD]));
+    assert_eq!(gate(&["--exit-on-eol", "5"], 3), serde_json::Value::Null);
+    stage.put(&image_of("8", &[OLD]));
+    assert_eq!(gate(&["--exit-on-eol", "5"], 5), true);
+    gate(&[], 0);
+    stage.check(&["convert", "report.json", "-f", "json", "--exit-on-eol", "6"], 6);
+}
+
+#[test]
+fn vex_repositories_are_asked_in_order() {
+    let stage = Stage::new();
+    let write = |path: &str, text: &str| {
+        let path = stage.path(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    let document = |status: &str, id: &str| {
+        format!(
+            r#"{{"@context":"https://openvex.dev/ns/v0.2.0","@id":"https://example.org/vex","author":"A","timestamp":"2023-01-01T00:00:00Z","version":1,
+            "statements":[{{"vulnerability":{{"name":"{id}"}},"products":[{{"@id":"pkg:deb/debian/libssl3"}}],"status":"{status}",
+            "justification":"vulnerable_code_not_present"}}]}}"#
+        )
+    };
+    let index = |name: &str, package: &str| {
+        write(
+            &format!("cache/vex/repositories/{name}/0.1/index.json"),
+            &format!(r#"{{"version":1,"packages":[{{"ID":"{package}","Location":"./doc.json"}}]}}"#),
+        );
+    };
+    stage.put(&image(&[OLD]));
+    let gate = [
+        "image",
+        "--skip-db-update",
+        "--scanners",
+        "vuln",
+        "--exit-code",
+        "3",
+        "--input",
+        "image.tar",
+        "--vex",
+        "repo",
+    ];
+    // Statements that were asked for and are not there stop the run.
+    stage.check(&gate, 1);
+    index("second", "pkg:deb/debian/libssl3");
+    write("cache/vex/repositories/second/0.1/doc.json", &document("not_affected", "CVE-2099-0001"));
+    let config = "repositories:\n  - {name: idle, enabled: false}\n  - {name: first, enabled: true}\n  - {name: second, enabled: true}\n";
+    write(".trivy/vex/repository.yaml", config);
+    index("first", "pkg:deb/debian/zlib1g");
+    write("cache/vex/repositories/first/0.1/doc.json", &document("affected", "CVE-2099-0001"));
+    stage.check(&gate, 0);
+    // The first that knows the package speaks, also when it says nothing that helps.
+    index("first", "pkg:deb/debian/libssl3");
+    stage.check(&gate, 3);
+    let by_path =
+        ["image", "--skip-db-update", "--scanners", "vuln", "--exit-code", "3", "--input", "image.tar", "--vex"];
+    stage.check(&[&by_path[..], &["cache/vex/repositories/second"]].concat(), 0);
+    stage.check(&[&by_path[..], &["oci"]].concat(), 1);
+}
+
+#[test]
+fn a_config_file_sets_what_nobody_has_set() {
+    let stage = Stage::new();
+    stage.put(&image(&[OLD, ZLIB]));
+    let gate = ["image", "--skip-db-update", "--input", "image.tar"];
+    stage.check(&gate, 0);
+    let text = "exit-code: 4\nformat: json\nscan:\n  scanners: [vuln]\nvulnerability:\n  ignore-unfixed: true\nunheard: {of: 1}\n";
+    std::fs::write(stage.path("trivy.yaml"), text).unwrap();
+    assert_eq!(ids(&stage.check(&gate, 4)), ["CVE-2099-0001"]);
+    assert_eq!(ids(&stage.check(&[&gate[..], &["--ignore-unfixed=false", "--exit-code", "5"]].concat(), 5)).len(), 2);
+    std::fs::rename(stage.path("trivy.yaml"), stage.path("other.yaml")).unwrap();
+    stage.check(&gate, 0);
+    stage.check(&[&["-c", "other.yaml"][..], &gate].concat(), 4);
+    stage.check(&[&["-c", "not-there.yaml"][..], &gate].concat(), 1);
+    std::fs::write(stage.path("other.yaml"), "exit-code: {a: b}\n").unwrap();
+    stage.check(&[&["-c", "other.yaml"][..], &gate].concat(), 1);
+    stage.check(&["image", "--generate-default-config"], 0);
+    stage.check(&[&["-c", "trivy-default.yaml"][..], &gate].concat(), 0);
+}
+
+#[test]
+fn a_table_is_trivys() {
+    let stage = Stage::new();
+    stage.put(&image(&[OLD]));
+    let scan = ["image", "--skip-db-update", "--scanners", "vuln", "--input", "image.tar"];
+    let text = |more: &[&str]| {
+        let output = stage.check(&[&scan[..], more].concat(), 0);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let whole = text(&[]);
+    assert!(whole.contains("\nReport Summary\n\n┌"), "{whole}");
+    assert!(whole.contains("│ image.tar (debian 12) │ debian │        1        │"), "{whole}");
+    let title = "\nimage.tar (debian 12)\n=====================\nTotal: 1 (UNKNOWN: 0, LOW: 0, MEDIUM: 0, HIGH: 0, CRITICAL: 1)\n\n┌";
+    assert!(whole.contains(title), "{whole}");
+    assert!(
+        whole.contains("│ libssl3 │ CVE-2099-0001 │ CRITICAL │ fixed  │ 3.0.7-1           │ 3.0.9-1       │ bad"),
+        "{whole}"
+    );
+    assert!(!text(&["--table-mode", "summary"]).contains("Total: 1"));
+    assert!(!text(&["--table-mode", "detailed"]).contains("Report Summary"));
+    assert!(text(&["--severity", "HIGH,CRITICAL"]).contains("Total: 1 (HIGH: 0, CRITICAL: 1)"));
+    stage.check(&[&scan[..], &["--table-mode", "nothing"]].concat(), 1);
 }

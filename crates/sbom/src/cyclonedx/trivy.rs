@@ -5,7 +5,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use signet_model::{
-    ImageInfo, Inventory, Package, PackageIndex, PackageKind, Presence, Purl, Subject, SubjectKind, Timestamp,
+    Directness, ImageInfo, Inventory, Package, PackageIndex, PackageKind, Presence, Purl, Subject, SubjectKind,
+    Timestamp,
 };
 
 use super::vulnerability::{self, Findings};
@@ -41,8 +42,13 @@ pub fn purl(package: &Package, os: Option<(&str, &str)>) -> Option<Purl> {
         return package.purl(None);
     }
     let (family, release) = os?;
-    // Names of SUSE's products have spaces.
-    let family = if family.starts_with("suse linux") { "suse" } else { family };
+    let namespace = match family {
+        "sles" | "slem" => "suse",
+        // Older reports write products of SUSE with spaces.
+        family if family.starts_with("suse linux") => "suse",
+        family if family.starts_with("opensuse") => "opensuse",
+        family => family,
+    };
     let distro = match package.kind {
         PackageKind::Apk => release.to_owned(),
         _ => format!("{family}-{release}"),
@@ -59,7 +65,7 @@ pub fn purl(package: &Package, os: Option<(&str, &str)>) -> Option<Purl> {
         ("modularitylabel", package.module.as_deref()),
     ];
     let qualifiers = qualifiers.into_iter().filter_map(|(key, value)| Some((key, value?)));
-    Purl::build(package.kind.purl_type(), Some(family), &package.name, Some(version), qualifiers, None).ok()
+    Purl::build(package.kind.purl_type(), Some(namespace), &package.name, Some(version), qualifiers, None).ok()
 }
 
 /// Everything that such a document says.
@@ -134,17 +140,14 @@ pub fn write(document: Document<'_>) -> Vec<u8> {
             components.push(Component { purl: purls.get(index).cloned().flatten(), ..component });
             members.push(index);
         }
-        // What the lock file names itself; where it does not tell, whatever no other package needs (so cycles hang in the air, as Trivy's do).
-        let direct = |index: &usize| {
-            use signet_model::Directness::{Direct, Root, Workspace};
-            inventory
-                .packages
-                .get(*index)
-                .is_some_and(|package| matches!(package.directness, Direct | Root | Workspace))
-        };
-        let told = members.iter().any(direct);
-        let tops =
-            members.iter().filter(|index| if told { direct(index) } else { graph.free.binary_search(index).is_ok() });
+        // A project holds what it needs itself. Without one that hangs on the file, as does whatever no other package needs (so cycles hang in
+        // the air, as Trivy's do).
+        let directness = |index: usize| inventory.packages.get(index).map(|package| package.directness);
+        let has_root = members.iter().any(|index| directness(*index) == Some(Directness::Root));
+        let tops = members.iter().filter(|index| match directness(**index) {
+            Some(Directness::Direct) => !has_root,
+            _ => graph.free.binary_search(index).is_ok(),
+        });
         let tops = tops.filter_map(|index| refs.get(*index).cloned().flatten());
         match group_ref {
             Some(group_ref) => edges.entry(group_ref).or_default().extend(tops),
