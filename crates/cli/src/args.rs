@@ -61,6 +61,8 @@ pub(crate) enum Command {
     Sbom(SbomArgs),
     /// Find vulnerabilities and judge them.
     Scan(ScanArgs),
+    /// Show what came, went and changed between two images, SBOMs or reports.
+    Diff(DiffArgs),
     /// The advisory database.
     #[command(subcommand)]
     Db(DbCommand),
@@ -209,7 +211,7 @@ pub(crate) struct SbomMergeArgs {
 pub(crate) struct ScanArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
-    /// What to look for: vuln.
+    /// What to look for: vuln, license.
     #[arg(long, env = "SIGNET_SCANNERS", value_name = "LIST", value_delimiter = ',', default_value = "vuln")]
     pub(crate) scanners: Vec<String>,
     /// Severities that are reported and judged: unknown, low, medium, high, critical [default: all].
@@ -248,7 +250,63 @@ pub(crate) struct ScanArgs {
     /// Compare the version of a Go program's own module even if it is one of a commit.
     #[arg(long, env = "SIGNET_GO_MAIN_PSEUDO_VERSIONS")]
     pub(crate) go_main_pseudo_versions: bool,
-    /// FORMAT[=FILE], repeatable: table, json, sarif, cyclonedx-json, spdx-json, cosign-vuln, junit, markdown.
+    /// An earlier JSON report: what it has already is shown and counts neither for the threshold nor for the policy. Malicious packages, and
+    /// what became known to be exploited since, count all the same.
+    #[arg(long, env = "SIGNET_BASELINE", value_name = "REPORT")]
+    pub(crate) baseline: Option<PathBuf>,
+    /// The base image: a reference or other source, or the digest of its topmost layer [default: as the image's history tells].
+    #[arg(long, env = "SIGNET_BASE", value_name = "REF|DIGEST")]
+    pub(crate) base: Option<String>,
+    /// Licences (SPDX ids) and categories (forbidden, restricted, reciprocal, notice, permissive, unencumbered, unknown) that must not be there:
+    /// exit with 11.
+    #[arg(long, env = "SIGNET_LICENSE_DENY", value_name = "LIST", value_delimiter = ',')]
+    pub(crate) license_deny: Vec<String>,
+    /// Licences and categories that are shown and do not count.
+    #[arg(long, env = "SIGNET_IGNORED_LICENSES", value_name = "LIST", value_delimiter = ',')]
+    pub(crate) ignored_licenses: Vec<String>,
+    /// The template of the format `template`: a file, or the text itself when it holds `{{`. The language is Go's, over the JSON report.
+    #[arg(short, long, env = "SIGNET_TEMPLATE", value_name = "FILE")]
+    pub(crate) template: Option<String>,
+    /// FORMAT[=FILE], repeatable: table, json, sarif, cyclonedx-json, spdx-json, cosign-vuln, junit, markdown, html, gitlab, github, template.
+    #[arg(short, long, env = "SIGNET_OUTPUT", value_name = "FORMAT[=FILE]", value_delimiter = ',')]
+    pub(crate) output: Vec<String>,
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  signet diff app:1 app:2\n  signet diff before.json after.json -o markdown=diff.md\n  signet diff sbom:old.cdx.json sbom:new.spdx.json --packages-only\n  signet diff main.json oci-dir:build --fail-on 'severity >= high'"
+)]
+pub(crate) struct DiffArgs {
+    /// What was: a JSON report, an SBOM, or any source of `signet scan`.
+    #[arg(value_name = "A")]
+    pub(crate) before: String,
+    /// What is.
+    #[arg(value_name = "B")]
+    pub(crate) after: String,
+    /// Compare packages and no findings; no database is needed then.
+    #[arg(long, env = "SIGNET_PACKAGES_ONLY")]
+    pub(crate) packages_only: bool,
+    /// Exit with 11 when this expression holds for a finding that came, as in `severity >= high && fixed`.
+    #[arg(long, env = "SIGNET_FAIL_ON", value_name = "EXPR", conflicts_with = "packages_only")]
+    pub(crate) fail_on: Option<String>,
+    /// Which image of an index: OS/ARCHITECTURE[/VARIANT] [default: linux and this machine's].
+    #[arg(long, env = "SIGNET_PLATFORM", value_name = "PLATFORM")]
+    pub(crate) platform: Option<String>,
+    /// Registries (HOST[:PORT]) that are spoken to without TLS.
+    #[arg(long, env = "SIGNET_PLAIN_HTTP", value_name = "HOST", value_delimiter = ',')]
+    pub(crate) plain_http: Vec<String>,
+    /// A file of certificates (PEM) that are trusted beside the system's.
+    #[arg(long, env = "SIGNET_CA_CERT", value_name = "FILE")]
+    pub(crate) ca_cert: Option<PathBuf>,
+    /// Read every layer again, whatever is remembered of it.
+    #[arg(long, env = "SIGNET_NO_CACHE")]
+    pub(crate) no_cache: bool,
+    /// What could not be examined is a warning and not exit code 13.
+    #[arg(long, env = "SIGNET_ALLOW_INCOMPLETE")]
+    pub(crate) allow_incomplete: bool,
+    /// FORMAT[=FILE], repeatable: table, json, markdown.
     #[arg(short, long, env = "SIGNET_OUTPUT", value_name = "FORMAT[=FILE]", value_delimiter = ',')]
     pub(crate) output: Vec<String>,
     #[command(flatten)]

@@ -32,6 +32,11 @@ impl Filters {
         Ok(Filters { severities: (!severities.is_empty()).then_some(severities), ignore_unfixed, statuses })
     }
 
+    /// The severities that are wanted, where not all are.
+    pub(crate) fn severities(&self) -> Option<&[Severity]> {
+        self.severities.as_deref()
+    }
+
     /// Marks what the filters leave out. A malicious package has no fix but its removal, so a filter for fixes never hides it.
     pub(crate) fn apply(&self, findings: &mut [Finding]) {
         for finding in findings.iter_mut().filter(|finding| finding.suppressed.is_none()) {
@@ -152,5 +157,6 @@ pub(crate) fn data(report: &Report, finding: &Finding, now: Timestamp) -> Findin
     if data.kev.is_none() && has_feed("kev") {
         data.kev = Some(false);
     }
+    data.base = report.inherited(finding.package);
     data
 }

@@ -2,12 +2,16 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod base;
+mod baseline;
 mod catalogers;
 mod database;
 mod demo;
+mod diff;
 mod exit;
 mod explain;
 mod gate;
+mod licences;
 mod login;
 mod memory;
 mod net;
@@ -22,6 +26,7 @@ mod scan;
 mod settings;
 mod source;
 mod suppress;
+mod template;
 mod trivy;
 mod vex;
 
@@ -65,6 +70,7 @@ fn run(cli: &Cli) -> Result<Exit> {
     match &cli.command {
         Command::Sbom(args) => scan::sbom(args, &settings),
         Command::Scan(args) => scan::scan(args, &settings),
+        Command::Diff(args) => diff::command(args, &settings),
         Command::Login(args) => login::command(args, &settings),
         Command::Db(DbCommand::Update(args)) => database::update_command(args, &settings),
         Command::Db(DbCommand::Build(args)) => database::build_command(args, &settings),

@@ -5,21 +5,24 @@ use signet_advisories::MatchOptions;
 use signet_model::{Distro, Finding, SuppressionKind, Unexamined, UnexaminedKind};
 
 use crate::args::{SbomArgs, ScanArgs};
+use crate::baseline;
 use crate::database;
 use crate::exit::Exit;
 use crate::explain;
 use crate::gate::{Filters, Threshold, judge};
+use crate::licences;
 use crate::output::{self, Output};
-use crate::report::{DatabaseInfo, Format, Report};
+use crate::report::{DatabaseInfo, Format, Report, Views};
 use crate::settings::Settings;
 use crate::source::{self, Examined};
 use crate::suppress;
+use crate::template::Template;
 use crate::usage;
 
 /// What a scan can look for. Each lands with its room; asking for one that has not is a wrong use of this version.
-const SCANNERS: &[&str] = &["vuln"];
+const SCANNERS: &[&str] = &["vuln", "license"];
 /// Scanners that are planned, so that asking for them is told apart from a slip of the finger.
-const PLANNED: &[&str] = &["secret", "misconfig", "license"];
+const PLANNED: &[&str] = &["secret", "misconfig"];
 
 /// `signet sbom`.
 pub(crate) fn sbom(args: &SbomArgs, settings: &Settings) -> Result<Exit> {
@@ -40,13 +43,22 @@ pub(crate) fn sbom(args: &SbomArgs, settings: &Settings) -> Result<Exit> {
 pub(crate) fn scan(args: &ScanArgs, settings: &Settings) -> Result<Exit> {
     let outputs = Output::parse(&args.output, Format::SCAN).map_err(usage)?;
     scanners(&args.scanners)?;
+    let asks = |name: &str| args.scanners.iter().any(|scanner| scanner == name);
+    if !asks("vuln") {
+        return Err(usage(anyhow::anyhow!(
+            "`--scanners` needs `vuln`: `signet sbom` lists packages and their licences"
+        )));
+    }
+    let template = template(args.template.as_deref(), &outputs)?;
+    let licences =
+        licences::Rules::parse(&args.license_deny, &args.ignored_licenses, asks("license")).map_err(usage)?;
     let filters = Filters::parse(&args.severity, args.ignore_unfixed, &args.ignore_status).map_err(usage)?;
     let threshold = args.fail_on.as_deref().map(Threshold::parse).transpose().map_err(usage)?;
     let policy = args.policy.as_deref().map(crate::gate::policy).transpose()?;
     let ignores = suppress::Files::read(args.ignorefile.as_deref(), &args.vex, settings)?;
     let opened = database::for_scan(&args.database, settings)?;
 
-    let mut examined = source::examine(&args.source, settings)?;
+    let (mut examined, base) = source::examine_with_base(&args.source, args.base.as_deref(), settings)?;
     if let Some(text) = &args.distro {
         examined.inventory.distro = Some(distro(text).map_err(usage)?);
     }
@@ -61,7 +73,18 @@ pub(crate) fn scan(args: &ScanArgs, settings: &Settings) -> Result<Exit> {
         filters.apply(findings);
         Ok(remarks)
     })?;
+    report.views.base = base;
+    report.views.template = template;
+    if let Some(path) = &args.baseline {
+        baseline::apply(&mut report, path)?;
+    }
     let mut exit = Exit::Well;
+    if asks("license") {
+        report.views.licences = Some(licences.apply(&report.inventory, filters.severities()));
+        if licences::denied(&report) > 0 {
+            exit = exit.worse(Exit::Findings);
+        }
+    }
     if let Some(policy) = &policy {
         let decision = judge(policy, &report, settings.now);
         if decision.verdict == signet_model::Verdict::Deny {
@@ -138,6 +161,29 @@ fn without_feed(kinds: &std::collections::BTreeMap<signet_model::PackageKind, u3
         .then(|| format!("packages that no feed speaks of, so nothing is known about them: {}", listed.join(", ")))
 }
 
+/// Reads `--template`, before anything is examined: a template that cannot be read is told at once.
+fn template(wanted: Option<&str>, outputs: &[Output]) -> Result<Option<Template>> {
+    let asked = outputs.iter().any(|output| output.format == Format::Template);
+    let Some(wanted) = wanted else {
+        return match asked {
+            true => Err(usage(anyhow::anyhow!("`--output template` needs `--template FILE`"))),
+            false => Ok(None),
+        };
+    };
+    if !asked {
+        return Err(usage(anyhow::anyhow!("`--template` needs `--output template`")));
+    }
+    Ok(Some(if wanted.contains("{{") {
+        Template::parse("--template", wanted)?
+    } else {
+        // `@FILE` is how Trivy has it.
+        let path = std::path::Path::new(wanted.strip_prefix('@').unwrap_or(wanted));
+        let text = String::from_utf8(named_file(path, "the template")?)
+            .with_context(|| format!("the template `{}` is no UTF-8 text", path.display()))?;
+        Template::parse(&path.display().to_string(), &text)?
+    }))
+}
+
 fn scanners(asked: &[String]) -> Result<()> {
     for scanner in asked {
         if PLANNED.contains(&scanner.as_str()) {
@@ -153,7 +199,12 @@ fn scanners(asked: &[String]) -> Result<()> {
     Ok(())
 }
 
-fn report(examined: Examined, findings: Vec<Finding>, database: Option<DatabaseInfo>, settings: &Settings) -> Report {
+pub(crate) fn report(
+    examined: Examined,
+    findings: Vec<Finding>,
+    database: Option<DatabaseInfo>,
+    settings: &Settings,
+) -> Report {
     let mut inventory = examined.inventory;
     // A package without a version can be matched with nothing; that must be seen, or it would pass for clean.
     let versionless: Vec<Unexamined> = inventory
@@ -183,6 +234,7 @@ fn report(examined: Examined, findings: Vec<Finding>, database: Option<DatabaseI
         notes: examined.notes,
         created: settings.fixed_time,
         now: settings.now,
+        views: Views::default(),
     }
 }
 
@@ -201,7 +253,7 @@ fn worst_first(findings: &mut [Finding], examined: &Examined) {
 }
 
 /// What the unexamined come to. Nothing found is no failure, but the reader is told.
-fn completeness(report: &Report, allow_incomplete: bool, settings: &Settings) -> Exit {
+pub(crate) fn completeness(report: &Report, allow_incomplete: bool, settings: &Settings) -> Exit {
     let unexamined = report.inventory.unexamined.len();
     if report.inventory.packages.is_empty() && unexamined == 0 {
         settings.say("note: no packages were found");

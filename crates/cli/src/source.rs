@@ -16,6 +16,7 @@ use crate::memory::Memory;
 use crate::net::{self, Access};
 use crate::pipeline;
 use crate::progress::Progress;
+use crate::report::BaseImage;
 use crate::settings::Settings;
 
 /// What was examined and what it holds.
@@ -29,7 +30,7 @@ pub(crate) struct Examined {
 
 /// Examines what the arguments name. An error says what to do next where we can tell.
 pub(crate) fn examine(args: &SourceArgs, settings: &Settings) -> Result<Examined> {
-    open_and_read(args, settings).map_err(|err| match advice(&args.source, &err) {
+    open_and_read(args, settings, None).map_err(|err| match advice(&args.source, &err) {
         Some(advice) => crate::hint(err, advice),
         None => err,
     })
@@ -84,13 +85,13 @@ fn close(a: &str, b: &str) -> bool {
     }
 }
 
-fn open_and_read(args: &SourceArgs, settings: &Settings) -> Result<Examined> {
+fn open_and_read(args: &SourceArgs, settings: &Settings, base: Option<&crate::base::Wanted<'_>>) -> Result<Examined> {
     let spec = SourceSpec::parse(&args.source).map_err(|err| crate::usage(err.into()))?;
     let platform = args.platform.as_deref().map(platform).transpose().map_err(crate::usage)?;
     let options = ImageOptions { platform, ..ImageOptions::default() };
     let name = display_name(&args.source);
     if let Some(source) = spec.open_local_image(&options) {
-        return image(source?.as_ref(), name, args, settings);
+        return image(source?.as_ref(), name, args, settings, base);
     }
     match spec {
         SourceSpec::Dir(path) => directory(&path, SubjectKind::Directory, name, args),
@@ -115,19 +116,19 @@ fn open_and_read(args: &SourceArgs, settings: &Settings) -> Result<Examined> {
         SourceSpec::Registry(reference) => {
             let client = net::client(&access(args), settings)?;
             let source = RegistryImage::open(&client, &reference, &choice(&options))?;
-            image(&source, name, args, settings)
+            image(&source, name, args, settings, base)
         }
         SourceSpec::Docker(wanted) => {
-            image(&from_daemon("docker", docker_sockets(&variable)?, &wanted, &options)?, name, args, settings)
+            image(&from_daemon("docker", docker_sockets(&variable)?, &wanted, &options)?, name, args, settings, base)
         }
         SourceSpec::Podman(wanted) => {
-            image(&from_daemon("podman", podman_sockets(&variable)?, &wanted, &options)?, name, args, settings)
+            image(&from_daemon("podman", podman_sockets(&variable)?, &wanted, &options)?, name, args, settings, base)
         }
         SourceSpec::Containerd(wanted) => {
             // The variable is containerd's own.
             let namespace = std::env::var("CONTAINERD_NAMESPACE").unwrap_or_else(|_| "default".to_owned());
             let containerd = Containerd::locate(variable("PATH").as_deref(), &namespace)?;
-            image(&DaemonImage::containerd(&containerd, &wanted, &choice(&options))?, name, args, settings)
+            image(&DaemonImage::containerd(&containerd, &wanted, &choice(&options))?, name, args, settings, base)
         }
         SourceSpec::OciDir(..) | SourceSpec::OciArchive(..) | SourceSpec::DockerArchive(..) => {
             unreachable!("because local images were opened above")
@@ -193,13 +194,63 @@ fn display_name(text: &str) -> String {
     }
 }
 
-fn image(source: &dyn ImageSource, name: String, args: &SourceArgs, settings: &Settings) -> Result<Examined> {
+/// As [`examine`], and which part of an image its base brought: the one that `wanted` names, else the one that the history shows.
+pub(crate) fn examine_with_base(
+    args: &SourceArgs,
+    wanted: Option<&str>,
+    settings: &Settings,
+) -> Result<(Examined, Option<BaseImage>)> {
+    let found = std::cell::RefCell::new(None);
+    let base = crate::base::Wanted { named: wanted, found: &found };
+    let examined = open_and_read(args, settings, Some(&base)).map_err(|err| match advice(&args.source, &err) {
+        Some(advice) => crate::hint(err, advice),
+        None => err,
+    })?;
+    if wanted.is_some() && examined.subject.kind != SubjectKind::Image {
+        return Err(crate::usage(anyhow::anyhow!("`--base` is for images, and `{}` is none", args.source)));
+    }
+    Ok((examined, found.into_inner()))
+}
+
+/// Opens what names an image, and shows it.
+pub(crate) fn with_image<T>(
+    args: &SourceArgs,
+    settings: &Settings,
+    show: impl FnOnce(&dyn ImageSource) -> Result<T>,
+) -> Result<T> {
+    let spec = SourceSpec::parse(&args.source).map_err(|err| crate::usage(err.into()))?;
+    let platform = args.platform.as_deref().map(platform).transpose().map_err(crate::usage)?;
+    let options = ImageOptions { platform, ..ImageOptions::default() };
+    if let Some(source) = spec.open_local_image(&options) {
+        return show(source?.as_ref());
+    }
+    match spec {
+        SourceSpec::Registry(reference) => {
+            let client = net::client(&access(args), settings)?;
+            show(&RegistryImage::open(&client, &reference, &choice(&options))?)
+        }
+        SourceSpec::Docker(wanted) => show(&from_daemon("docker", docker_sockets(&variable)?, &wanted, &options)?),
+        SourceSpec::Podman(wanted) => show(&from_daemon("podman", podman_sockets(&variable)?, &wanted, &options)?),
+        _ => bail!("`{}` is no image", args.source),
+    }
+}
+
+fn image(
+    source: &dyn ImageSource,
+    name: String,
+    args: &SourceArgs,
+    settings: &Settings,
+    base: Option<&crate::base::Wanted<'_>>,
+) -> Result<Examined> {
     let info = source.info();
     let bytes = info.layers.iter().map(|layer| layer.size).sum();
     let progress = Progress::layers(settings.progress, info.layers.len(), bytes);
     let memory = if args.no_cache { Memory::none(settings) } else { Memory::open(settings) };
     let inventory = pipeline::image(source, &memory, &progress);
     progress.finish();
+    if let (Some(base), Ok(inventory)) = (base, &inventory) {
+        base.find(source, inventory, &memory, args, settings)?;
+    }
     let subject = Subject { kind: SubjectKind::Image, name, image: Some(info.clone()) };
     Ok(Examined { subject, inventory: inventory?, notes: Vec::new() })
 }

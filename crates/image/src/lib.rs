@@ -10,6 +10,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod base;
 pub mod build;
 mod compression;
 mod entry;
@@ -21,6 +22,7 @@ pub mod tar;
 mod view;
 mod walk;
 
+pub use base::base_layers;
 pub use compression::{Compression, Unpacked};
 pub use entry::{Entry, EntryKind, Visitor};
 pub use index::{IndexEntry, IndexFull, LayerIndex, LayerIndexBuilder};

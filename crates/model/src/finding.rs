@@ -172,6 +172,8 @@ pub enum SuppressionKind {
     Filter,
     /// An advisory about the package says that this version is not vulnerable: repaired, or never affected.
     Advisory,
+    /// An earlier report that is taken as the state of affairs has it already.
+    Baseline,
 }
 
 impl SuppressionKind {
@@ -184,6 +186,7 @@ impl SuppressionKind {
             SuppressionKind::Owned => "owned",
             SuppressionKind::Filter => "filter",
             SuppressionKind::Advisory => "advisory",
+            SuppressionKind::Baseline => "baseline",
         }
     }
 }

@@ -137,6 +137,58 @@ impl PackageKind {
         )
     }
 
+    /// The kind of this name, which is the one that [`PackageKind::name`] gives.
+    pub fn from_name(name: &str) -> Option<PackageKind> {
+        const ALL: &[PackageKind] = &[
+            PackageKind::Apk,
+            PackageKind::Deb,
+            PackageKind::Rpm,
+            PackageKind::Alpm,
+            PackageKind::Portage,
+            PackageKind::Opkg,
+            PackageKind::Npm,
+            PackageKind::Python,
+            PackageKind::Go,
+            PackageKind::Java,
+            PackageKind::Cargo,
+            PackageKind::Gem,
+            PackageKind::Nuget,
+            PackageKind::Composer,
+            PackageKind::Pub,
+            PackageKind::Swift,
+            PackageKind::CocoaPods,
+            PackageKind::Conan,
+            PackageKind::Vcpkg,
+            PackageKind::Hex,
+            PackageKind::Otp,
+            PackageKind::Hackage,
+            PackageKind::Opam,
+            PackageKind::Cran,
+            PackageKind::LuaRocks,
+            PackageKind::Julia,
+            PackageKind::Cpan,
+            PackageKind::Gleam,
+            PackageKind::SwiplPack,
+            PackageKind::Conda,
+            PackageKind::Nix,
+            PackageKind::Bitnami,
+            PackageKind::Snap,
+            PackageKind::Homebrew,
+            PackageKind::Flatpak,
+            PackageKind::Spack,
+            PackageKind::GithubAction,
+            PackageKind::WordpressPlugin,
+            PackageKind::JenkinsPlugin,
+            PackageKind::LinuxKernel,
+            PackageKind::LinuxKernelModule,
+            PackageKind::Binary,
+            PackageKind::Model,
+            PackageKind::Container,
+            PackageKind::Other,
+        ];
+        ALL.iter().copied().find(|kind| kind.name() == name)
+    }
+
     /// The name of the ecosystem in our JSON and tables.
     pub fn name(self) -> &'static str {
         match self {

@@ -11,6 +11,7 @@
 
 mod duration;
 pub mod expr;
+pub mod licences;
 mod suggest;
 pub mod trust_policy;
 

@@ -21,9 +21,11 @@ pub(super) fn digest(args: &DbBuildArgs, given: &[Given]) -> Result<Digest> {
     hasher.update(format!("{FORMAT_VERSION} {}\n", program()).as_bytes());
     let feeds = given.iter().map(|given| (given.source.id, given.path.as_path()));
     let osv = args.osv.iter().map(|path| ("--osv", path.as_path()));
-    let single = [("--trivy-db", &args.trivy_db), ("--kev", &args.kev), ("--epss", &args.epss)];
+    let vunnel = args.vunnel.iter().map(|path| ("--vunnel", path.as_path()));
+    let single =
+        [("--trivy-db", &args.trivy_db), ("--grype-db", &args.grype_db), ("--kev", &args.kev), ("--epss", &args.epss)];
     let single = single.into_iter().filter_map(|(name, path)| Some((name, path.as_deref()?)));
-    for (name, path) in feeds.chain(osv).chain(single) {
+    for (name, path) in feeds.chain(osv).chain(vunnel).chain(single) {
         hasher.update(format!("{name}={}\n", path.display()).as_bytes());
         add(path, 0, &mut hasher)?;
     }

@@ -47,8 +47,62 @@ pub(crate) fn render(report: &Report) -> String {
         }
         xml.push_str("  </testsuite>\n");
     }
+    licences(&mut xml, report);
+    fixed(&mut xml, report);
     xml.push_str("</testsuites>\n");
     xml
+}
+
+/// A case for each licence that counts; a failure where it is denied.
+fn licences(xml: &mut String, report: &Report) {
+    let active: Vec<_> = report.active_licences().collect();
+    if active.is_empty() {
+        return;
+    }
+    let _ = writeln!(
+        xml,
+        "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" skipped=\"0\" errors=\"0\">",
+        escape(&format!("{} (licences)", report.subject.name)),
+        active.len(),
+        active.iter().filter(|licence| licence.denied).count(),
+    );
+    for licence in active {
+        let package = report.package(licence.package);
+        let stated = if licence.licence.is_empty() { "none stated" } else { &licence.licence };
+        let _ = write!(
+            xml,
+            "    <testcase classname=\"{}\" name=\"[{}] {}\">",
+            escape(&format!("{}-{}", package.name, package.version)),
+            licence.category.name(),
+            escape(stated),
+        );
+        if licence.denied {
+            xml.push_str("<failure message=\"the licence is denied\" type=\"licence\"/>");
+        }
+        xml.push_str("</testcase>\n");
+    }
+    xml.push_str("  </testsuite>\n");
+}
+
+/// What the baseline had and is gone, as cases that passed.
+fn fixed(xml: &mut String, report: &Report) {
+    let Some(baseline) = report.views.baseline.as_ref().filter(|baseline| !baseline.fixed.is_empty()) else { return };
+    let _ = writeln!(
+        xml,
+        "  <testsuite name=\"{}\" tests=\"{}\" failures=\"0\" skipped=\"0\" errors=\"0\">",
+        escape(&format!("{} (fixed since {})", report.subject.name, baseline.file)),
+        baseline.fixed.len(),
+    );
+    for gone in &baseline.fixed {
+        let _ = writeln!(
+            xml,
+            "    <testcase classname=\"{}\" name=\"[{}] {}\"/>",
+            escape(&format!("{}-{}", gone.name, gone.version)),
+            gone.severity.upper(),
+            escape(&gone.id),
+        );
+    }
+    xml.push_str("  </testsuite>\n");
 }
 
 fn case(xml: &mut String, report: &Report, finding: &Finding) {

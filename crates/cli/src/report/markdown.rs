@@ -34,10 +34,34 @@ pub(crate) fn render(report: &Report) -> String {
         if summary.is_empty() { "no findings".to_owned() } else { summary.join(", ") },
         report.inventory.unexamined.len(),
     );
+    if let Some((own, inherited)) = report.own_and_inherited() {
+        let _ = writeln!(text, "{own} of this image's own, {inherited} from its base.\n");
+    }
+    if let Some(baseline) = &report.views.baseline {
+        let _ = writeln!(text, "{}.\n", cell(&baseline.summary()));
+        for gone in baseline.fixed.iter().take(LISTED) {
+            let _ = writeln!(
+                text,
+                "- fixed: {} {} in {} {}",
+                gone.severity,
+                cell(&gone.id),
+                cell(&gone.name),
+                cell(&gone.version)
+            );
+        }
+        if !baseline.fixed.is_empty() {
+            text.push('\n');
+        }
+    }
+    let origins = report.views.base.is_some();
     let mut active = report.active();
     let listed: Vec<_> = active.by_ref().take(LISTED).collect();
     if !listed.is_empty() {
-        text.push_str("| Severity | Id | Package | Installed | Fixed in | Exploited |\n|---|---|---|---|---|---|\n");
+        let (heading, line) = if origins { (" From |", "---|") } else { ("", "") };
+        let _ = writeln!(
+            text,
+            "| Severity | Id | Package | Installed | Fixed in | Exploited |{heading}\n|---|---|---|---|---|---|{line}"
+        );
         for finding in listed {
             let package = report.package(finding.package);
             let id = match primary_url(finding) {
@@ -46,17 +70,38 @@ pub(crate) fn render(report: &Report) -> String {
             };
             let _ = writeln!(
                 text,
-                "| {} | {id} | {} | {} | {} | {} |",
+                "| {} | {id} | {} | {} | {} | {} |{}",
                 finding.severity,
                 cell(&package.name),
                 cell(&package.version),
                 cell(&fixed_in(finding)),
                 if finding.vulnerability.kev.is_some() { "known" } else { "" },
+                if origins { format!(" {} |", report.origin(finding).unwrap_or("")) } else { String::new() },
             );
         }
         let rest = active.count();
         if rest > 0 {
             let _ = writeln!(text, "\n... and {rest} more.");
+        }
+    }
+    let licences: Vec<_> = report.active_licences().collect();
+    if !licences.is_empty() {
+        text.push_str("\n| Severity | Category | Licence | Package | Version | |\n|---|---|---|---|---|---|\n");
+        for licence in licences.iter().take(LISTED) {
+            let package = report.package(licence.package);
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} | {} | {} | {} |",
+                licence.severity,
+                licence.category.name(),
+                if licence.licence.is_empty() { "(none stated)".to_owned() } else { cell(&licence.licence) },
+                cell(&package.name),
+                cell(&package.version),
+                if licence.denied { "denied" } else { "" },
+            );
+        }
+        if licences.len() > LISTED {
+            let _ = writeln!(text, "\n... and {} more.", licences.len() - LISTED);
         }
     }
     if !report.inventory.unexamined.is_empty() {
@@ -73,7 +118,7 @@ pub(crate) fn render(report: &Report) -> String {
 }
 
 /// Text that stays within its cell and starts no markup.
-fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

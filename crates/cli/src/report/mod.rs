@@ -1,15 +1,21 @@
 //! Reports: one value, many formats. Every format is written from the same [`Report`], whole, before the program exits.
 
 mod cosign_vuln;
-mod json;
+mod github;
+mod gitlab;
+mod html;
+pub(crate) mod json;
 mod junit;
 mod markdown;
 mod sarif;
-mod table;
+pub(crate) mod table;
+mod views;
 
 use signet_model::{Decision, Digest, Finding, Inventory, PackageIndex, Severity, Subject, Timestamp};
 
+pub(crate) use markdown::cell as markdown_cell;
 pub(crate) use table::{Look, printable};
+pub(crate) use views::{BaseImage, Baseline, Gone, LicenceFinding, Views};
 
 /// What reports say of the advisory database.
 #[derive(Clone, Debug)]
@@ -58,6 +64,8 @@ pub(crate) struct Report {
     pub(crate) created: Option<Timestamp>,
     /// The time of the run, for formats that cannot do without one.
     pub(crate) now: Timestamp,
+    /// What else was asked for: base image, baseline, licences, a template.
+    pub(crate) views: Views,
 }
 
 /// A format that a report can be written in.
@@ -74,6 +82,10 @@ pub(crate) enum Format {
     Junit,
     Markdown,
     Purls,
+    Html,
+    Gitlab,
+    Github,
+    Template,
     /// An SBOM in any other format or version.
     Sbom(signet_sbom::Target),
 }
@@ -89,6 +101,10 @@ impl Format {
         ("cosign-vuln", Format::CosignVuln),
         ("junit", Format::Junit),
         ("markdown", Format::Markdown),
+        ("html", Format::Html),
+        ("gitlab", Format::Gitlab),
+        ("github", Format::Github),
+        ("template", Format::Template),
     ];
 
     /// Formats of `signet sbom`.
@@ -177,6 +193,10 @@ impl Report {
             Format::SpdxJson => signet_sbom::spdx::write(&self.subject, &self.inventory, &self.sbom_options()),
             Format::SyftJson => signet_sbom::syft::write(&self.subject, &self.inventory, &self.sbom_options()),
             Format::Purls => self.purls().into_bytes(),
+            Format::Html => html::render(self).into_bytes(),
+            Format::Gitlab => gitlab::render(self)?,
+            Format::Github => github::render(self)?,
+            Format::Template => self.fill_template()?,
         })
     }
 
@@ -186,6 +206,16 @@ impl Report {
         let findings = signet_sbom::cyclonedx::Findings { findings: &active, primary_url: &primary_url };
         let findings = self.judged.then_some(findings);
         signet_sbom::cyclonedx::write_json(minor, &self.subject, &self.inventory, findings, &self.sbom_options())
+    }
+
+    /// The user's template over the JSON report.
+    fn fill_template(&self) -> anyhow::Result<Vec<u8>> {
+        let Some(template) = &self.views.template else {
+            return Err(crate::usage(anyhow::anyhow!("`--output template` needs `--template FILE`")));
+        };
+        let document: serde_json::Value = serde_json::from_slice(&json::v1::render(self)?)?;
+        let context = crate::template::Context { now: self.now, app_version: env!("CARGO_PKG_VERSION") };
+        Ok(template.render(&document, &context)?.into_bytes())
     }
 
     fn sbom_options(&self) -> signet_sbom::WriteOptions {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use signet_model::{Finding, Severity};
+use signet_model::{Finding, Severity, SuppressionKind};
 
 use crate::report::{Report, fixed_in, primary_url};
 
@@ -20,7 +20,9 @@ pub(crate) fn render(report: &Report) -> Result<Vec<u8>> {
         .iter()
         .map(|finding| result(report, finding, rules.get(finding.vulnerability.id.as_str()).map_or(0, |(at, _)| *at)))
         .collect();
+    let mut results = results;
     let mut ordered: Vec<(usize, Value)> = rules.into_values().collect();
+    licences(report, &mut ordered, &mut results);
     ordered.sort_by_key(|(at, _)| *at);
     let mut run = json!({
         "tool": { "driver": {
@@ -34,6 +36,11 @@ pub(crate) fn render(report: &Report) -> Result<Vec<u8>> {
         "originalUriBaseIds": { "ROOTPATH": { "uri": "file:///" } },
         "properties": { "subject": report.subject.name },
     });
+    if let Some(baseline) = &report.views.baseline {
+        let fixed: Vec<String> =
+            baseline.fixed.iter().map(|gone| format!("{} in {} {}", gone.id, gone.name, gone.version)).collect();
+        run["properties"]["baseline"] = json!({ "report": baseline.file, "known": baseline.known, "fixed": fixed });
+    }
     if let Some(digest) = report.digest() {
         run["properties"]["digest"] = json!(digest.to_string());
     }
@@ -119,6 +126,13 @@ fn result(report: &Report, finding: &Finding, rule: usize) -> Value {
         "locations": locations,
         "partialFingerprints": { "signet/v1": fingerprint(report, finding) },
     });
+    if let Some(origin) = report.origin(finding) {
+        result["properties"] = json!({ "origin": origin });
+    }
+    if report.views.baseline.is_some() {
+        let known = finding.suppressed.as_ref().is_some_and(|suppressed| suppressed.kind == SuppressionKind::Baseline);
+        result["baselineState"] = json!(if known { "unchanged" } else { "new" });
+    }
     if let Some(suppressed) = &finding.suppressed {
         result["suppressions"] = json!([{
             "kind": "external",
@@ -127,6 +141,43 @@ fn result(report: &Report, finding: &Finding, rule: usize) -> Value {
         }]);
     }
     result
+}
+
+/// A rule for each category of licences, a result for each licence that counts and asks for something, or is denied.
+fn licences(report: &Report, rules: &mut Vec<(usize, Value)>, results: &mut Vec<Value>) {
+    let mut known: BTreeMap<&str, usize> = BTreeMap::new();
+    for licence in report.active_licences().filter(|licence| licence.denied || licence.severity != Severity::Low) {
+        let next = rules.len();
+        let category = licence.category.name();
+        let at = *known.entry(category).or_insert(next);
+        if at == next {
+            let rule = json!({
+                "id": format!("licence-{category}"),
+                "name": "Licence",
+                "shortDescription": { "text": format!("A licence of the category {category}") },
+                "defaultConfiguration": { "level": level(licence.severity) },
+                "properties": { "tags": ["license", licence.severity.upper()] },
+            });
+            rules.push((at, rule));
+        }
+        let package = report.package(licence.package);
+        let stated = if licence.licence.is_empty() { "no licence stated" } else { &licence.licence };
+        let denied = if licence.denied { ", which is denied" } else { "" };
+        let path = package.locations.first().map(|location| location.path.as_str()).unwrap_or_default();
+        let name = ["licence", stated, package.kind.name(), &package.name, &package.version, path].join("\0");
+        let mut result = json!({
+            "ruleId": format!("licence-{category}"),
+            "ruleIndex": at,
+            "level": if licence.denied { "error" } else { level(licence.severity) },
+            "message": { "text": format!("{} {}: {stated} ({category}){denied}", package.name, package.version) },
+            "partialFingerprints": { "signet/v1": signet_model::Digest::sha256(name.as_bytes()).hex() },
+        });
+        if !path.is_empty() {
+            result["locations"] =
+                json!([{ "physicalLocation": { "artifactLocation": { "uri": uri(path), "uriBaseId": "ROOTPATH" } } }]);
+        }
+        results.push(result);
+    }
 }
 
 /// Stays the same while the finding does: vulnerability, package and path, but not the version of the report.

@@ -25,6 +25,7 @@ pub(crate) fn render(report: &Report, look: Look) -> String {
     let mut text = heading(report);
     if report.judged {
         findings(&mut text, report, look);
+        licences(&mut text, report, look);
     } else {
         packages(&mut text, report, look);
     }
@@ -85,10 +86,14 @@ fn findings(text: &mut String, report: &Report, look: Look) {
     let active: Vec<&Finding> = report.active().collect();
     let suppressed = report.findings.len() - active.len();
     if !active.is_empty() {
-        let mut table = new_table(look, &["Severity", "Id", "Package", "Installed", "Fixed in", "Exploited", "Where"]);
+        let mut headings = vec!["Severity", "Id", "Package", "Installed", "Fixed in", "Exploited", "Where"];
+        if report.views.base.is_some() {
+            headings.push("From");
+        }
+        let mut table = new_table(look, &headings);
         for finding in &active {
             let package = report.package(finding.package);
-            table.add_row(vec![
+            let mut row = vec![
                 Cell::new(paint(finding.severity.name(), Some(finding.severity), look)),
                 Cell::new(printable(&finding.vulnerability.id)),
                 Cell::new(printable(&package.name)),
@@ -100,7 +105,11 @@ fn findings(text: &mut String, report: &Report, look: Look) {
                 }),
                 Cell::new(exploited(finding)),
                 Cell::new(package.locations.first().map(|place| printable(&place.to_string())).unwrap_or_default()),
-            ]);
+            ];
+            if report.views.base.is_some() {
+                row.push(Cell::new(report.origin(finding).unwrap_or("")));
+            }
+            table.add_row(row);
         }
         let _ = writeln!(text, "{}\n", trim_lines(&table.to_string()));
     }
@@ -115,6 +124,57 @@ fn findings(text: &mut String, report: &Report, look: Look) {
     if suppressed > 0 {
         let _ = writeln!(text, "{suppressed} suppressed (ignored, excepted, or judged by the distribution)");
     }
+    if let (Some((own, inherited)), Some(base)) = (report.own_and_inherited(), &report.views.base) {
+        let _ = writeln!(
+            text,
+            "{own} of this image's own, {inherited} from its base (the lowest {} layers, known by {})",
+            base.layers,
+            printable(&base.known_by)
+        );
+    }
+    if let Some(baseline) = &report.views.baseline {
+        let _ = writeln!(text, "{}", printable(&baseline.summary()));
+        for gone in baseline.fixed.iter().take(LISTED) {
+            let _ = writeln!(
+                text,
+                "  fixed: {} {} in {} {}",
+                gone.severity,
+                printable(&gone.id),
+                printable(&gone.name),
+                printable(&gone.version)
+            );
+        }
+        if baseline.fixed.len() > LISTED {
+            let _ = writeln!(text, "  ... and {} more", baseline.fixed.len() - LISTED);
+        }
+    }
+}
+
+fn licences(text: &mut String, report: &Report, look: Look) {
+    let Some(all) = &report.views.licences else { return };
+    let active: Vec<_> = report.active_licences().collect();
+    text.push('\n');
+    if !active.is_empty() {
+        let mut table = new_table(look, &["Severity", "Category", "Licence", "Package", "Version", ""]);
+        for licence in &active {
+            let package = report.package(licence.package);
+            let stated = match licence.licence.is_empty() {
+                true => "(none stated)".to_owned(),
+                false => printable(&licence.licence).chars().take(60).collect(),
+            };
+            table.add_row(vec![
+                Cell::new(paint(licence.severity.name(), Some(licence.severity), look)),
+                Cell::new(licence.category.name()),
+                Cell::new(stated),
+                Cell::new(printable(&package.name)),
+                Cell::new(printable(&package.version)),
+                Cell::new(if licence.denied { "denied" } else { "" }),
+            ]);
+        }
+        let _ = writeln!(text, "{}\n", trim_lines(&table.to_string()));
+    }
+    let denied = active.iter().filter(|licence| licence.denied).count();
+    let _ = writeln!(text, "{} licences, {denied} denied, {} ignored", active.len(), all.len() - active.len());
 }
 
 /// `known` for CISA's catalogue, else the chance that FIRST estimates.

@@ -143,6 +143,14 @@ fn access(args: &Scan, cli: &Cli) -> Result<Access> {
     Ok(Access { plain_http: Vec::new(), ca_cert: cli.global.cacert.clone(), insecure: cli.global.insecure, login })
 }
 
+/// Reads a report of schema version 2 into what it says.
+pub(crate) fn read_report(document: &serde_json::Value, now: Timestamp) -> Result<crate::report::Report> {
+    let version = document.get("SchemaVersion").and_then(serde_json::Value::as_u64);
+    ensure!(version == Some(2), "there is no `SchemaVersion` 2 in it");
+    let report: wire::Report = serde_json::from_value(document.clone())?;
+    Ok(model::native(&report, now).report)
+}
+
 /// `None`: only the database was wanted.
 fn scan(target: Target, args: &Scan, cli: &Cli, settings: &Settings) -> Result<Option<wire::Report>> {
     check_format(&args.report.format)?;

@@ -57,6 +57,7 @@ pub(super) fn native(from: &wire::Report, now: Timestamp) -> Native {
         notes: Vec::new(),
         created: Some(from.created_at.parse().unwrap_or(now)),
         now,
+        views: crate::report::Views::default(),
     };
     Native { report, groups }
 }

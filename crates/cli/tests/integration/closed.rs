@@ -252,7 +252,7 @@ fn documents_of_another_kind_are_refused() {
 #[test]
 fn scanners_that_are_not_there_are_wrong_usage() {
     let machine = Machine::new();
-    for scanner in ["secret", "misconfig", "license", "nonsense"] {
+    for scanner in ["secret", "misconfig", "nonsense"] {
         machine.check(&["scan", "purl:pkg:npm/a@1.0.0", "--scanners", scanner], 2, scanner);
     }
 }

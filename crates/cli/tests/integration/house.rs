@@ -240,10 +240,8 @@ fn every_leaf_has_coverage_fixtures_and_tests() {
         }
         let mut files = Vec::new();
         rust_files(&folder, &mut files);
-        let count = files
-            .iter()
-            .map(|path| std::fs::read_to_string(path).unwrap().matches(": Leaf =").count())
-            .sum::<usize>();
+        let count =
+            files.iter().map(|path| std::fs::read_to_string(path).unwrap().matches(": Leaf =").count()).sum::<usize>();
         if count == 0 {
             continue;
         }

@@ -24,3 +24,4 @@ mod sboms;
 mod suppression;
 mod trivy;
 mod truth;
+mod views;

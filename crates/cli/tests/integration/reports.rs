@@ -33,7 +33,19 @@ fn reports_are_on_disk_before_the_exit_code_says_no() {
 #[test]
 fn the_same_input_gives_the_same_report() {
     let room = Room::with_shop();
-    for format in ["table", "json", "sarif", "cyclonedx-json", "spdx-json", "cosign-vuln", "junit", "markdown"] {
+    for format in [
+        "table",
+        "json",
+        "sarif",
+        "cyclonedx-json",
+        "spdx-json",
+        "cosign-vuln",
+        "junit",
+        "markdown",
+        "html",
+        "gitlab",
+        "github",
+    ] {
         let first = room.check(&format!("{SCAN} -o {format}"), 0, &["sample-tls"]);
         let second = room.run(&format!("{SCAN} -o {format}"));
         assert!(first.out == second.out, "{format} differs between two runs");

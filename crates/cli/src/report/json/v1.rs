@@ -39,6 +39,53 @@ struct Document<'a> {
     decision: Option<DecisionRow<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notes: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base: Option<BaseRow<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    baseline: Option<BaselineRow<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    licenses: Option<Vec<LicenceRow<'a>>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BaseRow<'a> {
+    layers: usize,
+    known_by: &'a str,
+    own_findings: usize,
+    inherited_findings: usize,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BaselineRow<'a> {
+    report: &'a str,
+    known: usize,
+    counted_again: usize,
+    fixed: Vec<GoneRow<'a>>,
+}
+
+#[derive(Serialize)]
+struct GoneRow<'a> {
+    id: &'a str,
+    kind: &'static str,
+    name: &'a str,
+    version: &'a str,
+    severity: &'static str,
+}
+
+#[derive(Serialize)]
+struct LicenceRow<'a> {
+    package: u32,
+    name: &'a str,
+    version: &'a str,
+    license: &'a str,
+    category: &'static str,
+    severity: &'static str,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    denied: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ignored: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -216,6 +263,8 @@ struct FindingRow<'a> {
     locations: Vec<Place<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     suppressed: Option<SuppressionRow<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -435,6 +484,44 @@ pub(crate) fn render(report: &Report) -> Result<Vec<u8>> {
         fail_on: report.threshold.as_ref().map(|(expression, hits)| ThresholdRow { expression, hits }),
         decision: report.decision.as_ref().map(decision_row),
         notes: report.notes.iter().map(String::as_str).collect(),
+        base: report.views.base.as_ref().map(|base| {
+            let (own_findings, inherited_findings) = report.own_and_inherited().unwrap_or_default();
+            BaseRow { layers: base.layers, known_by: &base.known_by, own_findings, inherited_findings }
+        }),
+        baseline: report.views.baseline.as_ref().map(|baseline| BaselineRow {
+            report: &baseline.file,
+            known: baseline.known,
+            counted_again: baseline.counted_again,
+            fixed: baseline
+                .fixed
+                .iter()
+                .map(|gone| GoneRow {
+                    id: &gone.id,
+                    kind: gone.kind,
+                    name: &gone.name,
+                    version: &gone.version,
+                    severity: gone.severity.name(),
+                })
+                .collect(),
+        }),
+        licenses: report.views.licences.as_ref().map(|licences| {
+            licences
+                .iter()
+                .map(|licence| {
+                    let package = report.package(licence.package);
+                    LicenceRow {
+                        package: licence.package.0,
+                        name: &package.name,
+                        version: &package.version,
+                        license: &licence.licence,
+                        category: licence.category.name(),
+                        severity: licence.severity.name(),
+                        denied: licence.denied,
+                        ignored: licence.ignored,
+                    }
+                })
+                .collect()
+        }),
     };
     let mut bytes = serde_json::to_vec_pretty(&document)?;
     bytes.push(b'\n');
@@ -645,6 +732,7 @@ fn finding_row<'a>(report: &'a Report, finding: &'a Finding) -> FindingRow<'a> {
             status: &suppressed.status,
             statement: suppressed.statement.as_deref(),
         }),
+        origin: report.origin(finding),
     }
 }
 
