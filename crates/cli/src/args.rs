@@ -77,6 +77,12 @@ pub(crate) enum Command {
     /// Work as Trivy: its flags, outputs and exit codes.
     #[command(disable_help_flag = true)]
     Trivy(ForeignArgs),
+    /// Work as Syft: its flags, configuration, outputs and exit codes.
+    #[command(disable_help_flag = true)]
+    Syft(ForeignArgs),
+    /// Work as Grype: its flags, configuration, outputs and exit codes.
+    #[command(disable_help_flag = true)]
+    Grype(ForeignArgs),
 }
 
 /// What is examined, and how it is reached.

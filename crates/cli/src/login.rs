@@ -21,9 +21,9 @@ pub(crate) fn command(args: &LoginArgs, settings: &Settings) -> Result<Exit> {
             args.registry
         )));
     }
-    let Some(username) = &args.username else {
+    if args.username.is_none() {
         return Err(crate::usage(anyhow::anyhow!("`--username` is missing")));
-    };
+    }
     let mut password = String::new();
     std::io::stdin()
         .lock()
@@ -31,7 +31,15 @@ pub(crate) fn command(args: &LoginArgs, settings: &Settings) -> Result<Exit> {
         .read_to_string(&mut password)
         .context("cannot read the password from standard input")?;
     let password = password.trim_end_matches(['\n', '\r']);
-    ensure!(!password.is_empty(), "standard input holds no password");
+    with_password(args, password, settings)
+}
+
+/// The same with a password that is at hand (a foreign command line's `--password`).
+pub(crate) fn with_password(args: &LoginArgs, password: &str, settings: &Settings) -> Result<Exit> {
+    let Some(username) = &args.username else {
+        return Err(crate::usage(anyhow::anyhow!("`--username` is missing")));
+    };
+    ensure!(!password.is_empty(), "the password is empty");
     let access =
         Access { plain_http: args.plain_http.clone(), ca_cert: args.ca_cert.clone(), insecure: false, login: None };
     let saved = net::client(&access, settings)?.login(&args.registry, username, &Secret::new(password))?;

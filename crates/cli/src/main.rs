@@ -10,7 +10,9 @@ mod demo;
 mod diff;
 mod exit;
 mod explain;
+mod foreign;
 mod gate;
+mod grype;
 mod licences;
 mod login;
 mod memory;
@@ -26,6 +28,7 @@ mod scan;
 mod settings;
 mod source;
 mod suppress;
+mod syft;
 mod template;
 mod trivy;
 mod vex;
@@ -48,8 +51,8 @@ pub(crate) struct Usage;
 
 fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
-    if let Some((global, rest)) = foreign(&args) {
-        return trivy::command(&rest, &global);
+    if let Some((tool, global, rest)) = as_another(&args) {
+        return tool(&rest, &global);
     }
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
@@ -79,28 +82,37 @@ fn run(cli: &Cli) -> Result<Exit> {
         Command::Db(DbCommand::Search(args)) => database::search_command(args, &settings),
         Command::Schema(args) => report::schema_command(&args.name),
         Command::Demo(args) => demo::command(args, &settings),
-        Command::Trivy(_) => unreachable!("because its arguments were taken whole before"),
+        Command::Trivy(_) | Command::Syft(_) | Command::Grype(_) => {
+            unreachable!("because their arguments were taken whole before")
+        }
         Command::Catalogers(args) => catalogers::command(args),
     }
 }
 
+/// Runs another tool's command line: its arguments, and Signet's own options, which may stand before its name.
+type Tool = fn(&[OsString], &Global) -> ExitCode;
+
+/// Tools whose command lines are understood.
+const TOOLS: &[(&str, Tool)] = &[("grype", grype::command), ("syft", syft::command), ("trivy", trivy::command)];
+
 /// Another tool's command line: the program was started under its name, or the name is the command. What follows is that tool's, down to flags
 /// that Signet has too, so it is split off before Signet's own table reads it.
-fn foreign(args: &[OsString]) -> Option<(Global, Vec<OsString>)> {
-    const NAME: &str = "trivy";
+fn as_another(args: &[OsString]) -> Option<(Tool, Global, Vec<OsString>)> {
     let (program, given) = args.split_first()?;
-    let own = |options: &[OsString]| {
-        let line = std::iter::once(program).chain(options).cloned().chain([OsString::from(NAME)]);
+    let own = |name: &str, options: &[OsString]| {
+        let line = std::iter::once(program).chain(options).cloned().chain([OsString::from(name)]);
         match Cli::try_parse_from(line) {
-            Ok(Cli { global, command: Command::Trivy(_) }) => Some(global),
+            Ok(Cli { global, command: Command::Trivy(_) | Command::Syft(_) | Command::Grype(_) }) => Some(global),
             _ => None,
         }
     };
-    if Path::new(program).file_stem().is_some_and(|name| name == NAME) {
-        return Some((own(&[])?, given.to_vec()));
+    let called = Path::new(program).file_stem();
+    if let Some((name, tool)) = TOOLS.iter().find(|(name, _)| called.is_some_and(|called| called == *name)) {
+        return Some((*tool, own(name, &[])?, given.to_vec()));
     }
-    let place = given.iter().position(|arg| arg == NAME)?;
-    Some((own(given.get(..place)?)?, given.get(place + 1..)?.to_vec()))
+    let place = given.iter().position(|arg| TOOLS.iter().any(|(name, _)| arg == name))?;
+    let (name, tool) = TOOLS.iter().find(|(name, _)| given.get(place).is_some_and(|arg| arg == name))?;
+    Some((*tool, own(name, given.get(..place)?)?, given.get(place + 1..)?.to_vec()))
 }
 
 /// Marks an error as one of how the program was called.

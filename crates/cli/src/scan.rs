@@ -199,6 +199,7 @@ fn scanners(asked: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// What was examined and judged as one value; `database` is `None` where nothing was judged.
 pub(crate) fn report(
     examined: Examined,
     findings: Vec<Finding>,

@@ -48,7 +48,15 @@ impl Files {
             }
             suppressions.ignore_files.push(file);
         }
+        let Files { suppressions: read, repositories } = Files::vex(vex)?;
+        suppressions.vex.extend(read.vex);
+        Ok(Files { suppressions, repositories })
+    }
+
+    /// Reads VEX documents alone (a foreign command line's).
+    pub(crate) fn vex(vex: &[PathBuf]) -> Result<Files> {
         let (documents, repositories) = vex::read(vex)?;
+        let mut suppressions = Suppressions::default();
         suppressions.vex.extend(documents);
         Ok(Files { suppressions, repositories })
     }

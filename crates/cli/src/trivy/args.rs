@@ -5,9 +5,10 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
 use super::config;
-use clap::builder::BoolishValueParser;
-use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use crate::foreign::config::switches;
 
 /// Scanner for vulnerabilities in container images, file systems, and Git repositories, under Trivy's command line.
 #[derive(Debug, Parser)]
@@ -297,19 +298,4 @@ pub(super) fn table() -> clap::Command {
         table = table.mut_subcommand(name, switches);
     }
     table
-}
-
-fn switches(command: clap::Command) -> clap::Command {
-    command.mut_args(|arg| match arg.get_action() {
-        ArgAction::SetTrue => arg
-            .action(ArgAction::Set)
-            .num_args(0..=1)
-            .require_equals(true)
-            .default_missing_value("true")
-            .default_value("false")
-            .hide_default_value(true)
-            .hide_possible_values(true)
-            .value_parser(BoolishValueParser::new()),
-        _ => arg,
-    })
 }

@@ -14,6 +14,7 @@ use signet_model::{
 use super::args::Scan;
 use super::kinds;
 use crate::args::SourceArgs;
+use crate::foreign::inventory::retain;
 use crate::net::Access;
 use crate::settings::Settings;
 use crate::source::{self, Examined};
@@ -283,30 +284,4 @@ fn patterns(dirs: &[String], files: &[String]) -> Result<GlobSet> {
         set.add(glob.with_context(|| format!("`{pattern}` is no pattern of paths"))?);
     }
     set.build().context("the skipped paths cannot be put together")
-}
-
-/// Drops packages, and whatever points at them.
-fn retain(inventory: &mut Inventory, keep: &[bool]) {
-    let mut moved: Vec<Option<u32>> = Vec::with_capacity(keep.len());
-    let mut next = 0;
-    for keep in keep {
-        moved.push(keep.then_some(next));
-        next += u32::from(*keep);
-    }
-    let new = |index: PackageIndex| moved.get(index.get()).copied().flatten().map(PackageIndex);
-    let mut place = 0;
-    inventory.packages.retain(|_| {
-        place += 1;
-        keep.get(place - 1).copied().unwrap_or(false)
-    });
-    inventory.relationships = inventory
-        .relationships
-        .iter()
-        .filter_map(|edge| {
-            Some(signet_model::Relationship { from: new(edge.from)?, to: new(edge.to)?, kind: edge.kind })
-        })
-        .collect();
-    for executable in &mut inventory.executables {
-        executable.package = executable.package.and_then(new);
-    }
 }

@@ -122,6 +122,16 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    /// What a program that was run in another way printed.
+    pub(crate) fn new(line: &str, code: i32, out: Vec<u8>, talk: Vec<u8>) -> Run {
+        Run {
+            line: line.to_owned(),
+            code,
+            out: String::from_utf8(out).unwrap(),
+            talk: String::from_utf8(talk).unwrap(),
+        }
+    }
+
     /// Ids of the findings of a JSON report on standard output that are (not) suppressed.
     pub(crate) fn ids(&self, suppressed: bool) -> Vec<String> {
         let report: Value = serde_json::from_str(&self.out).unwrap_or_else(|err| panic!("{err} in\n{self}"));

@@ -7,6 +7,9 @@
     reason = "a test that cannot go on says where, one that is skipped says so, and one that waits for a peer needs the time"
 )]
 
+mod articles;
+mod as_grype;
+mod as_syft;
 /// Writes small bbolt files; the same code that the reader's own tests use.
 #[path = "../../../advisories/src/testing.rs"]
 #[allow(dead_code, reason = "shared with the tests of another crate")]
@@ -14,6 +17,7 @@ mod bolt;
 mod closed;
 mod debian_gate;
 mod documents;
+mod engine;
 mod gate;
 mod grype;
 mod harness;

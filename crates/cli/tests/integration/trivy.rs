@@ -9,7 +9,7 @@ use signet_image::build::{BuiltImage, ImageBuilder, LayerBuilder};
 use super::bolt::{bolt_file, bucket, value};
 
 /// A Trivy database with one fixed CRITICAL, one unfixed CRITICAL and one HIGH.
-fn database() -> Vec<u8> {
+pub(crate) fn database() -> Vec<u8> {
     let source = r#"{"ID":"debian","Name":"Debian Security Tracker","URL":"https://example.org/debian"}"#;
     let severity = |number: u8| -> &'static str {
         // The writer of test databases wants texts that live on.
@@ -40,7 +40,7 @@ fn database() -> Vec<u8> {
 }
 
 /// A Debian image with these versions; what is not named is not installed.
-fn image(packages: &[(&str, &str, &str)]) -> BuiltImage {
+pub(crate) fn image(packages: &[(&str, &str, &str)]) -> BuiltImage {
     image_of("12", packages)
 }
 
@@ -61,10 +61,10 @@ fn image_of(release: &str, packages: &[(&str, &str, &str)]) -> BuiltImage {
     ImageBuilder::new().layer(layer, Compression::Gzip, "test").build()
 }
 
-const CURL: (&str, &str, &str) = ("libcurl4", "curl", "7.88.1-10");
-const OLD: (&str, &str, &str) = ("libssl3", "openssl", "3.0.7-1");
+pub(crate) const CURL: (&str, &str, &str) = ("libcurl4", "curl", "7.88.1-10");
+pub(crate) const OLD: (&str, &str, &str) = ("libssl3", "openssl", "3.0.7-1");
 const NEW: (&str, &str, &str) = ("libssl3", "openssl", "3.0.9-1");
-const ZLIB: (&str, &str, &str) = ("zlib1g", "zlib", "1:1.2.13-1");
+pub(crate) const ZLIB: (&str, &str, &str) = ("zlib1g", "zlib", "1:1.2.13-1");
 
 struct Stage(tempfile::TempDir);
 

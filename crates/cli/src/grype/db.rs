@@ -1,0 +1,259 @@
+//! `grype db ...`: our own database under Grype's words.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::{Value, json};
+use signet_model::{ImageRef, Severity, Timestamp};
+
+use super::args::{Db, Search};
+use super::words;
+use crate::database::{self, Opened, Wanted};
+use crate::foreign::columns;
+use crate::net;
+use crate::output;
+use crate::settings::Settings;
+
+/// `db check` found an update.
+const UPDATE: u8 = 100;
+
+/// A Trivy database is pushed within this many seconds after the time that it states; the next one is made six hours later.
+const PUSHED_WITHIN: i64 = 3 * 3600;
+
+/// Runs one of the commands.
+pub(super) fn command(command: &Db, settings: &Settings) -> Result<u8> {
+    match command {
+        Db::Check(args) => check(&args.output, settings),
+        Db::Update => {
+            database::update(&Wanted::default(), settings).context("unable to update vulnerability database")?;
+            print("Vulnerability database updated to latest version!\n")
+        }
+        Db::Status(args) => status(&args.output, settings),
+        Db::List(args) => list(&args.output),
+        Db::Import { file } => import(file, settings),
+        Db::Delete => delete(settings),
+        Db::Providers(args) => providers(&args.output, settings),
+        Db::Search(args) => search(args, settings),
+        Db::Diff { .. } => bail!("`grype db diff` is not in this version"),
+    }
+}
+
+fn print(text: &str) -> Result<u8> {
+    output::to_stdout(text.as_bytes())?;
+    Ok(0)
+}
+
+fn pretty(value: &Value) -> Result<u8> {
+    print(&(serde_json::to_string_pretty(value)? + "\n"))
+}
+
+/// The installed database.
+fn installed(settings: &Settings) -> Result<Opened> {
+    let path = std::env::var_os("SIGNET_DB").map_or_else(|| database::place(settings), Into::into);
+    if path.as_os_str() == database::SAMPLE {
+        return database::sample();
+    }
+    ensure!(path.exists(), "no vulnerability database in `{}`: `grype db update` fetches one", path.display());
+    database::open(&path).with_context(|| format!("the vulnerability database `{}` cannot be used", path.display()))
+}
+
+fn status(format: &str, settings: &Settings) -> Result<u8> {
+    let opened = installed(settings)?;
+    let info = opened.info()?;
+    let path = database::place(settings).display().to_string();
+    let schema = format!("signet-{}", signet_advisories::FORMAT_VERSION);
+    let built = info.built.map_or("unknown".to_owned(), |time| time.to_string());
+    match format {
+        "json" => pretty(&json!({
+            "schemaVersion": schema, "from": info.digest.to_string(), "built": built, "path": path, "valid": true,
+        })),
+        "text" | "table" => print(&format!(
+            "Path:      {path}\nSchema:    {schema}\nBuilt:     {built}\nFrom:      {}\nStatus:    valid\n",
+            info.digest
+        )),
+        other => unsupported(other),
+    }
+}
+
+fn unsupported(format: &str) -> Result<u8> {
+    bail!("unsupported output format: `{format}`: text, json")
+}
+
+fn check(format: &str, settings: &Settings) -> Result<u8> {
+    let current = match database::place(settings).exists() {
+        true => Some(installed(settings)?.info()?),
+        false => None,
+    };
+    let built = current.as_ref().and_then(|info| info.built);
+    let available = match built {
+        None => Some(None),
+        Some(built) => {
+            published(settings).context("unable to check for vulnerability database update")?.and_then(|time| {
+                let newer = time.as_second().saturating_sub(built.as_second()) > PUSHED_WITHIN;
+                newer.then_some(Some(time))
+            })
+        }
+    };
+    let text = match (format, &available) {
+        ("json", _) => {
+            let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
+            let candidate = available.flatten();
+            serde_json::to_string_pretty(&json!({
+                "currentDB": built.map(|built| json!({ "built": built.to_string() })),
+                "candidateDB": candidate.map(|_| json!({ "built": time(candidate) })),
+                "updateAvailable": available.is_some(),
+            }))? + "\n"
+        }
+        ("text" | "table", None) => "No update available\n".to_owned(),
+        ("text" | "table", Some(candidate)) => {
+            let mut text = String::new();
+            let _ = match built {
+                Some(built) => writeln!(text, "Installed DB version was built on {built}"),
+                None => writeln!(text, "No installed DB version found"),
+            };
+            if let Some(time) = candidate {
+                let _ = writeln!(text, "Updated DB version was built on {time}");
+            }
+            text + "Update available!\nYou can run 'grype db update' to update to the latest db\n"
+        }
+        (other, _) => return unsupported(other),
+    };
+    print(&text)?;
+    Ok(if available.is_some() { UPDATE } else { 0 })
+}
+
+/// When the newest database was published, as its manifest says. `None`: it says nothing of it.
+fn published(settings: &Settings) -> Result<Option<Timestamp>> {
+    let wanted = Wanted::default();
+    let client = net::client(&wanted.access, settings)?;
+    let mut failures = Vec::new();
+    for name in &wanted.repositories {
+        let reference: ImageRef = name.parse()?;
+        match client.manifest(&reference) {
+            Ok(manifest) => {
+                let value: Value = serde_json::from_slice(&manifest.bytes)?;
+                let time = value.pointer("/annotations/org.opencontainers.image.created").and_then(Value::as_str);
+                return Ok(time.and_then(|time| time.parse().ok()));
+            }
+            Err(err) => failures.push(format!("{:#}", anyhow::Error::from(err))),
+        }
+    }
+    bail!("{}", failures.join("; "))
+}
+
+fn list(format: &str) -> Result<u8> {
+    let wanted = Wanted::default();
+    let feeds: Vec<String> = wanted.repositories.iter().chain(&wanted.kev).chain(&wanted.epss).cloned().collect();
+    match format {
+        "json" | "raw" => pretty(&json!(feeds.iter().map(|url| json!({ "url": url })).collect::<Vec<_>>())),
+        "text" | "table" => print(&feeds.iter().map(|url| format!("{url}\n")).collect::<String>()),
+        other => unsupported(other),
+    }
+}
+
+/// A compiled database is taken as it is, after every byte of it was checked; anything else is compiled.
+fn import(file: &Path, settings: &Settings) -> Result<u8> {
+    let context = || format!("unable to import vulnerability database `{}`", file.display());
+    let target = database::place(settings);
+    match database::open(file) {
+        Ok(opened) => {
+            opened.database()?.verify().with_context(context)?;
+            let bytes = std::fs::read(file).with_context(context)?;
+            if let Some(folder) = target.parent() {
+                std::fs::create_dir_all(folder).with_context(context)?;
+            }
+            output::replace(&target, &bytes).with_context(context)?;
+        }
+        Err(_) => database::compile_trivy(file, &target, settings).with_context(context)?,
+    }
+    print("Vulnerability database imported\n")
+}
+
+fn delete(settings: &Settings) -> Result<u8> {
+    let path = database::place(settings);
+    match std::fs::remove_file(&path) {
+        Ok(()) => {}
+        Err(err) if err.kind() == std::io::ErrorKind::NotFound => {}
+        Err(err) => return Err(err).with_context(|| format!("unable to delete `{}`", path.display())),
+    }
+    print("Vulnerability database deleted\n")
+}
+
+fn providers(format: &str, settings: &Settings) -> Result<u8> {
+    let info = installed(settings)?.info()?;
+    let captured = |time: Option<Timestamp>| time.map_or("unknown".to_owned(), |time| time.to_string());
+    match format {
+        "json" => {
+            let rows: Vec<Value> = info
+                .feeds
+                .iter()
+                .map(|feed| json!({ "name": feed.name, "input": feed.url, "captured": captured(feed.data_time) }))
+                .collect();
+            pretty(&json!(rows))
+        }
+        "text" | "table" => {
+            let row =
+                |feed: &crate::report::FeedInfo| vec![feed.name.clone(), captured(feed.data_time), feed.url.clone()];
+            let rows: Vec<Vec<String>> = info.feeds.iter().map(row).collect();
+            print(&columns::render(&["NAME", "DATE CAPTURED", "INPUT"], &rows))
+        }
+        other => unsupported(other),
+    }
+}
+
+fn search(args: &Search, settings: &Settings) -> Result<u8> {
+    if !args.pkg.is_empty() {
+        bail!("`grype db search --pkg` is not in this version: search by id");
+    }
+    let words = ["vuln", "vulnerability", "vulnerabilities", "vulns"];
+    let named = args.ids.iter().enumerate().filter(|(place, id)| *place > 0 || !words.contains(&id.as_str()));
+    let ids: Vec<&String> = named.map(|(_, id)| id).chain(&args.vuln).collect();
+    ensure!(!ids.is_empty(), "must specify at least one vulnerability to search for");
+    let opened = installed(settings)?;
+    let database = opened.database()?;
+    let mut found = Vec::new();
+    for id in ids {
+        found.extend(database.vulnerability(id)?);
+    }
+    let worst =
+        |known: &signet_model::Vulnerability| known.severities.values().max().copied().unwrap_or(Severity::Unknown);
+    match args.output.as_str() {
+        "json" => {
+            let rows: Vec<Value> = found
+                .iter()
+                .map(|known| {
+                    json!({
+                        "id": known.id,
+                        "aliases": known.aliases,
+                        "severity": words::severity(worst(known)),
+                        "published_date": known.published.map(|time| time.to_string()),
+                        "modified_date": known.modified.map(|time| time.to_string()),
+                        "description": known.description.as_ref().or(known.title.as_ref()),
+                        "refs": known.references.iter().map(|url| json!({ "url": url })).collect::<Vec<_>>(),
+                        "known_exploited": known.kev.is_some(),
+                        "epss": known.epss.map(|epss| json!({ "epss": epss.score, "percentile": epss.percentile })),
+                    })
+                })
+                .collect();
+            pretty(&json!(rows))
+        }
+        "table" | "text" if found.is_empty() => print("No results found\n"),
+        "table" | "text" => {
+            let rows: Vec<Vec<String>> = found
+                .iter()
+                .map(|known| {
+                    vec![
+                        known.id.clone(),
+                        known.aliases.join(", "),
+                        known.published.map(|time| time.strftime("%Y-%m-%d").to_string()).unwrap_or_default(),
+                        words::severity(worst(known)).to_owned(),
+                        known.references.first().cloned().unwrap_or_default(),
+                    ]
+                })
+                .collect();
+            print(&columns::render(&["ID", "ALIASES", "PUBLISHED", "SEVERITY", "REFERENCE"], &rows))
+        }
+        other => unsupported(other),
+    }
+}
