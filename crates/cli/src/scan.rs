@@ -177,11 +177,15 @@ fn template(wanted: Option<&str>, outputs: &[Output]) -> Result<Option<Template>
         Template::parse("--template", wanted)?
     } else {
         // `@FILE` is how Trivy has it.
-        let path = std::path::Path::new(wanted.strip_prefix('@').unwrap_or(wanted));
-        let text = String::from_utf8(named_file(path, "the template")?)
-            .with_context(|| format!("the template `{}` is no UTF-8 text", path.display()))?;
-        Template::parse(&path.display().to_string(), &text)?
+        template_file(std::path::Path::new(wanted.strip_prefix('@').unwrap_or(wanted)))?
     }))
+}
+
+/// Reads a template that a user named.
+pub(crate) fn template_file(path: &std::path::Path) -> Result<Template> {
+    let text = String::from_utf8(named_file(path, "the template")?)
+        .with_context(|| format!("the template `{}` is no UTF-8 text", path.display()))?;
+    Ok(Template::parse(&path.display().to_string(), &text)?)
 }
 
 fn scanners(asked: &[String]) -> Result<()> {

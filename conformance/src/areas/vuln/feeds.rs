@@ -517,8 +517,6 @@ fn documents(folder: &Path, scratch: &Path) -> Result<Vec<Judged>> {
                 !second.starts_with("vuln-list") && parts.next().is_some_and(|third| third.starts_with("vuln-list"));
             if several {
                 folders.insert(format!("{first}/{second}"), data.join(&first).join(&second));
-            } else if first.starts_with("vuln-list") {
-                folders.insert(first.clone(), data.join(&first));
             } else {
                 folders.insert(first.clone(), data.join(&first));
             }
@@ -533,14 +531,14 @@ fn documents(folder: &Path, scratch: &Path) -> Result<Vec<Judged>> {
         }
     }
     let claircore = folder.join("claircore");
-    let lists: [(&'static str, PathBuf, fn(&str) -> bool); 2] = [
-        ("redhat", claircore.join("rhel/vex/testdata"), |name| name.ends_with(".json") || name.ends_with(".tar.zst")),
-        ("alpine", claircore.join("alpine/testdata/fetch"), |name| name.ends_with(".json")),
+    let lists = [
+        ("redhat", claircore.join("rhel/vex/testdata"), &[".json", ".tar.zst"][..]),
+        ("alpine", claircore.join("alpine/testdata/fetch"), &[".json"]),
     ];
-    for (feed, data, takes) in lists {
+    for (feed, data, endings) in lists {
         for path in if data.is_dir() { files(&data)? } else { Vec::new() } {
             let name = path.strip_prefix(&claircore)?.display().to_string();
-            if takes(&name) {
+            if endings.iter().any(|ending| name.ends_with(ending)) {
                 cases.push(Case::new(format!("claircore/{name}"), Document { feed, path }, false).within("claircore"));
             }
         }

@@ -22,7 +22,7 @@ use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 use signet_advisories::MatchOptions;
 use signet_model::{Distro, Finding, PackageIndex, Presence, SubjectKind, Suppression, SuppressionKind};
@@ -82,6 +82,8 @@ fn run(cli: &Cli, config: &Config, global: &Global) -> Result<u8> {
 enum Form {
     Table,
     Json,
+    /// A Go template over Grype's JSON.
+    Template,
     Native(Format),
 }
 
@@ -95,7 +97,7 @@ impl Form {
             "cyclonedx" | "cyclonedx-xml" => {
                 bail!("the format `{name}` (XML) is not in this version: `cyclonedx-json` is")
             }
-            "template" => bail!("the format `template` is not in this version"),
+            "template" => Form::Template,
             other => bail!("unsupported output format `{other}`: table, json, cyclonedx-json, sarif"),
         })
     }
@@ -306,6 +308,12 @@ fn write(
                 let mut bytes = serde_json::to_vec_pretty(&document)?;
                 bytes.push(b'\n');
                 bytes
+            }
+            Form::Template => {
+                let path = args.template.as_deref().context("`-o template` needs `-t FILE`")?;
+                let template = crate::scan::template_file(path)?;
+                let context = crate::template::Context { now: report.now, app_version: env!("CARGO_PKG_VERSION") };
+                template.render(&serde_json::to_value(&document)?, &context)?.into_bytes()
             }
             Form::Native(format) => report.render(*format, Look::default())?,
         };

@@ -26,7 +26,7 @@ impl Described {
         }
         for (output, format) in outputs {
             let place = match format {
-                Format::Table | Format::Text => continue,
+                Format::Table | Format::Text | Format::Template => continue,
                 Format::Sbom(sbom) => sbom.source_place(),
             };
             // A list of packages says nothing of its source.
@@ -41,7 +41,7 @@ impl Described {
     pub(super) fn put(&self, format: Format, bytes: Vec<u8>) -> Result<Vec<u8>> {
         let place = match format {
             Format::Sbom(sbom) => sbom.source_place(),
-            Format::Table | Format::Text => None,
+            Format::Table | Format::Text | Format::Template => None,
         };
         let Some(place) = place.filter(|_| self.version.is_some() || self.supplier.is_some()) else {
             return Ok(bytes);

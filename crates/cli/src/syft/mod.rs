@@ -25,6 +25,7 @@ use crate::foreign::outputs::{self, Output};
 use crate::foreign::source::{self, Wanted};
 use crate::foreign::{self, version};
 use crate::settings::Settings;
+use crate::template::Template;
 
 /// Runs Syft's command line. `global` are Signet's own options, which may stand before `syft`.
 pub(crate) fn command(args: &[OsString], global: &Global) -> ExitCode {
@@ -55,6 +56,7 @@ fn run(cli: &Cli, config: &Config, global: &Global) -> Result<u8> {
         Some(Command::Scan(scan)) => self::scan(scan, config, &settings),
         Some(Command::Convert(convert)) => {
             let outputs = formats(&convert.report)?;
+            let template = template(&convert.report)?;
             let args = crate::args::SourceArgs {
                 source: format!("sbom:{}", convert.document.display()),
                 platform: None,
@@ -68,7 +70,12 @@ fn run(cli: &Cli, config: &Config, global: &Global) -> Result<u8> {
                 login: None,
             };
             let examined = crate::source::examine(&args, &settings)?;
-            write(&crate::scan::report(examined, Vec::new(), None, &settings), &outputs, &Described::default())?;
+            write(
+                &crate::scan::report(examined, Vec::new(), None, &settings),
+                &outputs,
+                &Described::default(),
+                template.as_ref(),
+            )?;
             Ok(0)
         }
         Some(Command::Cataloger(args::Cataloger::List(list))) => select::list(&list.output),
@@ -85,6 +92,7 @@ fn scan(args: &Scan, config: &Config, settings: &Settings) -> Result<u8> {
         bail!("an image/directory argument is required: `syft --help` shows what it may be");
     };
     let outputs = formats(&args.report)?;
+    let template = template(&args.report)?;
     let selection = select::Selection::parse(&args.override_default_catalogers, &args.select_catalogers)?;
     if !args.enrich.is_empty() && args.enrich != ["none"] {
         bail!("`--enrich` is not in this version: nothing is asked of package registries");
@@ -120,7 +128,7 @@ fn scan(args: &Scan, config: &Config, settings: &Settings) -> Result<u8> {
     }
     let unexamined = examined.inventory.unexamined.len();
     let report = crate::scan::report(examined, Vec::new(), None, settings);
-    write(&report, &outputs, &described)?;
+    write(&report, &outputs, &described, template.as_ref())?;
     if unexamined > 0 {
         settings.warn(format!(
             "{unexamined} things could not be examined; `-o syft-json` lists them as `unknowns` of `files`"
@@ -135,11 +143,21 @@ fn formats(args: &ReportArgs) -> Result<Vec<(Output, Format)>> {
     outputs.into_iter().map(|output| Format::parse(&output.format).map(|format| (output, format))).collect()
 }
 
-fn write(report: &crate::report::Report, outputs: &[(Output, Format)], described: &Described) -> Result<()> {
+/// The template of the format `template`.
+fn template(args: &ReportArgs) -> Result<Option<Template>> {
+    args.template.as_deref().map(crate::scan::template_file).transpose()
+}
+
+fn write(
+    report: &crate::report::Report,
+    outputs: &[(Output, Format)],
+    described: &Described,
+    template: Option<&Template>,
+) -> Result<()> {
     // All of them, before the first is written: either everything is there or nothing is.
     let mut rendered = Vec::new();
     for (output, format) in outputs {
-        rendered.push((output, described.put(*format, format.render(report)?)?));
+        rendered.push((output, described.put(*format, format.render(report, template)?)?));
     }
     for (output, bytes) in rendered {
         outputs::write(output, &bytes)?;

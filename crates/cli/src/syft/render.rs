@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
 use crate::foreign::columns;
 use crate::foreign::sbom::Sbom;
 use crate::report::{Report, printable};
+use crate::template::{Context, Template};
 
 /// What `-o` may say.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +18,8 @@ pub(super) enum Format {
     Table,
     /// The same, a paragraph each.
     Text,
+    /// A Go template over Syft's JSON.
+    Template,
     /// Any SBOM.
     Sbom(Sbom),
 }
@@ -27,16 +30,23 @@ impl Format {
         Ok(match name {
             "syft-table" | "table" => Format::Table,
             "syft-text" | "text" => Format::Text,
-            "template" => bail!("the format `template` is not in this version"),
+            "template" => Format::Template,
             other => Format::Sbom(Sbom::parse(other, &["syft-table", "syft-text"])?),
         })
     }
 
     /// The bytes of a file.
-    pub(super) fn render(self, report: &Report) -> Result<Vec<u8>> {
+    pub(super) fn render(self, report: &Report, template: Option<&Template>) -> Result<Vec<u8>> {
         match self {
             Format::Table => Ok(table(&rows(report)?).into_bytes()),
             Format::Text => Ok(text(report, &rows(report)?).into_bytes()),
+            Format::Template => {
+                let template = template.context("`-o template` needs `-t FILE`")?;
+                let document: serde_json::Value =
+                    serde_json::from_slice(&Sbom::parse("syft-json", &[])?.render(report)?)?;
+                let context = Context { now: report.now, app_version: env!("CARGO_PKG_VERSION") };
+                Ok(template.render(&document, &context)?.into_bytes())
+            }
             Format::Sbom(format) => format.render(report),
         }
     }

@@ -91,7 +91,8 @@ fn exit_codes_are_grypes() {
     for (line, words) in [
         ("grype dir:shop -f soon", "bad --fail-on severity value 'soon'"),
         ("grype dir:shop -o nonsense", "unsupported output format"),
-        ("grype dir:shop -o template -t x", "not in this version"),
+        ("grype dir:shop -o template -t x", "cannot read the template"),
+        ("grype dir:shop -o template", "needs `-t FILE`"),
         ("grype dir:shop -o cyclonedx", "`cyclonedx-json` is"),
         ("grype dir:shop --sort-by size", "unknown order"),
         ("grype dir:shop --ignore-states soon", "unknown fix state soon"),

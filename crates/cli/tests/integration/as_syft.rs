@@ -101,7 +101,8 @@ fn what_is_not_there_is_said() {
     for (line, words) in [
         ("syft", "an image/directory argument is required"),
         ("syft shop.tar -o nonsense", "unsupported output format `nonsense`"),
-        ("syft shop.tar -o template -t x.tmpl", "`template` is not in this version"),
+        ("syft shop.tar -o template -t x.tmpl", "cannot read the template"),
+        ("syft shop.tar -o template", "needs `-t FILE`"),
         ("syft shop.tar -o cyclonedx-json@0.1", "not written in version `0.1`"),
         ("syft attest shop.tar --key x", "`syft attest` is not in this version"),
         ("syft singularity:x.sif", "not in this version"),
@@ -114,6 +115,8 @@ fn what_is_not_there_is_said() {
         let run = room.check(line, 1, &[words]);
         assert!(run.out.is_empty(), "{run}");
     }
+    room.file("names.tmpl", "{{range .artifacts}}{{.name}} {{.version}}\n{{end}}");
+    room.check("syft shop.tar -q -o template -t names.tmpl", 0, &["sample-tls 3.0.9-1\n"]);
     room.check("syft version", 0, &["Application:     syft"]);
     room.check("syft version -o json", 0, &["\"implementation\": \"signet\""]);
     room.check("syft --help", 0, &["--select-catalogers"]);
