@@ -98,6 +98,10 @@ pub trait Binary {
     fn size(&self) -> u64;
     /// Content of the section of this name (`.go.buildinfo`, `.dep-v0`; Mach-O: without its segment), decompressed, at most 64 MiB.
     fn section(&self, name: &str) -> Option<Cow<'_, [u8]>>;
+    /// Whether there is a section of this name. Headers alone tell, so asking costs no second pass, as asking for the content of one may.
+    fn has_section(&self, name: &str) -> bool {
+        self.section(name).is_some()
+    }
     /// Why [`Binary::section`] cannot give a section that is there: compressed in a way that is not read, broken, or too large. `None`: no reason,
     /// or no such section.
     fn refuses_section(&self, _name: &str) -> Option<&'static str> {

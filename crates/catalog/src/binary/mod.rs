@@ -68,6 +68,10 @@ impl Binary for Image<'_> {
         (plain.len() as u64 <= MAX_SECTION).then_some(Cow::Owned(plain))
     }
 
+    fn has_section(&self, name: &str) -> bool {
+        self.layout.sections.iter().any(|section| section.name == name)
+    }
+
     fn refuses_section(&self, name: &str) -> Option<&'static str> {
         let section = self.layout.sections.iter().find(|section| section.name == name)?;
         if section.opaque {

@@ -239,6 +239,7 @@ const POM: (&str, &[u8]) = ("META-INF/maven/g/a/pom.properties", b"groupId=g\nar
 #[test]
 fn bundles() {
     let leaf = &bundle::LEAF;
+    assert!((leaf.accepts)("opt/x.tar") && !(leaf.accepts)("usr/share/go-1.19/src/archive/tar/testdata/neg-size.tar"));
     let jar = zip(&[POM], true);
     let tar = signet_image::build::LayerBuilder::new().file("x/readme", b"x").file("x/lib/a-1.jar", &jar).finish();
     for (path, bytes) in [
@@ -273,14 +274,14 @@ fn program(names: &[u8], symbols: &[(u32, u64)], data: &[u8]) -> Vec<u8> {
     for (name, value) in symbols {
         put(&mut table, &[(u64::from(*name), 4), (0x11, 1), (0, 1), (1, 2), (*value, 8), (8, 8)]);
     }
-    let heads = b"\0.dynsym\0.dynstr\0.shstrtab\0";
+    let heads = b"\0.dynsym\0.dynstr\0.shstrtab\0.svm_heap\0";
     let start = 64 + 56;
     let places =
         [start, start + data.len(), start + data.len() + table.len(), start + data.len() + table.len() + names.len()];
     let sections = places[3] + heads.len();
     let mut out = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
     put(&mut out, &[(2, 2), (62, 2), (1, 4), (0, 8), (64, 8), (sections as u64, 8), (0, 4)]);
-    put(&mut out, &[(64, 2), (56, 2), (1, 2), (64, 2), (4, 2), (3, 2)]);
+    put(&mut out, &[(64, 2), (56, 2), (1, 2), (64, 2), (5, 2), (3, 2)]);
     put(
         &mut out,
         &[(1, 4), (6, 4), (0, 8), (0x1000, 8), (0x1000, 8), (sections as u64, 8), (sections as u64, 8), (1, 8)],
@@ -290,9 +291,12 @@ fn program(names: &[u8], symbols: &[(u32, u64)], data: &[u8]) -> Vec<u8> {
     out.extend(names);
     out.extend(heads);
     put(&mut out, &[(0, 8); 8]);
-    for (name, kind, place, len, link) in
-        [(1, 11, places[1], table.len(), 2), (9, 3, places[2], names.len(), 0), (17, 3, places[3], heads.len(), 0)]
-    {
+    for (name, kind, place, len, link) in [
+        (1, 11, places[1], table.len(), 2),
+        (9, 3, places[2], names.len(), 0),
+        (17, 3, places[3], heads.len(), 0),
+        (27, 1, places[0], data.len(), 0),
+    ] {
         put(
             &mut out,
             &[

@@ -27,13 +27,17 @@ const SYMBOLS: usize = 2_000_000;
 /// Reads one program.
 ///
 /// Shape: ELF of 64 bits, little-endian, with symbols `sbom` (gzip over CycloneDX JSON), `sbom_length` (eight bytes, little-endian) and
-/// `__svm_version_info`. A program without these is not mentioned.
+/// `__svm_version_info`, and a section `.svm_heap`. A program without these is not mentioned.
 /// Errors: a length that is too large or leads out of the file, no gzip, no JSON.
 /// Source: graalvm.org, reference manual of Native Image, "Software Bill of Materials"; ELF-64 object file format, "Symbol table".
 fn read(input: &Input<'_>) -> Found {
     let Some(binary) = input.binary.filter(|binary| binary.format() == BinaryFormat::Elf) else {
         return Found::default();
     };
+    // Only native images have their heap in a section; to look for symbols in every large program would read each layer twice.
+    if !binary.has_section(".svm_heap") {
+        return Found::default();
+    }
     let Some([sbom, length]) = symbols(binary) else { return Found::default() };
     let refuse = |kind, why: String| Found::unexamined(input.unexamined(kind, why));
     let eight = binary.at_address(length, 8).and_then(|bytes| <[u8; 8]>::try_from(&*bytes).ok());
