@@ -16,8 +16,11 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
 pub const TARGETS: &[Target] = &[
+    ("artifact", artifact),
+    ("attestation", attestation),
     ("bbolt", bbolt),
     ("database", database),
+    ("delta", delta),
     ("expression", expression),
     ("feed", feed),
     ("grype_db", grype_db),
@@ -30,6 +33,7 @@ pub const TARGETS: &[Target] = &[
     ("record", record),
     ("reference", reference),
     ("sbom", sbom),
+    ("segment", segment),
     ("trivy_db", trivy_db),
     ("versions", versions),
     ("vunnel", vunnel),
@@ -143,6 +147,48 @@ pub fn database(data: &[u8]) {
         let _streams = database.streams();
         let _found = database.vulnerability("CVE-2026-0001");
     }
+}
+
+/// A database of nothing, to which differences are applied.
+pub fn nothing() -> Vec<u8> {
+    let builder = signet_advisories::Builder::new(io::Cursor::new(Vec::new()));
+    builder.and_then(signet_advisories::Builder::finish).map(|(out, _)| out.into_inner()).unwrap_or_default()
+}
+
+/// The pieces of a difference, behind a head that fits; and a database that differs from another.
+pub fn delta(data: &[u8]) {
+    let base = nothing();
+    let mut whole = signet_advisories::delta::diff(&base, &base).unwrap_or_default();
+    whole.truncate(88);
+    if let Some(size) = whole.get_mut(80..84) {
+        size.copy_from_slice(&(1u32 << 20).to_le_bytes());
+    }
+    whole.extend_from_slice(data);
+    let mut out = Vec::new();
+    let _applied = signet_advisories::delta::apply(&base, &whole, 1 << 20, &mut out);
+    assert!(out.len() <= 1 << 20, "more than was allowed");
+    if let Ok(difference) = signet_advisories::delta::diff(&base, data) {
+        let mut made = Vec::new();
+        let applied = signet_advisories::delta::apply(&base, &difference, data.len() as u64, &mut made);
+        assert!(applied.is_ok() && made == data, "another file");
+    }
+}
+
+/// What was kept of a feed.
+pub fn segment(data: &[u8]) {
+    let _read = signet_advisories::segment::read(&mut &data[..], &mut |_| Ok(()));
+}
+
+/// The configuration of a database in a registry.
+pub fn artifact(data: &[u8]) {
+    let _config = signet_advisories::artifact::ArtifactConfig::parse(data);
+}
+
+/// A statement beside an image, in every wrapping.
+pub fn attestation(data: &[u8]) {
+    let images = [Digest::sha256(b"")];
+    let standing = signet_advisories::Standing::Unverified;
+    let _vex = signet_advisories::VexDocument::parse_attested("vex", data, &images, &standing);
 }
 
 /// A VEX document and an ignore file.

@@ -103,7 +103,34 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
     match name {
         // Free pages, a root bucket that leads nowhere: what the reader of pages has to survive. Whole files are made by its own tests.
         "bbolt" | "trivy_db" => vec![bolt()],
+        "artifact" => {
+            let digest = signet_model::Digest::sha256(b"");
+            let mut config = signet_advisories::artifact::ArtifactConfig::of(digest, 7, &[], &[]);
+            config.deltas.push(signet_advisories::artifact::ArtifactDelta { base: digest, layer: digest, size: 1 });
+            vec![config.to_json()]
+        }
+        "attestation" => text(&[
+            r#"{"_type":"https://in-toto.io/Statement/v1","subject":[{"digest":{"sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}}],"predicateType":"https://openvex.dev/ns/v0.2.0","predicate":{"@context":"https://openvex.dev/ns/v0.2.0","statements":[{"vulnerability":{"name":"CVE-2026-0001"},"products":[{"@id":"pkg:npm/a@1"}],"status":"fixed"}]}}"#,
+            r#"{"payloadType":"application/vnd.in-toto+json","payload":"eyJfdHlwZSI6Imh0dHBzOi8vaW4tdG90by5pby9TdGF0ZW1lbnQvdjEiLCJwcmVkaWNhdGVUeXBlIjoieCJ9","signatures":[]}"#,
+            r#"{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","dsseEnvelope":{"payloadType":"text","payload":"AA=="}}"#,
+        ]),
         "database" => vec![compiled(OSV)],
+        "delta" => {
+            let pieces = signet_advisories::delta::diff(&signet_fuzz::nothing(), &compiled(OSV)).unwrap();
+            vec![pieces[88..].to_vec(), compiled(OSV)]
+        }
+        "segment" => {
+            let mut writer = signet_advisories::segment::SegmentWriter::new(Vec::new()).unwrap();
+            let mut summary = signet_advisories::feeds::osv::Summary::default();
+            signet_advisories::feeds::osv::read("seed", OSV.as_bytes(), &mut summary, &mut |record| {
+                writer.put(&record).unwrap();
+                Ok(())
+            })
+            .unwrap();
+            let remarks = vec![(true, "a remark".to_owned())];
+            let end = signet_advisories::segment::SegmentEnd { remarks, ..Default::default() };
+            vec![writer.finish(&end).unwrap()]
+        }
         "expression" => text(&[
             "severity >= high && fixed && (kev || epss >= 0.1)",
             "aliases.exists(a, a.startsWith('CVE-')) ? age > duration('7d') : [1, 2].all(x, x > 0) || {'a': 1}['a'] == 1",

@@ -14,6 +14,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod artifact;
 pub mod bbolt;
 mod bytes;
 mod cpe;
@@ -25,12 +26,14 @@ mod names;
 mod order;
 mod ranges;
 mod record;
+pub mod segment;
 pub mod sqlite;
 mod streams;
 mod suppress;
 #[cfg(test)]
 mod testing;
 
+pub use database::delta;
 pub use database::{BuildError, BuildReport, Builder, Contents, Database, DatabaseError, FORMAT_VERSION, Hit, Query};
 pub use feeds::FeedError;
 pub use matching::{MatchOptions, MatchResult};
@@ -39,6 +42,6 @@ pub use record::{
     Trust,
 };
 pub use suppress::{
-    IgnoreEntry, IgnoreError, IgnoreFile, Remark, RemarkKind, SuppressContext, Suppressions, VexDocument, VexError,
-    VexStatement,
+    IgnoreEntry, IgnoreError, IgnoreFile, Remark, RemarkKind, Standing, SuppressContext, Suppressions, VexDocument,
+    VexError, VexStatement, may_be_vex,
 };

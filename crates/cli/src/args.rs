@@ -238,8 +238,9 @@ pub(crate) struct ScanArgs {
     /// Ignore file in the form of `.trivyignore` or, by its ending, `.trivyignore.yaml` [default: `.trivyignore` where there is one].
     #[arg(long, env = "SIGNET_IGNOREFILE", value_name = "FILE")]
     pub(crate) ignorefile: Option<PathBuf>,
-    /// VEX: a document (OpenVEX, CSAF, CycloneDX), a directory of them, or a VEX repository on disk; repeatable.
-    #[arg(long, env = "SIGNET_VEX", value_name = "PATH")]
+    /// VEX: a document (OpenVEX, CSAF, CycloneDX), a directory of them, a VEX repository on disk; `repo` for VEX Hub, or the repositories of
+    /// `~/.trivy/vex/repository.yaml`; `oci` for attestations beside the image, whose signatures are not verified; repeatable.
+    #[arg(long, env = "SIGNET_VEX", value_name = "PATH|repo|oci")]
     pub(crate) vex: Vec<PathBuf>,
     /// Report too what advisories say is not vulnerable, as suppressed and why: repaired versions, packages that never were affected.
     #[arg(long, env = "SIGNET_SHOW_SUPPRESSED")]
@@ -342,6 +343,123 @@ pub(crate) enum DbCommand {
     Search(DbSearchArgs),
     /// All feeds that `db build --feed` reads: names, licences, addresses.
     Feeds,
+    /// Write the database to a file that carries it elsewhere: an OCI archive.
+    Export(DbExportArgs),
+    /// Install a database out of such a file.
+    Import(DbImportArgs),
+    /// Put the database into a registry, as an OCI artifact.
+    Push(DbPushArgs),
+    /// Install a database out of a registry.
+    Pull(DbPullArgs),
+    /// Write what changed between two databases to a small file.
+    Diff(DbDiffArgs),
+    /// Make the new database of the old one and what changed, and install it.
+    Apply(DbApplyArgs),
+}
+
+/// Which database is passed on, and how much of it.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct PassedArgs {
+    /// A compiled database file, instead of the one that is kept.
+    #[arg(long, env = "SIGNET_DB", value_name = "FILE")]
+    pub(crate) db: Option<PathBuf>,
+    /// Leave out the feeds whose data may not be passed on, and note in the database that they are missing.
+    #[arg(long)]
+    pub(crate) redistributable_only: bool,
+    /// An older database that receivers may have: the difference from it is added, and they fetch no more than that; repeatable.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) since: Vec<PathBuf>,
+}
+
+/// How registries are reached.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RegistryArgs {
+    /// Registries (HOST[:PORT]) that are spoken to without TLS.
+    #[arg(long, env = "SIGNET_PLAIN_HTTP", value_name = "HOST", value_delimiter = ',')]
+    pub(crate) plain_http: Vec<String>,
+    /// A file of certificates (PEM) that are trusted beside the system's.
+    #[arg(long, env = "SIGNET_CA_CERT", value_name = "FILE")]
+    pub(crate) ca_cert: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(
+    after_help = "Examples:\n  signet db export advisories.tar\n  signet db export advisories.tar --redistributable-only --since last-week.db\n  skopeo copy oci-archive:advisories.tar docker://registry.example/advisories:1"
+)]
+pub(crate) struct DbExportArgs {
+    /// The archive to write (an OCI image layout in a tar).
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) passed: PassedArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DbImportArgs {
+    /// The archive.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Where to install it [default: where `signet scan` looks].
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Accept data that is older than the installed database's.
+    #[arg(long, env = "SIGNET_ALLOW_ROLLBACK")]
+    pub(crate) allow_rollback: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DbPushArgs {
+    /// Where to: REGISTRY/REPOSITORY[:TAG]. What was pushed is printed with its digest.
+    #[arg(value_name = "REFERENCE")]
+    pub(crate) reference: String,
+    #[command(flatten)]
+    pub(crate) passed: PassedArgs,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DbPullArgs {
+    /// Where from: REGISTRY/REPOSITORY[:TAG][@DIGEST]. With a digest, nothing but these very bytes is taken.
+    #[arg(value_name = "REFERENCE")]
+    pub(crate) reference: String,
+    /// Where to install it [default: where `signet scan` looks].
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Accept data that is older than the installed database's.
+    #[arg(long, env = "SIGNET_ALLOW_ROLLBACK")]
+    pub(crate) allow_rollback: bool,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DbDiffArgs {
+    /// The older database.
+    #[arg(value_name = "OLD")]
+    pub(crate) old: PathBuf,
+    /// The newer database.
+    #[arg(value_name = "NEW")]
+    pub(crate) new: PathBuf,
+    /// Where to write what changed.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DbApplyArgs {
+    /// What changed, as `signet db diff` wrote it.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The database that it was made for, instead of the one that is kept.
+    #[arg(long, env = "SIGNET_DB", value_name = "FILE")]
+    pub(crate) db: Option<PathBuf>,
+    /// Where to install the new one [default: in place of the old].
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Accept data that is older than the installed database's.
+    #[arg(long, env = "SIGNET_ALLOW_ROLLBACK")]
+    pub(crate) allow_rollback: bool,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -3,15 +3,20 @@
 //! It is one file. A new one is written beside it, its digest is checked over all of it, and it takes the old one's place by a rename: readers never
 //! wait and never see a half. Data older than what is installed is refused unless rollback was allowed.
 
+mod artifact;
 pub(crate) mod feeds;
 mod files;
 mod grype;
 mod inputs;
+mod origin;
 mod osv_files;
+mod publish;
 mod record_json;
 mod sample;
 mod search;
+mod segments;
 mod trivy_archive;
+mod unpack;
 mod update;
 
 use std::fs::File;
@@ -20,7 +25,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use signet_advisories::feeds::{epss, kev, trivy_db};
-use signet_advisories::{Builder, Database, Feed, Trust};
+use signet_advisories::{BuildReport, Builder, Database, Feed, Trust};
 use signet_model::{Location, Unexamined, UnexaminedKind};
 use signet_sources::MappedFile;
 
@@ -30,6 +35,11 @@ use crate::output;
 use crate::report::{DatabaseInfo, FeedInfo};
 use crate::settings::Settings;
 
+use inputs::Content;
+use origin::Origin;
+use segments::{Made, Segments};
+
+pub(crate) use artifact::{apply_command, diff_command, export_command, import_command, pull_command, push_command};
 pub(crate) use search::search_command;
 pub(crate) use update::{Wanted, update, update_command};
 
@@ -56,6 +66,8 @@ pub(crate) struct Opened {
     pub(crate) notes: Vec<String>,
     /// It is older than a scan wants, could not be refreshed, and nobody said that this is all right (`--skip-db-update`).
     outdated: bool,
+    /// Where it came from, if it was not built here.
+    origin: Option<Origin>,
 }
 
 impl Opened {
@@ -81,14 +93,20 @@ impl Opened {
 
     /// What reports say of it.
     pub(crate) fn info(&self) -> Result<DatabaseInfo> {
-        info(&self.database()?)
+        info(&self.database()?, self.origin.as_ref())
     }
 }
 
-fn info(database: &Database<'_>) -> Result<DatabaseInfo> {
+fn info(database: &Database<'_>, origin: Option<&Origin>) -> Result<DatabaseInfo> {
     let feeds: Vec<FeedInfo> = database
         .feeds()?
         .into_iter()
+        .map(|mut feed| {
+            if let Some(origin) = origin {
+                feed.trust = origin.weaken(feed.trust);
+            }
+            feed
+        })
         .map(|feed| FeedInfo {
             trust: feed.trust.name(),
             trust_detail: feed.trust.detail().to_owned(),
@@ -180,7 +198,7 @@ pub(crate) fn for_scan(args: &DatabaseArgs, settings: &Settings) -> Result<Opene
 pub(crate) fn sample() -> Result<Opened> {
     let note =
         "ONLY the built-in sample of advisories was used: what it does not report says nothing about this subject";
-    Ok(Opened { bytes: Bytes::Owned(sample::compile()?), notes: vec![note.to_owned()], outdated: false })
+    Ok(Opened { bytes: Bytes::Owned(sample::compile()?), notes: vec![note.to_owned()], outdated: false, origin: None })
 }
 
 fn stale(age: Option<i64>) -> String {
@@ -193,8 +211,18 @@ fn stale(age: Option<i64>) -> String {
 /// Opens a database file. What it holds was verified when it was installed, and every access is checked against its bounds.
 pub(crate) fn open(path: &Path) -> Result<Opened> {
     let bytes = MappedFile::open(path)?;
-    Database::open(&bytes)?;
-    Ok(Opened { bytes: Bytes::Mapped(bytes), notes: Vec::new(), outdated: false })
+    let database = Database::open(&bytes)?;
+    let origin = Origin::read(path, &database.digest());
+    let absent: Vec<String> =
+        database.left_out()?.iter().map(|feed| format!("`{}` ({})", feed.name, feed.licence)).collect();
+    let notes = match absent.is_empty() {
+        true => Vec::new(),
+        false => vec![format!(
+            "the advisory database was passed on without data that may not be: {}; what only they know is not reported",
+            absent.join(", ")
+        )],
+    };
+    Ok(Opened { bytes: Bytes::Mapped(bytes), notes, outdated: false, origin })
 }
 
 /// Feeds to compile.
@@ -216,6 +244,8 @@ pub(crate) struct Ingredients {
     pub(crate) feeds: Vec<feeds::Given>,
     /// Where the feeds' records are listed.
     pub(crate) records: Option<PathBuf>,
+    /// Keep what is read of another tool's database: it may be built from again.
+    pub(crate) keep_foreign: bool,
 }
 
 /// Compiles a Trivy database alone, as its own command line keeps it.
@@ -223,7 +253,8 @@ pub(crate) fn compile_trivy(path: &Path, target: &Path, settings: &Settings) -> 
     let scratch = tempfile::tempdir().context("cannot make a temporary directory")?;
     let trivy = Some(trivy_archive::local(path, scratch.path())?);
     // The file that the user put there is the truth, older or not.
-    compile(&Ingredients { trivy, ..Ingredients::default() }, target, true, settings)
+    compile(&Ingredients { trivy, ..Ingredients::default() }, target, true, settings)?;
+    Ok(())
 }
 
 /// Compiles a database into a temporary file beside `target`, verifies every byte of it, and gives it the name `target`.
@@ -232,30 +263,69 @@ pub(crate) fn compile(
     target: &Path,
     allow_rollback: bool,
     settings: &Settings,
-) -> Result<()> {
+) -> Result<Vec<Made>> {
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make the directory `{}`", folder.display()))?;
+    let (temporary, report, made) = loop {
+        match write(ingredients, folder, settings) {
+            // What was damaged is gone, so this ends.
+            Err(err) if err.is::<segments::Damaged>() => continue,
+            written => break written?,
+        }
+    };
+    install(temporary, target, allow_rollback, None)?;
+    settings.say(format!(
+        "database: {} advisories of {} vulnerabilities for {} packages, {:.1} MB",
+        report.advisories,
+        report.vulnerabilities,
+        report.packages,
+        report.size as f64 / 1e6
+    ));
+    Ok(made)
+}
+
+/// Compiles into a temporary file in `folder`.
+fn write(
+    ingredients: &Ingredients,
+    folder: &Path,
+    settings: &Settings,
+) -> Result<(tempfile::NamedTempFile, BuildReport, Vec<Made>)> {
     let temporary = tempfile::NamedTempFile::new_in(folder).context("cannot make a temporary file for the database")?;
     let file = temporary.reopen().context("cannot open the temporary file of the database")?;
     let mut builder = Builder::new(BufWriter::with_capacity(1 << 20, file))?;
+    let mut segments = Segments::new(settings);
+    // Where a whole database is fetched anew every time, keeping its records would cost more than it saves.
+    let foreign = |kind: &str, origin: &str, path: &Path| match ingredients.keep_foreign {
+        true => inputs::key(kind, origin, &Content::Path(path)).map(Some),
+        false => Ok(None),
+    };
     if let Some((path, feed)) = &ingredients.trivy {
-        let bytes = MappedFile::open(path)?;
-        builder.feed(feed.clone());
-        let summary = trivy_db::read(&bytes, &mut |record| builder.put(record))
-            .with_context(|| format!("cannot read the Trivy database `{}`", path.display()))?;
-        settings.detail(format!("Trivy database: {} advisories, {} descriptions", summary.advisories, summary.details));
-        if !summary.unknown_buckets.is_empty() {
-            settings.warn(format!("buckets without rules, which cannot match: {}", summary.unknown_buckets.join(", ")));
-        }
+        let key = foreign("trivy-db", &format!("{feed:?}"), path)?;
+        segments.part(key, false, &mut builder, |intake| {
+            let bytes = MappedFile::open(path)?;
+            intake.feed(feed.clone());
+            let summary = trivy_db::read(&bytes, &mut |record| intake.put(record))
+                .with_context(|| format!("cannot read the Trivy database `{}`", path.display()))?;
+            intake
+                .detail(format!("Trivy database: {} advisories, {} descriptions", summary.advisories, summary.details));
+            if !summary.unknown_buckets.is_empty() {
+                let names = summary.unknown_buckets.join(", ");
+                intake.warn(format!("buckets without rules, which cannot match: {names}"));
+            }
+            Ok(())
+        })?;
     }
     if let Some(source) = &ingredients.grype {
-        grype::read(source, &mut builder, settings)?;
+        let key = foreign("grype-db", &format!("{} {:?}", source.url, source.trust), &source.file)?;
+        segments.part(key, false, &mut builder, |intake| grype::read(source, intake))?;
     }
     for path in &ingredients.vunnel {
-        grype::read_records(path, &mut builder, settings)?;
+        let key = inputs::key("vunnel", &path.display().to_string(), &Content::Path(path))?;
+        segments.part(Some(key), false, &mut builder, |intake| grype::read_records(path, intake))?;
     }
     for path in &ingredients.osv {
-        osv_files::read(path, &mut builder, settings)?;
+        let key = inputs::key("--osv", &path.display().to_string(), &Content::Path(path))?;
+        segments.part(Some(key), false, &mut builder, |intake| osv_files::read(path, intake))?;
     }
     let mut records = match &ingredients.records {
         Some(path) => {
@@ -265,44 +335,59 @@ pub(crate) fn compile(
         None => None,
     };
     for given in &ingredients.feeds {
+        let key = inputs::key(given.source.id, &given.origin(), &Content::Path(&given.path))?;
         let out = records.as_mut().map(|out| out as &mut dyn std::io::Write);
-        feeds::read(given, &mut builder, out, settings)?;
+        segments.part(Some(key), out.is_some(), &mut builder, |intake| feeds::read(given, intake, out))?;
     }
     if let Some(mut out) = records {
         std::io::Write::flush(&mut out).context("cannot write the list of records")?;
     }
     if let Some((bytes, url, trust)) = &ingredients.kev {
-        let released = kev::read(bytes, &mut |record| builder.put(record)).context("cannot read CISA's catalogue")?;
-        builder.feed(kev::feed(url, released, trust.clone()));
+        let key = inputs::key("kev", &format!("{url} {trust:?}"), &Content::Bytes(bytes))?;
+        segments.part(Some(key), false, &mut builder, |intake| {
+            let released =
+                kev::read(bytes, &mut |record| intake.put(record)).context("cannot read CISA's catalogue")?;
+            intake.feed(kev::feed(url, released, trust.clone()));
+            Ok(())
+        })?;
     }
     if let Some((bytes, url, trust)) = &ingredients.epss {
-        let scored =
-            epss::read(bytes, epss::LIMIT, &mut |record| builder.put(record)).context("cannot read the EPSS scores")?;
-        builder.feed(epss::feed(url, scored, trust.clone()));
+        let key = inputs::key("epss", &format!("{url} {trust:?}"), &Content::Bytes(bytes))?;
+        segments.part(Some(key), false, &mut builder, |intake| {
+            let scored = epss::read(bytes, epss::LIMIT, &mut |record| intake.put(record))
+                .context("cannot read the EPSS scores")?;
+            intake.feed(epss::feed(url, scored, trust.clone()));
+            Ok(())
+        })?;
     }
+    let report = finish(builder)?;
+    Ok((temporary, report, segments.made))
+}
+
+/// Writes the tables, and brings the file to disk.
+fn finish(builder: segments::Out) -> Result<BuildReport> {
     let (writer, report) = builder.finish()?;
     let file: File = writer.into_inner().map_err(|err| err.into_error()).context("cannot write the database")?;
     file.sync_all().context("cannot bring the database to disk")?;
-    install(temporary, target, allow_rollback)?;
-    settings.say(format!(
-        "database: {} advisories of {} vulnerabilities for {} packages, {:.1} MB",
-        report.advisories,
-        report.vulnerabilities,
-        report.packages,
-        report.size as f64 / 1e6
-    ));
-    Ok(())
+    Ok(report)
 }
 
 /// The one place where a database becomes the one in use: every byte is checked, and data older than what is there is refused.
-fn install(temporary: tempfile::NamedTempFile, target: &Path, allow_rollback: bool) -> Result<()> {
+///
+/// `origin` tells where it came from if it was not compiled here.
+fn install(
+    temporary: tempfile::NamedTempFile,
+    target: &Path,
+    allow_rollback: bool,
+    origin: Option<&Origin>,
+) -> Result<()> {
     let bytes = MappedFile::open(temporary.path())?;
     let database = Database::open(&bytes)?;
     database.verify()?;
     if !allow_rollback && target.exists() {
         // An installed file that cannot be read protects nothing; replacing it is the way out.
         if let Ok(old) = open(target).and_then(|opened| opened.info()) {
-            let new = info(&database)?;
+            let new = info(&database, origin)?;
             for feed in &old.feeds {
                 let Some(before) = feed.data_time else { continue };
                 // A feed that is absent now is not older: what it would have told is unknown then, and that is reported.
@@ -324,6 +409,9 @@ fn install(temporary: tempfile::NamedTempFile, target: &Path, allow_rollback: bo
     }
     drop(bytes);
     let folder = target.parent().map(Path::to_owned);
+    if let Some(origin) = origin {
+        origin.write(target)?;
+    }
     temporary
         .persist(target)
         .map_err(|err| err.error)
@@ -334,6 +422,7 @@ fn install(temporary: tempfile::NamedTempFile, target: &Path, allow_rollback: bo
             .and_then(|folder| folder.sync_all())
             .with_context(|| format!("cannot bring `{}` to disk", folder.display()))?;
     }
+    Origin::tidy(target, origin);
     Ok(())
 }
 
@@ -371,9 +460,10 @@ pub(crate) fn build_command(args: &DbBuildArgs, settings: &Settings) -> Result<E
         epss: read(&args.epss)?,
         feeds: given,
         records: args.records.clone(),
+        keep_foreign: true,
     };
-    compile(&ingredients, &target, args.allow_rollback, settings)?;
-    inputs::remember(&target, &inputs)?;
+    let made = compile(&ingredients, &target, args.allow_rollback, settings)?;
+    inputs::remember(&target, Some(&inputs), &made, settings)?;
     Ok(Exit::Well)
 }
 
@@ -389,7 +479,8 @@ pub(crate) fn info_command(args: &DbInfoArgs, settings: &Settings) -> Result<Exi
     ensure!(path.exists(), "there is no database `{}`: `signet db update` fetches one", path.display());
     let opened = open(&path).with_context(|| format!("cannot use the database `{}`", path.display()))?;
     let database = opened.database()?;
-    let (info, contents) = (info(&database)?, database.contents());
+    let (info, contents, left_out) = (opened.info()?, database.contents(), database.left_out()?);
+    let origin = opened.origin.as_ref();
     let text = match args.output.as_str() {
         "json" => {
             let feeds: Vec<serde_json::Value> = info
@@ -403,14 +494,28 @@ pub(crate) fn info_command(args: &DbInfoArgs, settings: &Settings) -> Result<Exi
                     })
                 })
                 .collect();
+            let left_out: Vec<serde_json::Value> = left_out
+                .iter()
+                .map(|feed| serde_json::json!({"name": feed.name, "url": feed.url, "licence": feed.licence}))
+                .collect();
+            let origin = origin.map(|origin| {
+                serde_json::json!({
+                    "from": origin.from, "manifest": origin.manifest.to_string(), "trust": origin.trust.name(),
+                    "trustDetail": origin.trust.detail(),
+                })
+            });
             let document = serde_json::json!({
                 "schemaVersion": 1, "path": path.display().to_string(), "digest": info.digest.to_string(),
-                "advisories": contents.advisories, "feeds": feeds,
+                "advisories": contents.advisories, "feeds": feeds, "leftOut": left_out, "origin": origin,
             });
             serde_json::to_string_pretty(&document)? + "\n"
         }
         "table" => {
-            let mut text = format!("{}  {}\n{} advisories\n\n", path.display(), info.digest, contents.advisories);
+            let mut text = format!("{}  {}\n{} advisories\n", path.display(), info.digest, contents.advisories);
+            if let Some(origin) = origin {
+                text += &format!("from {}  {}  {}\n", origin.from, origin.manifest, origin.trust.name());
+            }
+            text.push('\n');
             for feed in &info.feeds {
                 let time =
                     feed.data_time.map_or("no date".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M UTC").to_string());
@@ -419,6 +524,9 @@ pub(crate) fn info_command(args: &DbInfoArgs, settings: &Settings) -> Result<Exi
                 if !feed.attribution.is_empty() {
                     text += &format!("{:10} {}\n", "", feed.attribution);
                 }
+            }
+            for feed in &left_out {
+                text += &format!("{:10} left out: {} (not to be passed on)\n", feed.name, feed.licence);
             }
             text
         }

@@ -80,6 +80,12 @@ fn run(cli: &Cli) -> Result<Exit> {
         Command::Db(DbCommand::Info(args)) => database::info_command(args, &settings),
         Command::Db(DbCommand::Feeds) => database::feeds_command(),
         Command::Db(DbCommand::Search(args)) => database::search_command(args, &settings),
+        Command::Db(DbCommand::Export(args)) => database::export_command(args, &settings),
+        Command::Db(DbCommand::Import(args)) => database::import_command(args, &settings),
+        Command::Db(DbCommand::Push(args)) => database::push_command(args, &settings),
+        Command::Db(DbCommand::Pull(args)) => database::pull_command(args, &settings),
+        Command::Db(DbCommand::Diff(args)) => database::diff_command(args, &settings),
+        Command::Db(DbCommand::Apply(args)) => database::apply_command(args, &settings),
         Command::Schema(args) => report::schema_command(&args.name),
         Command::Demo(args) => demo::command(args, &settings),
         Command::Trivy(_) | Command::Syft(_) | Command::Grype(_) => {

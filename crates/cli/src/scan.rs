@@ -18,6 +18,7 @@ use crate::source::{self, Examined};
 use crate::suppress;
 use crate::template::Template;
 use crate::usage;
+use crate::vex::{Hub, Vex};
 
 /// What a scan can look for. Each lands with its room; asking for one that has not is a wrong use of this version.
 const SCANNERS: &[&str] = &["vuln", "license"];
@@ -55,7 +56,8 @@ pub(crate) fn scan(args: &ScanArgs, settings: &Settings) -> Result<Exit> {
     let filters = Filters::parse(&args.severity, args.ignore_unfixed, &args.ignore_status).map_err(usage)?;
     let threshold = args.fail_on.as_deref().map(Threshold::parse).transpose().map_err(usage)?;
     let policy = args.policy.as_deref().map(crate::gate::policy).transpose()?;
-    let ignores = suppress::Files::read(args.ignorefile.as_deref(), &args.vex, settings)?;
+    let vex = Vex::read(&args.vex, &Hub::native(settings), &source::access(&args.source), settings)?;
+    let ignores = suppress::Files::read(args.ignorefile.as_deref(), vex, settings)?;
     let opened = database::for_scan(&args.database, settings)?;
 
     let (mut examined, base) = source::examine_with_base(&args.source, args.base.as_deref(), settings)?;
@@ -69,7 +71,7 @@ pub(crate) fn scan(args: &ScanArgs, settings: &Settings) -> Result<Exit> {
         ..MatchOptions::default()
     };
     let mut report = matched(examined, &opened, options, settings, |examined, findings| {
-        let remarks = ignores.apply(&examined.subject, &examined.inventory, findings, settings.now)?;
+        let remarks = ignores.apply(&examined.subject, &examined.inventory, findings, settings)?;
         filters.apply(findings);
         Ok(remarks)
     })?;

@@ -137,7 +137,7 @@ fn open_and_read(args: &SourceArgs, settings: &Settings, base: Option<&crate::ba
 }
 
 /// How registries are reached.
-fn access(args: &SourceArgs) -> Access {
+pub(crate) fn access(args: &SourceArgs) -> Access {
     Access {
         plain_http: args.plain_http.clone(),
         ca_cert: args.ca_cert.clone(),

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use signet_advisories::{IgnoreFile, Remark, RemarkKind, SuppressContext, Suppressions};
-use signet_model::{Finding, Inventory, Purl, Subject, Timestamp};
+use signet_model::{Finding, Inventory, Purl, Subject};
 
 use crate::settings::Settings;
-use crate::vex::{self, Repository};
+use crate::vex::Vex;
 
 /// The ignore file that is read when none is named.
 const DEFAULT_IGNORE_FILE: &str = ".trivyignore";
@@ -17,13 +17,12 @@ const DEFAULT_IGNORE_FILE: &str = ".trivyignore";
 #[derive(Debug)]
 pub(crate) struct Files {
     suppressions: Suppressions,
-    /// VEX repositories, of which only documents about the subject's packages are read.
-    repositories: Vec<Repository>,
+    vex: Vex,
 }
 
 impl Files {
     /// Reads the named files; without a named ignore file, `.trivyignore` of the working directory, which is said.
-    pub(crate) fn read(ignorefile: Option<&Path>, vex: &[PathBuf], settings: &Settings) -> Result<Files> {
+    pub(crate) fn read(ignorefile: Option<&Path>, vex: Vex, settings: &Settings) -> Result<Files> {
         let mut suppressions = Suppressions::default();
         let found = match ignorefile {
             Some(path) => Some(path.to_owned()),
@@ -48,17 +47,12 @@ impl Files {
             }
             suppressions.ignore_files.push(file);
         }
-        let Files { suppressions: read, repositories } = Files::vex(vex)?;
-        suppressions.vex.extend(read.vex);
-        Ok(Files { suppressions, repositories })
+        Ok(Files { suppressions, vex })
     }
 
-    /// Reads VEX documents alone (a foreign command line's).
+    /// VEX documents alone (a foreign command line's).
     pub(crate) fn vex(vex: &[PathBuf]) -> Result<Files> {
-        let (documents, repositories) = vex::read(vex)?;
-        let mut suppressions = Suppressions::default();
-        suppressions.vex.extend(documents);
-        Ok(Files { suppressions, repositories })
+        Ok(Files { suppressions: Suppressions::default(), vex: Vex::paths(vex)? })
     }
 
     /// Marks what they suppress, and gives remarks: lines that are expired, stale or due.
@@ -67,18 +61,12 @@ impl Files {
         subject: &Subject,
         inventory: &Inventory,
         findings: &mut [Finding],
-        now: Timestamp,
+        settings: &Settings,
     ) -> Result<Vec<String>> {
         let artifact = artifact_purls(subject);
-        let mut all = std::borrow::Cow::Borrowed(&self.suppressions);
-        if !self.repositories.is_empty() && !findings.is_empty() {
-            let purls = inventory.packages.iter().filter_map(|package| package.purl(inventory.distro.as_ref()));
-            let wanted: Vec<Purl> = purls.chain(artifact.iter().cloned()).collect();
-            for repository in &self.repositories {
-                all.to_mut().vex.extend(repository.about(&wanted)?);
-            }
-        }
-        let context = SuppressContext { inventory, artifact: &artifact, now };
+        let mut all = self.suppressions.clone();
+        all.vex.extend(self.vex.about(subject, inventory, findings.len(), settings)?);
+        let context = SuppressContext { inventory, artifact: &artifact, now: settings.now };
         let remarks = all.apply(findings, &context);
         let mut told: Vec<String> = remarks.iter().take(REMARKS).map(remark).collect();
         if remarks.len() > REMARKS {

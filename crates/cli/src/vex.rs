@@ -1,8 +1,12 @@
-//! `--vex PATH`: a document, a directory of documents, or a VEX repository on disk.
+//! `--vex`: a document, a directory of documents, or a VEX repository on disk; `repo`, the repositories that are configured; `oci`, what lies
+//! beside the image in its registry.
 //!
 //! A repository is a directory with an `index.json` of `packages` (`id`: a purl without version; `location`: a file beside the index), there or in
 //! its folder of a version (`0.1/`); `vex-repository.json` is its manifest. Only documents about packages of the subject are read.
 //! Source: aquasecurity/vex-repo-spec.
+
+mod attested;
+mod hub;
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -10,9 +14,13 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 use signet_advisories::VexDocument;
-use signet_model::Purl;
+use signet_model::{Inventory, Purl, Subject};
 
+use crate::net::Access;
+use crate::settings::Settings;
 use crate::suppress;
+
+pub(crate) use hub::Hub;
 
 /// Folders below a directory of documents.
 const MAX_DEPTH: usize = 16;
@@ -21,7 +29,7 @@ const MAX_DOCUMENTS: usize = 10_000;
 
 /// A VEX repository.
 #[derive(Debug)]
-pub(crate) struct Repository {
+struct Repository {
     folder: PathBuf,
     /// Purl without version and qualifiers -> files.
     index: BTreeMap<String, Vec<PathBuf>>,
@@ -41,8 +49,77 @@ struct Entry {
     location: String,
 }
 
+/// Everything that `--vex` named.
+#[derive(Debug, Default)]
+pub(crate) struct Vex {
+    documents: Vec<VexDocument>,
+    /// By path, all of them asked.
+    named: Vec<Repository>,
+    /// By `repo`, in order of precedence: the first that knows a package speaks for it.
+    ranked: Vec<Repository>,
+    /// By `oci`: how the registry is reached.
+    beside: Option<Access>,
+}
+
+impl Vex {
+    /// Reads what is named by path; `repo` and `oci` are words, a file of that name is `./repo`.
+    pub(crate) fn read(names: &[PathBuf], hub: &Hub<'_>, access: &Access, settings: &Settings) -> Result<Vex> {
+        let mut vex = Vex::default();
+        let mut paths = Vec::new();
+        for name in names {
+            match name.to_str() {
+                Some("repo") => vex.ranked = hub.repositories(access, settings)?,
+                Some("oci") => vex.beside = Some(access.clone()),
+                _ => paths.push(name.clone()),
+            }
+        }
+        (vex.documents, vex.named) = read(&paths)?;
+        Ok(vex)
+    }
+
+    /// Documents and repositories by path alone.
+    pub(crate) fn paths(names: &[PathBuf]) -> Result<Vex> {
+        let (documents, named) = read(names)?;
+        Ok(Vex { documents, named, ..Vex::default() })
+    }
+
+    /// The documents that may speak of the subject and its packages. What lies in the registry is asked for even if nothing was found: that it
+    /// cannot be asked must not depend on findings.
+    pub(crate) fn about(
+        &self,
+        subject: &Subject,
+        inventory: &Inventory,
+        findings: usize,
+        settings: &Settings,
+    ) -> Result<Vec<VexDocument>> {
+        let mut documents = self.documents.clone();
+        if let Some(access) = &self.beside {
+            documents.extend(attested::documents(subject, access, settings)?);
+        }
+        if findings == 0 || (self.named.is_empty() && self.ranked.is_empty()) {
+            return Ok(documents);
+        }
+        let purls = inventory.packages.iter().filter_map(|package| package.purl(inventory.distro.as_ref()));
+        let all: Vec<Purl> = purls.chain(suppress::artifact_purls(subject)).collect();
+        for repository in &self.named {
+            documents.extend(repository.about(&all)?);
+        }
+        let mut wanted: Vec<Vec<Purl>> = vec![Vec::new(); self.ranked.len()];
+        for purl in all {
+            let first = self.ranked.iter().position(|repository| repository.knows(&purl));
+            if let Some(list) = first.and_then(|place| wanted.get_mut(place)) {
+                list.push(purl);
+            }
+        }
+        for (repository, wanted) in self.ranked.iter().zip(&wanted) {
+            documents.extend(repository.about(wanted)?);
+        }
+        Ok(documents)
+    }
+}
+
 /// Reads documents and directories of documents, and opens repositories.
-pub(crate) fn read(paths: &[PathBuf]) -> Result<(Vec<VexDocument>, Vec<Repository>)> {
+fn read(paths: &[PathBuf]) -> Result<(Vec<VexDocument>, Vec<Repository>)> {
     let (mut documents, mut repositories) = (Vec::new(), Vec::new());
     for path in paths {
         if !path.is_dir() {
@@ -91,7 +168,7 @@ fn list(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> {
 
 impl Repository {
     /// `None`: the directory has no index.
-    pub(crate) fn open(path: &Path) -> Result<Option<Repository>> {
+    fn open(path: &Path) -> Result<Option<Repository>> {
         let places = [path.to_owned(), path.join("0.1"), path.join("v0.1")];
         let Some(folder) = places.into_iter().find(|folder| folder.join("index.json").is_file()) else {
             ensure!(!path.join("vex-repository.json").is_file(), "it has a manifest and no `index.json`");
@@ -112,12 +189,12 @@ impl Repository {
     }
 
     /// Whether it has anything about a package, whatever the version.
-    pub(crate) fn knows(&self, purl: &Purl) -> bool {
+    fn knows(&self, purl: &Purl) -> bool {
         self.index.contains_key(&key(purl))
     }
 
     /// The documents about any of these packages, whatever their versions.
-    pub(crate) fn about(&self, purls: &[Purl]) -> Result<Vec<VexDocument>> {
+    fn about(&self, purls: &[Purl]) -> Result<Vec<VexDocument>> {
         let mut files: Vec<&PathBuf> = purls.iter().filter_map(|purl| self.index.get(&key(purl))).flatten().collect();
         files.sort();
         files.dedup();

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use reqwest::{Method, StatusCode, Url};
 use signet_model::{Digest, Hasher, ImageRef};
 
+use crate::backoff;
 use crate::client::Client;
 use crate::endpoint::{Access, Endpoint, same_origin};
 use crate::error::{Error, ErrorKind};
@@ -74,16 +75,7 @@ impl Client {
         if chunks.sent < size {
             loop {
                 let first = chunks.sent - last.len() as u64;
-                let mut patch = Ask::new(Method::PATCH, location, doing.clone()).at(&endpoint, Access::Push);
-                patch.header("content-type", "application/octet-stream");
-                patch.header("content-range", &format!("{first}-{}", chunks.sent - 1));
-                patch.body = Some(last);
-                patch.small_body = Some(self.options().limits.error_body);
-                let answer = self.send(&patch).await?;
-                if answer.status != StatusCode::ACCEPTED {
-                    return Err(unexpected(&doing, answer.status));
-                }
-                location = self::location(&answer, &patch)?;
+                location = self.patch(&endpoint, location, first, last, &doing).await?;
                 last = Bytes::new();
                 if chunks.sent == size {
                     break;
@@ -101,6 +93,52 @@ impl Client {
         match answer.status {
             StatusCode::CREATED => Ok(Pushed::Uploaded),
             status => Err(unexpected(&doing, status)),
+        }
+    }
+
+    /// Sends one chunk. Where the connection breaks, the registry is asked how far it came, and what is missing is sent again.
+    async fn patch(
+        &self,
+        endpoint: &Endpoint,
+        mut place: Url,
+        mut first: u64,
+        mut chunk: Bytes,
+        doing: &str,
+    ) -> Result<Url, Error> {
+        let mut failures = 0;
+        loop {
+            let mut patch = Ask::new(Method::PATCH, place.clone(), doing.to_owned()).at(endpoint, Access::Push);
+            patch.header("content-type", "application/octet-stream");
+            patch.header("content-range", &format!("{first}-{}", first + (chunk.len() as u64).saturating_sub(1)));
+            patch.body = Some(chunk.clone());
+            patch.small_body = Some(self.options().limits.error_body);
+            let err = match self.send(&patch).await {
+                Ok(answer) if answer.status == StatusCode::ACCEPTED => return location(&answer, &patch),
+                Ok(answer) => return Err(unexpected(doing, answer.status)),
+                Err(err) => err,
+            };
+            failures += 1;
+            let passing = matches!(err.kind, ErrorKind::Connection | ErrorKind::Timeout | ErrorKind::Unavailable);
+            if !passing || failures > self.options().retries {
+                return Err(err);
+            }
+            let random = backoff::next_random(&mut self.shared.random.lock());
+            tokio::time::sleep(backoff::pause(self.options().first_pause, failures, random)).await;
+            let mut ask = Ask::new(Method::GET, place.clone(), doing.to_owned()).at(endpoint, Access::Push);
+            ask.small_body = Some(self.options().limits.error_body);
+            // The first failure says more than one of asking about it.
+            let Ok(state) = self.send(&ask).await else { return Err(err) };
+            let came = state.header("range").and_then(stored).and_then(|stored| stored.checked_sub(first));
+            let came = came.and_then(|came| usize::try_from(came).ok()).filter(|came| *came <= chunk.len());
+            let Some(came) = came else { return Err(err) };
+            if state.header("location").is_some() {
+                place = location(&state, &ask)?;
+            }
+            if came == chunk.len() {
+                return Ok(place);
+            }
+            chunk = chunk.split_off(came);
+            first += came as u64;
         }
     }
 
@@ -198,6 +236,14 @@ fn location(answer: &Answer, ask: &Ask) -> Result<Url, Error> {
     }
 }
 
+/// Bytes that a registry has of an upload: `0-LAST`. Source: OCI distribution-spec, "Pushing a blob in chunks". A chunk has more than one byte, so
+/// `0-0`, which registries also say of none at all, is none.
+fn stored(range: &str) -> Option<u64> {
+    let (first, last) = range.trim().trim_start_matches("bytes=").split_once('-')?;
+    let last: u64 = last.parse().ok()?;
+    (first == "0").then_some(if last == 0 { 0 } else { last.checked_add(1)? })
+}
+
 fn unexpected(doing: &str, status: StatusCode) -> Error {
     Error::new(ErrorKind::Malformed, doing, format!("the registry answered {}", status.as_u16()))
 }
@@ -214,6 +260,21 @@ mod tests {
         let headers = HeaderMap::from_iter([("location".parse().unwrap(), HeaderValue::from_str(header).unwrap())]);
         let answer = Answer { status: StatusCode::ACCEPTED, headers, url, body: Bytes::new(), open: None };
         assert_eq!(location(&answer, &ask).ok().map(|url| url.to_string()).as_deref(), expected, "{asked} {header}");
+    }
+
+    #[test]
+    fn how_far_an_upload_came_is_read() {
+        for (range, expected) in [
+            ("0-9", Some(10)),
+            ("bytes=0-9", Some(10)),
+            ("0-0", Some(0)),
+            ("1-9", None),
+            ("", None),
+            ("0-", None),
+            ("0-18446744073709551615", None),
+        ] {
+            assert_eq!(stored(range), expected, "{range}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::io::{Seek, SeekFrom, Write};
 use signet_model::{DataSource, Hasher, Severity};
 
 use super::detail;
+use super::feeds;
 use super::format::{
     self, ADVISORY_ROW, BODY_DIGEST, FORMAT_VERSION, HAS_SEVERITY, HEADER, HEADER_DIGEST, MAGIC, MALICIOUS,
     SECTION_ROW, SECTION_TABLE, Section, UNAFFECTED, WITHDRAWN, hash,
@@ -16,7 +17,7 @@ use super::format::{
 use super::output::{Hashing, SectionTable, rows};
 use super::pool::{Full, Pool};
 use super::qualifiers;
-use crate::bytes::{put_bytes, put_varint};
+use crate::bytes::put_bytes;
 use crate::record::{Advisory, Affected, Detail, Feed, ProductKey, Qualifiers, Record};
 use crate::{order, ranges, streams};
 
@@ -72,6 +73,8 @@ pub struct Builder<W> {
     products: Vec<(u32, u32, u32)>,
     sources: Vec<(DataSource, [u32; 4])>,
     feeds: Vec<Feed>,
+    /// Feeds whose data were taken out before the database was passed on.
+    left_out: Vec<Feed>,
     /// Name of the stream, days of its two ends.
     lifecycles: Vec<(u32, u32, u32)>,
     scratch: Vec<u8>,
@@ -138,6 +141,7 @@ impl<W: Write + Seek> Builder<W> {
             products: Vec::new(),
             sources: Vec::new(),
             feeds: Vec::new(),
+            left_out: Vec::new(),
             lifecycles: Vec::new(),
             scratch: Vec::new(),
             key: Vec::new(),
@@ -147,6 +151,11 @@ impl<W: Write + Seek> Builder<W> {
     /// Names a feed that the records are of.
     pub fn feed(&mut self, feed: Feed) {
         self.feeds.push(feed);
+    }
+
+    /// Names a feed whose records were left out, so that whoever uses the database knows what it does not hold.
+    pub fn left_out(&mut self, feed: Feed) {
+        self.left_out.push(feed);
     }
 
     /// Takes one record.
@@ -566,24 +575,7 @@ impl<W: Write + Seek> Builder<W> {
             lifecycles.iter().map(|(stream, end, support)| rows::<3, 12>([*stream, *end, *support])),
         )?;
         table.write(&mut self.out, Section::Sources, self.sources.iter().map(|(_, row)| rows::<4, 16>(*row)))?;
-        let mut feeds = Vec::new();
-        put_varint(&mut feeds, self.feeds.len() as u64);
-        for feed in &self.feeds {
-            let time = feed.data_time.map(|time| time.to_string()).unwrap_or_default();
-            let texts = [
-                &feed.name,
-                &feed.url,
-                &feed.licence,
-                &feed.attribution,
-                feed.trust.name(),
-                feed.trust.detail(),
-                &time,
-            ];
-            for text in texts {
-                put_bytes(&mut feeds, text.as_bytes());
-            }
-            feeds.push(u8::from(feed.redistributable));
-        }
+        let feeds = feeds::encode(&self.feeds, &self.left_out);
         let at = self.out.at;
         self.out.write(&feeds)?;
         table.add(Section::Feeds, at, feeds.len() as u64);

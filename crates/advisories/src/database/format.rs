@@ -93,6 +93,9 @@ impl Section {
 /// Bytes of an advisory row.
 pub(super) const ADVISORY_ROW: usize = 36;
 
+/// The last byte of a feed that is named only because its records were left out; 0 and 1 tell whether a feed may be passed on.
+pub(super) const LEFT_OUT: u8 = 2;
+
 /// Flags of an advisory row.
 pub(super) const MALICIOUS: u8 = 1;
 /// The severity byte of an advisory row holds a severity.

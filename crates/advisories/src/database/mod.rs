@@ -17,7 +17,9 @@
 //! never a panic and never a read outside the file.
 
 mod builder;
+pub mod delta;
 mod detail;
+mod feeds;
 mod format;
 mod output;
 mod pool;

@@ -17,7 +17,7 @@ use super::qualifiers::StoredQualifiers;
 use crate::bytes::{Reader, u16_at, u32_at, u64_at};
 use crate::order::Order;
 use crate::ranges::Stored;
-use crate::record::{Detail, Feed, Lifecycle, Named, ProductKey, Trust};
+use crate::record::{Detail, Feed, Lifecycle, Named, ProductKey};
 use crate::streams;
 
 /// Why a file is no database that we can use.
@@ -175,7 +175,12 @@ impl<'a> Database<'a> {
 
     /// The feeds that it was compiled from, in order.
     pub fn feeds(&self) -> Result<Vec<Feed>, DatabaseError> {
-        self.read_feeds().ok_or(damaged(Section::Feeds, 0))
+        Ok(self.read_feeds().ok_or(damaged(Section::Feeds, 0))?.0)
+    }
+
+    /// Feeds whose records were left out when it was passed on: what they know is not in it.
+    pub fn left_out(&self) -> Result<Vec<Feed>, DatabaseError> {
+        Ok(self.read_feeds().ok_or(damaged(Section::Feeds, 0))?.1)
     }
 
     /// How much is in it.
@@ -225,7 +230,7 @@ impl<'a> Database<'a> {
         }
     }
 
-    fn section(&self, section: Section) -> &'a [u8] {
+    pub(super) fn section(&self, section: Section) -> &'a [u8] {
         // Sections are numbered from 1 in the order of `Section::ALL`.
         self.sections.get(section as usize - 1).copied().unwrap_or_default()
     }
@@ -363,27 +368,6 @@ impl<'a> Database<'a> {
             }
         }
         Ok(())
-    }
-
-    fn read_feeds(&self) -> Option<Vec<Feed>> {
-        let mut reader = Reader::new(self.section(Section::Feeds));
-        let mut feeds = Vec::new();
-        for _ in 0..reader.varint()? {
-            let mut text = || reader.text().map(str::to_owned);
-            let (name, url, licence, attribution) = (text()?, text()?, text()?, text()?);
-            let (trust, by, time) = (text()?, text()?, text()?);
-            let trust = match trust.as_str() {
-                "signed" => Trust::Signed(by),
-                "digest-pinned" => Trust::DigestPinned(by),
-                "tls-only" => Trust::TlsOnly,
-                "local-file" => Trust::LocalFile,
-                _ => return None,
-            };
-            let data_time: Option<Timestamp> = if time.is_empty() { None } else { Some(time.parse().ok()?) };
-            let redistributable = reader.byte()? == 1;
-            feeds.push(Feed { name, url, data_time, licence, redistributable, attribution, trust });
-        }
-        Some(feeds)
     }
 }
 

@@ -63,6 +63,27 @@ fn the_same_records_give_the_same_bytes() {
     assert_eq!(sample(), sample());
 }
 
+#[test]
+fn what_was_left_out_is_named_and_is_no_feed() {
+    let mut builder = Builder::new(Cursor::new(Vec::new())).unwrap();
+    let feed = |name: &str, redistributable| Feed {
+        name: name.to_owned(),
+        url: "https://example.com".to_owned(),
+        data_time: None,
+        licence: "none".to_owned(),
+        redistributable,
+        attribution: String::new(),
+        trust: Trust::LocalFile,
+    };
+    builder.left_out(feed("wolfi", false));
+    builder.feed(feed("osv", true));
+    builder.feed(feed("suse", false));
+    let bytes = builder.finish().unwrap().0.into_inner();
+    let database = Database::open(&bytes).unwrap();
+    assert_eq!(database.feeds().unwrap(), [feed("osv", true), feed("suse", false)]);
+    assert_eq!(database.left_out().unwrap(), [feed("wolfi", false)]);
+}
+
 /// A file of this version of the format, as it lies on users' disks: what is written stays the same, and what was written stays readable.
 /// `SIGNET_BLESS=1` writes it anew; that wants a new `FORMAT_VERSION`.
 #[test]

@@ -4,6 +4,7 @@
 //! ignore files, VEX, exceptions; what was suppressed by matching itself (owned files, kernel headers) stays as it is. Entries that expired
 //! do nothing and are reported, as are entries that nothing needs any more.
 
+mod attested;
 mod csaf;
 mod cyclonedx;
 mod exception;
@@ -14,6 +15,7 @@ mod product;
 
 use signet_model::{Exception, Finding, Inventory, Purl, Suppression, Timestamp};
 
+pub use attested::{Standing, may_be_vex};
 pub use ignore_file::{IgnoreEntry, IgnoreError, IgnoreFile};
 pub use openvex::{VexDocument, VexError, VexStatement};
 

@@ -1,18 +1,18 @@
 //! Feeds in their publishers' own formats: `--feed NAME=PATH`. A path is a file, a directory, or an archive of either.
 
 use std::borrow::Cow;
-use std::fs::File;
-use std::io::{BufRead, BufWriter, Read as _, Write};
+use std::io::{BufRead, Read as _, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use signet_advisories::feeds::{self, Files, Source, Tree};
-use signet_advisories::{BuildError, Builder, Record, Trust};
+use signet_advisories::{BuildError, Record, Trust};
 use signet_image::{Entry, EntryKind, Limits, Visitor, walk_layer};
 use signet_sources::MappedFile;
 
 use super::record_json;
-use crate::settings::Settings;
+use super::segments::Intake;
+use super::unpack;
 
 /// Folders below the one that was named.
 const MAX_DEPTH: usize = 24;
@@ -26,6 +26,16 @@ pub(crate) struct Given {
     pub(crate) path: PathBuf,
     /// Where it was fetched from; `None`: the user gave the file.
     pub(crate) fetched: Option<(String, Trust)>,
+}
+
+impl Given {
+    /// Where its bytes came from, as the table of feeds will say.
+    pub(super) fn origin(&self) -> String {
+        match &self.fetched {
+            Some((url, trust)) => format!("{url} {trust:?}"),
+            None => self.path.display().to_string(),
+        }
+    }
 }
 
 /// Reads `NAME=PATH`.
@@ -61,13 +71,8 @@ impl Tree for Disk {
     }
 }
 
-/// Reads one feed into the builder; each record is also a line in `records`, if that is given.
-pub(super) fn read(
-    given: &Given,
-    builder: &mut Builder<BufWriter<File>>,
-    records: Option<&mut dyn Write>,
-    settings: &Settings,
-) -> Result<()> {
+/// Reads one feed into a database; each record is also a line in `records`, if that is given.
+pub(super) fn read(given: &Given, intake: &mut Intake<'_>, records: Option<&mut dyn Write>) -> Result<()> {
     let (source, path) = (given.source, given.path.as_path());
     let tree = tree(path).with_context(|| format!("cannot read `{}`", path.display()))?;
     let mut failed = None;
@@ -80,19 +85,19 @@ pub(super) fn read(
                 return Err(BuildError::Write(std::io::Error::other("the list of records cannot be written")));
             }
         }
-        builder.put(record)
+        intake.put(record)
     });
     if let Some(err) = failed {
         return Err(err).context("cannot write the list of records");
     }
     let tally = tally.with_context(|| format!("cannot read the feed `{}` of `{}`", source.id, path.display()))?;
-    settings.detail(format!("`{}`: {} records, {} advisories", path.display(), tally.records, tally.advisories));
+    intake.detail(format!("`{}`: {} records, {} advisories", path.display(), tally.records, tally.advisories));
     let named = |list: &[(String, String)]| -> String {
         let rows: Vec<String> = list.iter().take(10).map(|(place, why)| format!("{place} ({why})")).collect();
         rows.join("; ")
     };
     if tally.malformed_count > 0 {
-        settings.warn(format!(
+        intake.warn(format!(
             "feed `{}`: {} records cannot be read: {}",
             source.id,
             tally.malformed_count,
@@ -100,23 +105,18 @@ pub(super) fn read(
         ));
     }
     if tally.skipped_count > 0 {
-        settings.warn(format!(
-            "feed `{}`: {} parts left out: {}",
-            source.id,
-            tally.skipped_count,
-            named(&tally.skipped)
-        ));
+        intake.warn(format!("feed `{}`: {} parts left out: {}", source.id, tally.skipped_count, named(&tally.skipped)));
     }
     if !tally.unknown.is_empty() {
         let total: u64 = tally.unknown.values().sum();
         let names: Vec<&str> = tally.unknown.keys().take(20).map(String::as_str).collect();
-        settings.detail(format!("feed `{}`: {total} parts are of what is not judged: {}", source.id, names.join(", ")));
+        intake.detail(format!("feed `{}`: {total} parts are of what is not judged: {}", source.id, names.join(", ")));
     }
     let (url, trust) = match &given.fetched {
         Some((url, trust)) => (url.clone(), trust.clone()),
         None => (path.display().to_string(), Trust::LocalFile),
     };
-    builder.feed(source.feed(&url, tally.newest, trust));
+    intake.feed(source.feed(&url, tally.newest, trust));
     Ok(())
 }
 
@@ -131,20 +131,31 @@ fn tree(path: &Path) -> Result<Box<dyn Tree>> {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let bytes = MappedFile::open(path)?;
     let starts = |magic: &[u8]| bytes.starts_with(magic);
-    if starts(b"BZh") || starts(b"\xfd7zXZ") {
-        bail!("bzip2 and xz are not unpacked here: unpack `{name}` first");
-    }
-    let tar = [".tar", ".tgz", ".tar.gz", ".tar.zst"].iter().any(|ending| name.ends_with(ending));
-    let files: Files = if tar {
-        let mut untar = Untar::default();
-        walk_layer(&bytes[..], &Limits::default(), &mut untar).context("cannot read the archive")?;
-        untar.files.into_iter().collect()
+    let tar = |name: &str| [".tar", ".tgz", ".tar.gz", ".tar.zst"].iter().any(|ending| name.ends_with(ending));
+    let files: Files = if let Some((name, reader)) = unpack::stream(&name, &bytes) {
+        if tar(&name) {
+            untar(std::io::BufReader::with_capacity(256 << 10, reader))?
+        } else {
+            let mut out = Vec::new();
+            reader.take(UNPACKED + 1).read_to_end(&mut out).context("cannot unpack it")?;
+            ensure!(out.len() as u64 <= UNPACKED, "more than 4 GiB are in it");
+            [(name, out)].into_iter().collect()
+        }
+    } else if tar(&name) {
+        untar(&bytes[..])?
     } else if starts(b"PK\x03\x04") || starts(b"PK\x05\x06") || (starts(&[0x1f, 0x8b]) && !name.ends_with(".csv.gz")) {
         Files::unpack(&name, &bytes)?
     } else {
         [(name, bytes.to_vec())].into_iter().collect()
     };
     Ok(Box::new(files))
+}
+
+/// The files of a tar archive.
+fn untar(archive: impl BufRead) -> Result<Files> {
+    let mut untar = Untar::default();
+    walk_layer(archive, &Limits::default(), &mut untar).context("cannot read the archive")?;
+    Ok(untar.files.into_iter().collect())
 }
 
 /// Regular files; no link is followed.

@@ -6,14 +6,14 @@ use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use signet_advisories::Trust;
 use signet_advisories::feeds::{grype_db, vunnel};
-use signet_advisories::{Builder, Trust};
 use signet_image::{Entry, EntryKind, Limits, Visitor, walk_layer};
 use signet_oci_client::{BlockingClient, FetchRequest};
 use signet_sources::MappedFile;
 
 use super::files;
-use crate::settings::Settings;
+use super::segments::Intake;
 
 /// Largest database that is unpacked, in bytes; today's has less than two gigabytes.
 const MOST: u64 = 16 << 30;
@@ -103,42 +103,42 @@ impl Visitor for Unpack<'_> {
     }
 }
 
-/// Reads a database into the builder.
-pub(super) fn read(source: &Source, builder: &mut Builder<BufWriter<File>>, settings: &Settings) -> Result<()> {
+/// Reads a database into a database.
+pub(super) fn read(source: &Source, intake: &mut Intake<'_>) -> Result<()> {
     let bytes = MappedFile::open(&source.file)?;
-    let summary = grype_db::read(&bytes, &mut |record| builder.put(record))
+    let summary = grype_db::read(&bytes, &mut |record| intake.put(record))
         .with_context(|| format!("cannot read the Grype database `{}`", source.url))?;
-    builder.feed(grype_db::feed(&source.url, summary.built, source.trust.clone()));
-    settings.detail(format!("Grype database: {} advisories, {} descriptions", summary.advisories, summary.details));
-    without_rules(&summary.unknown, settings);
+    intake.feed(grype_db::feed(&source.url, summary.built, source.trust.clone()));
+    intake.detail(format!("Grype database: {} advisories, {} descriptions", summary.advisories, summary.details));
+    without_rules(&summary.unknown, intake);
     Ok(())
 }
 
-/// Reads the records of vunnel below a directory into the builder.
-pub(super) fn read_records(path: &Path, builder: &mut Builder<BufWriter<File>>, settings: &Settings) -> Result<()> {
+/// Reads the records of vunnel below a directory into a database.
+pub(super) fn read_records(path: &Path, intake: &mut Intake<'_>) -> Result<()> {
     let mut found = Vec::new();
     files::list(path, &["json"], &mut found)?;
     let mut summary = vunnel::Summary::default();
     for file in &found {
         let bytes = MappedFile::open(file)?;
-        vunnel::read(&file.display().to_string(), &bytes, &mut summary, &mut |record| builder.put(record))
+        vunnel::read(&file.display().to_string(), &bytes, &mut summary, &mut |record| intake.put(record))
             .with_context(|| format!("cannot read the record `{}`", file.display()))?;
     }
     if summary.records == 0 {
         bail!("there is no record of vunnel in `{}`", path.display());
     }
-    builder.feed(vunnel::feed(&path.display().to_string(), summary.newest, Trust::LocalFile));
-    settings.detail(format!("`{}`: {} records, {} advisories", path.display(), summary.records, summary.advisories));
-    without_rules(&summary.unknown_namespaces, settings);
+    intake.feed(vunnel::feed(&path.display().to_string(), summary.newest, Trust::LocalFile));
+    intake.detail(format!("`{}`: {} records, {} advisories", path.display(), summary.records, summary.advisories));
+    without_rules(&summary.unknown_namespaces, intake);
     for (schema, count) in &summary.unknown_schemas {
-        settings.warn(format!("{count} records of the kind `{schema}` were not read: it is not known"));
+        intake.warn(format!("{count} records of the kind `{schema}` were not read: it is not known"));
     }
     Ok(())
 }
 
-fn without_rules(unknown: &std::collections::BTreeMap<String, u64>, settings: &Settings) {
+fn without_rules(unknown: &std::collections::BTreeMap<String, u64>, intake: &mut Intake<'_>) {
     if !unknown.is_empty() {
         let names: Vec<&str> = unknown.keys().map(String::as_str).collect();
-        settings.warn(format!("without rules, so they cannot match: {}", names.join(", ")));
+        intake.warn(format!("without rules, so they cannot match: {}", names.join(", ")));
     }
 }

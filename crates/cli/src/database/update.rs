@@ -5,7 +5,7 @@ use signet_advisories::Trust;
 use signet_model::{Algorithm, ImageRef};
 use signet_oci_client::{BlockingClient, FetchRequest, ManifestBody, TransportTrust};
 
-use super::{Ingredients, compile, feeds, grype, place, trivy_archive};
+use super::{Ingredients, compile, grype, inputs, place, publish, trivy_archive};
 use crate::args::DbUpdateArgs;
 use crate::exit::Exit;
 use crate::net::{self, Access};
@@ -23,8 +23,6 @@ pub(crate) const EPSS: &str = "https://epss.cyentia.com/epss_scores-current.csv.
 const TRIVY_LAYER: &str = "application/vnd.aquasec.trivy.db.layer.v1.tar+gzip";
 /// Largest exploit feed, in bytes; today's have 2 MB.
 const MOST: u64 = 128 << 20;
-/// Largest file of a publisher's feed, in bytes; GitHub's advisories have 400 MB packed.
-const MOST_OF_A_FEED: u64 = 2 << 30;
 
 /// What to fetch.
 #[derive(Clone, Debug)]
@@ -94,7 +92,8 @@ pub(crate) fn update(wanted: &Wanted, settings: &Settings) -> Result<()> {
         let fetched = grype::fetch(&client, listing, scratch.path());
         let outcome = fetched.and_then(|source| {
             let ingredients = Ingredients { grype: Some(source), ..Ingredients::default() };
-            compile(&ingredients, &target, wanted.allow_rollback, settings)
+            let made = compile(&ingredients, &target, wanted.allow_rollback, settings)?;
+            inputs::remember(&target, None, &made, settings)
         });
         progress.finish();
         return outcome;
@@ -135,32 +134,13 @@ pub(crate) fn update(wanted: &Wanted, settings: &Settings) -> Result<()> {
     let epss = exploit(&wanted.epss, "FIRST's EPSS scores");
     let mut given = Vec::new();
     for name in &wanted.feeds {
-        given.push(publisher(&client, name, scratch.path())?);
+        given.extend(publish::fetch(&client, name, scratch.path())?);
     }
     let ingredients = Ingredients { trivy, kev, epss, feeds: given, ..Ingredients::default() };
-    let outcome = compile(&ingredients, &target, wanted.allow_rollback, settings);
+    let outcome = compile(&ingredients, &target, wanted.allow_rollback, settings)
+        .and_then(|made| inputs::remember(&target, None, &made, settings));
     progress.finish();
     outcome
-}
-
-/// Fetches the files of a feed that its publisher keeps under fixed addresses.
-fn publisher(client: &BlockingClient, name: &str, scratch: &std::path::Path) -> Result<feeds::Given> {
-    let source = feeds::by_name(name)?;
-    let whole = |url: &&&str| !url.contains("{}") && !url.ends_with('/') && !url.ends_with(".list");
-    let Some(url) = source.urls.iter().find(whole) else {
-        bail!(
-            "`{name}` is published in many files ({}): fetch them, and use `signet db build --feed`",
-            source.urls.join(", ")
-        )
-    };
-    let (bytes, trust) =
-        fetch_most(client, url, MOST_OF_A_FEED).with_context(|| format!("cannot fetch the feed `{name}`"))?;
-    let file = url.rsplit('/').next().unwrap_or(name);
-    // What has no ending of its own is JSON with all of these publishers.
-    let file = if file.contains('.') { file.to_owned() } else { format!("{file}.json") };
-    let path = scratch.join(format!("{name}-{file}"));
-    std::fs::write(&path, &bytes).with_context(|| format!("cannot write `{}`", path.display()))?;
-    Ok(feeds::Given { source, path, fetched: Some(((*url).to_owned(), trust)) })
 }
 
 /// Downloads and unpacks the database of one repository. The layer's digest is verified while it streams.
@@ -190,7 +170,7 @@ fn fetch(client: &BlockingClient, url: &str) -> Result<(Vec<u8>, Trust)> {
     fetch_most(client, url, MOST)
 }
 
-fn fetch_most(client: &BlockingClient, url: &str, most: u64) -> Result<(Vec<u8>, Trust)> {
+pub(super) fn fetch_most(client: &BlockingClient, url: &str, most: u64) -> Result<(Vec<u8>, Trust)> {
     let request = FetchRequest { url: url.to_owned(), most, known: None, expect: None };
     let mut bytes = Vec::new();
     let fetched = client.fetch(&request, &mut bytes)?;

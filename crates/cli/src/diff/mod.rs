@@ -23,6 +23,7 @@ use crate::settings::Settings;
 use crate::source;
 use crate::suppress;
 use crate::usage;
+use crate::vex::Vex;
 
 /// Formats of a difference.
 const FORMATS: &[(&str, Format)] = &[("table", Format::Table), ("json", Format::Json), ("markdown", Format::Markdown)];
@@ -134,13 +135,13 @@ impl Side {
         let examined = source::examine(&source, settings)?;
         match opened {
             Some(opened) => {
-                let ignores = suppress::Files::read(None, &[], settings)?;
+                let ignores = suppress::Files::read(None, Vex::default(), settings)?;
                 scan::matched(
                     examined,
                     opened,
                     signet_advisories::MatchOptions::default(),
                     settings,
-                    |examined, findings| ignores.apply(&examined.subject, &examined.inventory, findings, settings.now),
+                    |examined, findings| ignores.apply(&examined.subject, &examined.inventory, findings, settings),
                 )
             }
             None => Ok(scan::report(examined, Vec::new(), None, settings)),

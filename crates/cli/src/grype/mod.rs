@@ -159,7 +159,7 @@ fn scan(args: &Scan, config: &Config, settings: &Settings) -> Result<u8> {
         } else {
             findings.iter_mut().for_each(|finding| model::by_advisory(finding, &examined.inventory));
         }
-        vex.apply(&examined.subject, &examined.inventory, findings, settings.now)
+        vex.apply(&examined.subject, &examined.inventory, findings, settings)
     })?;
     failed?;
     for note in &report.notes {

@@ -194,7 +194,7 @@ pub(super) struct Scan {
     /// Skip fetching check updates (there are none).
     #[arg(long, visible_alias = "skip-policy-update", env = "TRIVY_SKIP_CHECK_UPDATE")]
     pub(super) skip_check_update: bool,
-    /// Skip VEX repository update (there is none).
+    /// Skip VEX repository update.
     #[arg(long, env = "TRIVY_SKIP_VEX_REPO_UPDATE")]
     pub(super) skip_vex_repo_update: bool,
     /// Suppress notices about version updates (there are none).

@@ -36,7 +36,6 @@ use signet_oci_client::Secret;
 use self::args::{Cli, Command, Scan};
 use self::filter::Filter;
 use self::target::Target;
-use self::vex::Vex;
 use crate::args::Global;
 use crate::net::{Access, Login};
 use crate::output;
@@ -166,7 +165,7 @@ fn scan(target: Target, args: &Scan, cli: &Cli, settings: &Settings) -> Result<O
     for name in &missing {
         settings.warn(format!("the scanner `{name}` is not in this version: nothing was looked for by it"));
     }
-    let vex = Vex::read(&args.vex, &cache, settings)?;
+    let vex = vex::read(&args.vex, &cache, args.skip_vex_repo_update, &access, settings)?;
     let database = if judged { Some(data::open(&cache, args, &access, settings)?) } else { None };
     let mut examined = target::examine(target, args, &access, settings)?;
     target::narrow(target, args, &mut examined.inventory)?;
@@ -182,7 +181,7 @@ fn scan(target: Target, args: &Scan, cli: &Cli, settings: &Settings) -> Result<O
         findings = matched.findings;
         findings
             .retain(|finding| finding.suppressed.as_ref().is_none_or(|reason| reason.kind != SuppressionKind::Owned));
-        vex.apply(&examined.subject, &examined.inventory, &mut findings, settings)?;
+        vex::apply(&vex, &examined.subject, &examined.inventory, &mut findings, settings)?;
     }
     let gaps = missing.iter().map(|name| Unexamined {
         location: Location::default(),

@@ -16,6 +16,7 @@ mod as_syft;
 mod bolt;
 mod closed;
 mod debian_gate;
+mod distribution;
 mod documents;
 mod engine;
 mod gate;

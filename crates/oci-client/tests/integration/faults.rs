@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use signet_model::{Digest, Platform};
 use signet_oci_client::{
-    BlockingClient, ClientOptions, CredentialConfig, CredentialPair, Error, ErrorKind, FetchRequest, Mirror,
-    MirrorEndpoint, PlatformChoice, Secret, media_type,
+    BlobSource, BlockingClient, ClientOptions, CredentialConfig, CredentialPair, Error, ErrorKind, FetchRequest,
+    Mirror, MirrorEndpoint, PlatformChoice, Pushed, Secret, media_type,
 };
 
 use tokio::time::Instant;
@@ -345,6 +345,58 @@ fn an_index_leads_to_the_image_of_the_platform() {
     let err = client.resolve(&registry.reference("a:1"), &choice("riscv64")).unwrap_err();
     assert_eq!(err.kind, ErrorKind::NoPlatform);
     assert!(err.hint.unwrap().contains("linux/amd64, linux/arm64"));
+}
+
+/// An upload of which the second chunk breaks after `came` of its bytes were stored.
+#[track_caller]
+fn broken_upload(came: usize, requests: usize) {
+    let blob = noise(20 << 20);
+    let digest = Digest::sha256(&blob);
+    let kept: std::sync::Arc<parking_lot::Mutex<Vec<u8>>> = std::sync::Arc::default();
+    let stored = std::sync::Arc::clone(&kept);
+    let mut breaks = true;
+    let registry = Standin::start(move |request| {
+        let mut stored = stored.lock();
+        let at = |reply: Reply| reply.with("Location", "/v2/a/blobs/uploads/1?state=x");
+        match request.method.as_str() {
+            "HEAD" => Reply::new(404, ""),
+            "POST" => at(Reply::new(202, "")),
+            "PATCH" => {
+                let first = request.header("content-range").unwrap().split('-').next().unwrap();
+                if first != stored.len().to_string() {
+                    return Reply::new(416, "");
+                }
+                if breaks && !stored.is_empty() {
+                    breaks = false;
+                    stored.extend(&request.body[..came]);
+                    return Reply { length: Some(100), ..Reply::new(202, "") };
+                }
+                stored.extend(&request.body);
+                at(Reply::new(202, ""))
+            }
+            "GET" => at(Reply::new(204, "").with("Range", &format!("0-{}", stored.len() - 1))),
+            "PUT" => {
+                stored.extend(&request.body);
+                Reply::new(201, "")
+            }
+            other => panic!("{other}"),
+        }
+    });
+    let mut stream = blob.as_slice();
+    let size = blob.len() as u64;
+    let pushed =
+        client(&[&registry]).push_blob(&registry.reference("a"), &digest, size, None, BlobSource::Stream(&mut stream));
+    assert_eq!(pushed.unwrap(), Pushed::Uploaded);
+    assert!(*kept.lock() == blob, "other bytes");
+    assert_eq!(registry.log().len(), requests, "{:?}", registry.asked());
+}
+
+#[test]
+fn an_upload_that_breaks_goes_on_where_the_registry_is() {
+    // HEAD, POST, three chunks, one of them broken, the question, PUT; and one more chunk where something is missing.
+    broken_upload(1 << 20, 8);
+    broken_upload(0, 8);
+    broken_upload(8 << 20, 7);
 }
 
 /// A client that asks `mirror` first for what lies at `origin`.
