@@ -9,6 +9,10 @@ use std::io::{self, BufRead};
 use signet_catalog::{Claim, Image, Input, Leaf, Parts};
 use signet_image::{Entry, Limits, Visitor, walk_layer};
 use signet_model::{Digest, ImageRef, Location, Purl};
+use signet_trust::{
+    Artifact, Certificate, CertificateIdentity, Checkpoint, Envelope, Evidence, Instance, Requirements, Statement,
+    TrustRoot,
+};
 use signet_versions::{Constraint, Options, Scheme, compare, is_valid, sort_key};
 
 /// A target by name.
@@ -19,8 +23,12 @@ pub const TARGETS: &[Target] = &[
     ("artifact", artifact),
     ("attestation", attestation),
     ("bbolt", bbolt),
+    ("bundle", bundle),
+    ("certificate", certificate),
+    ("checkpoint", checkpoint),
     ("database", database),
     ("delta", delta),
+    ("dsse", dsse),
     ("expression", expression),
     ("feed", feed),
     ("grype_db", grype_db),
@@ -34,6 +42,7 @@ pub const TARGETS: &[Target] = &[
     ("reference", reference),
     ("sbom", sbom),
     ("segment", segment),
+    ("timestamp", timestamp),
     ("trivy_db", trivy_db),
     ("versions", versions),
     ("vunnel", vunnel),
@@ -268,5 +277,71 @@ pub fn expression(data: &[u8]) {
     let environment = signet_policy::expr::finding_environment();
     if let Ok(program) = signet_policy::expr::Program::compile(&text, &environment) {
         let _outcome = program.evaluate(&signet_policy::expr::FindingData::default());
+    }
+}
+
+/// What is trusted by default, parsed once.
+fn trusted() -> &'static TrustRoot {
+    static ROOT: std::sync::OnceLock<TrustRoot> = std::sync::OnceLock::new();
+    ROOT.get_or_init(|| TrustRoot::embedded(Instance::PublicGood).unwrap_or_else(|_| TrustRoot::empty()))
+}
+
+fn verified(evidence: &Evidence) {
+    let digest = Digest::sha256(b"the artifact");
+    let now = signet_model::Timestamp::MAX;
+    let keyless = Requirements::keyless(vec![CertificateIdentity::exact("a", "b")]);
+    for wanted in [keyless, Requirements::keys(Vec::new())] {
+        let result = signet_trust::verify(evidence, Artifact::Digest(&digest), trusted(), &wanted, now);
+        assert!(result.is_err(), "nothing that a fuzzer makes is signed");
+    }
+}
+
+/// A Sigstore bundle, an old blob bundle, or a trusted root.
+pub fn bundle(data: &[u8]) {
+    for evidence in [Evidence::bundle(data), Evidence::blob_bundle(data)].into_iter().flatten() {
+        verified(&evidence);
+    }
+    let _root = TrustRoot::from_json(data);
+}
+
+/// A DSSE envelope and the statement in it; an attestation layer.
+pub fn dsse(data: &[u8]) {
+    if let Ok(envelope) = Envelope::parse(data) {
+        let _statement = Statement::of(&envelope);
+    }
+    let _statement = Statement::parse(data);
+    for evidence in [Evidence::envelope(data), Evidence::attestation(data, &std::collections::BTreeMap::new())] {
+        if let Ok(evidence) = evidence {
+            verified(&evidence);
+        }
+    }
+}
+
+/// A signed note.
+pub fn checkpoint(data: &[u8]) {
+    let _note = Checkpoint::parse(&String::from_utf8_lossy(data));
+}
+
+/// A certificate, and whom it names.
+pub fn certificate(data: &[u8]) {
+    let _certificate = Certificate::from_der(data);
+    let _key = signet_trust::PublicKey::from_der(data);
+    let text = String::from_utf8_lossy(data);
+    let _key = signet_trust::PublicKey::from_pem(&text);
+    if let Ok(evidence) = Evidence::detached(b"AAAA", Some(&text)) {
+        verified(&evidence);
+    }
+}
+
+/// An RFC 3161 answer: CMS around a time.
+pub fn timestamp(data: &[u8]) {
+    use base64::Engine as _;
+    let token = base64::engine::general_purpose::STANDARD.encode(data);
+    let annotations = std::collections::BTreeMap::from([
+        ("dev.cosignproject.cosign/signature".to_owned(), "AAAA".to_owned()),
+        ("dev.sigstore.cosign/rfc3161timestamp".to_owned(), format!(r#"{{"SignedRFC3161Timestamp":"{token}"}}"#)),
+    ]);
+    if let Ok(evidence) = Evidence::simple_signing(b"{}", &annotations) {
+        verified(&evidence);
     }
 }

@@ -96,6 +96,16 @@ fn kept(name: &str) -> Vec<Vec<u8>> {
     files.iter().map(|file| std::fs::read(file).unwrap()).collect()
 }
 
+/// A bundle with every member that is read, by no key.
+const BUNDLE: &str = r#"{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{"publicKey":{"hint":"a"},"tlogEntries":[{"logIndex":"1","logId":{"keyId":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="},"kindVersion":{"kind":"hashedrekord","version":"0.0.1"},"integratedTime":"1","inclusionPromise":{"signedEntryTimestamp":"AAAA"},"inclusionProof":{"logIndex":"1","treeSize":"2","rootHash":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","hashes":["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="],"checkpoint":{"envelope":"a"}},"canonicalizedBody":"e30="}],"timestampVerificationData":{"rfc3161Timestamps":[{"signedTimestamp":"AAAA"}]}},"messageSignature":{"messageDigest":{"algorithm":"SHA2_256","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="},"signature":"AAAA"}}"#;
+
+/// The bytes of the first block of a PEM text.
+fn der(pem: &str) -> Vec<u8> {
+    use base64::Engine as _;
+    let block: String = pem.lines().skip(1).take_while(|line| !line.starts_with('-')).collect();
+    base64::engine::general_purpose::STANDARD.decode(block).unwrap()
+}
+
 /// Well-formed inputs to begin with.
 fn seeds(name: &str) -> Vec<Vec<u8>> {
     let text = |texts: &[&str]| texts.iter().map(|text| text.as_bytes().to_vec()).collect();
@@ -114,6 +124,23 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
             r#"{"payloadType":"application/vnd.in-toto+json","payload":"eyJfdHlwZSI6Imh0dHBzOi8vaW4tdG90by5pby9TdGF0ZW1lbnQvdjEiLCJwcmVkaWNhdGVUeXBlIjoieCJ9","signatures":[]}"#,
             r#"{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","dsseEnvelope":{"payloadType":"text","payload":"AA=="}}"#,
         ]),
+        "bundle" => text(&[
+            BUNDLE,
+            r#"{"base64Signature":"AAAA","cert":"","rekorBundle":{"SignedEntryTimestamp":"AAAA","Payload":{"body":"e30=","integratedTime":1,"logIndex":1,"logID":"0000000000000000000000000000000000000000000000000000000000000000"}}}"#,
+        ]),
+        "certificate" => {
+            let authority = include_str!("../../crates/trust/testdata/authority.pem");
+            let key = include_str!("../../crates/trust/testdata/key.pub");
+            vec![authority.as_bytes().to_vec(), key.as_bytes().to_vec(), der(authority), der(key)]
+        }
+        "checkpoint" => {
+            text(&["log.example\n7\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n\u{2014} log.example AAAAAAA=\n"])
+        }
+        "dsse" => text(&[
+            r#"{"payloadType":"application/vnd.in-toto+json","payload":"e30=","signatures":[{"sig":"AAAA","keyid":""}]}"#,
+            r#"{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"a","digest":{"sha256":"00"}}],"predicateType":"https://example.com/p","predicate":{}}"#,
+        ]),
+        "timestamp" => vec![include_bytes!("../../crates/trust/testdata/timestamp.tsr").to_vec()],
         "database" => vec![compiled(OSV)],
         "delta" => {
             let pieces = signet_advisories::delta::diff(&signet_fuzz::nothing(), &compiled(OSV)).unwrap();

@@ -1,6 +1,7 @@
 //! All sets, one line each: the whole road is in view.
 
 mod sbom;
+mod sign;
 mod vuln;
 
 use crate::set::Set;
@@ -55,21 +56,21 @@ pub(crate) fn all() -> Vec<Set> {
         Set::scored("sbom/rpmdb", sbom::rpmdb::evaluate),
         Set::scored("sbom/spdx", sbom::formats::spdx),
         Set::scored("sbom/syft-formats", sbom::formats::syft_formats),
-        Set::waiting("sign/cosign"),
-        Set::waiting("sign/merkle-proofs"),
+        Set::scored("sign/cosign", sign::cosign::evaluate),
+        Set::scored("sign/merkle-proofs", sign::merkle::evaluate),
         Set::waiting("sign/notation"),
         Set::waiting("sign/notation-core-go"),
         Set::waiting("sign/notation-go"),
         Set::waiting("sign/policy-controller"),
-        Set::waiting("sign/rekor"),
-        Set::waiting("sign/rekor-tiles"),
-        Set::waiting("sign/sigstore-conformance"),
-        Set::waiting("sign/sigstore-go"),
-        Set::waiting("sign/sigstore-python"),
-        Set::waiting("sign/sigstore-rust"),
+        Set::smoke("sign/rekor", sign::smoke::evaluate),
+        Set::smoke("sign/rekor-tiles", sign::smoke::evaluate),
+        Set::scored("sign/sigstore-conformance", sign::conformance::evaluate),
+        Set::scored("sign/sigstore-go", sign::bundles::sigstore_go),
+        Set::scored("sign/sigstore-python", sign::bundles::sigstore_python),
+        Set::scored("sign/sigstore-rust", sign::bundles::sigstore_rust),
         Set::waiting("sign/slsa-verifier"),
-        Set::waiting("sign/tuf-conformance"),
-        Set::waiting("sign/tuf-testdata"),
+        Set::scored("sign/tuf-conformance", sign::tuf::conformance),
+        Set::scored("sign/tuf-testdata", sign::tuf::testdata),
         Set::support("vuln/db-files", "the databases of vuln/trivy-integration and of reader tests"),
         Set::scored("vuln/feeds", vuln::feeds::evaluate),
         Set::scored("vuln/grype-matcher", vuln::grype_matcher::evaluate),

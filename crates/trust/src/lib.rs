@@ -1,0 +1,48 @@
+//! Signatures, attestations and transparency: what is verified here is what every policy may believe.
+//!
+//! Bytes, trusted material and a time go in; a [`Verified`] or an explained refusal comes out. See `README.md`.
+//!
+//! ```text
+//!   bundle, .sig layer, .att layer, blob bundle, envelope ──▶ Evidence ─┐
+//!   trusted_root.json, keys, certificates ──────────────────▶ TrustRoot ┼─▶ verify ──▶ Verified<Signature> | VerifyError
+//!   who, when, which logs ──────────────────────────────▶ Requirements ─┘
+//! ```
+#![forbid(unsafe_code)]
+
+mod binding;
+mod bundle;
+mod certificate;
+mod check;
+mod dsse;
+mod evidence;
+mod identity;
+mod json;
+mod key;
+mod legacy;
+mod log;
+pub mod merkle;
+mod note;
+mod pem;
+mod root;
+mod sct;
+mod second;
+mod signer;
+mod statement;
+mod tuf;
+mod verify;
+
+pub use certificate::{Certificate, Claims, SubjectName};
+pub use check::{Check, Checked, Outcome, VerifyError};
+pub use dsse::{Envelope, IN_TOTO, pae};
+pub use evidence::{Artifact, Evidence, Layout};
+pub use identity::{CertificateIdentity, Claim, Issuer, Matcher, NameKind};
+pub use key::{Algorithm, BadSignature, KeyError, PublicKey};
+pub use note::{Checkpoint, NoteError, Witness};
+pub use root::{Instance, TrustRoot, Window};
+pub use signer::{Signer, SignerError, SignerFuture};
+pub use statement::{Statement, Subject, predicate_types};
+pub use tuf::{TufClient, TufError, TufFuture, TufRepository, TufStore};
+pub use verify::{
+    IdentityRequirement, LogRequirement, Requirements, SctRequirement, Signature, Signed, TimeSource, TrustedKey,
+    Verified, verify,
+};

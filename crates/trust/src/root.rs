@@ -1,0 +1,287 @@
+//! What is trusted: logs, certificate logs, authorities for certificates and for timestamps, each with the time for which it is trusted.
+
+use rustls_pki_types::{CertificateDer, TrustAnchor};
+use serde_json::Value;
+use signet_model::Timestamp;
+use sigstore_types::{DerCertificate, TimeRange, TsaAuthority};
+use sigstore_verify::Verifier;
+
+use crate::check::VerifyError;
+use crate::key::{Algorithm, PublicKey};
+use crate::{json, note, pem};
+
+/// Largest trusted root that is read.
+const LONGEST: usize = 4 << 20;
+/// Most entries of a kind.
+const MOST: usize = 256;
+
+/// A span of time, closed at both ends; absent ends are open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Window {
+    /// First moment.
+    pub start: Option<Timestamp>,
+    /// Last moment.
+    pub end: Option<Timestamp>,
+}
+
+impl Window {
+    /// Whether the time lies within.
+    #[must_use]
+    pub fn contains(&self, time: Timestamp) -> bool {
+        self.start.is_none_or(|start| start <= time) && self.end.is_none_or(|end| time <= end)
+    }
+
+    fn of(range: Option<TimeRange>) -> Self {
+        range.map_or_else(Self::default, |range| Self { start: Some(range.start), end: range.end })
+    }
+}
+
+/// A well-known instance of Sigstore.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Instance {
+    /// sigstore.dev.
+    PublicGood,
+    /// sigstage.dev, for tests.
+    Staging,
+    /// GitHub's own, for attestations of private repositories.
+    Github,
+}
+
+/// A log: its key, the ID that evidence names it by, and when it was in use.
+#[derive(Clone, Debug)]
+pub(crate) struct Log {
+    pub(crate) id: [u8; 32],
+    pub(crate) key: PublicKey,
+    pub(crate) window: Window,
+}
+
+#[derive(Clone, Debug)]
+struct Authority {
+    certificates: Vec<Vec<u8>>,
+    anchors: Vec<TrustAnchor<'static>>,
+    window: Window,
+}
+
+/// Trusted material. There is no default: it comes from a file, from TUF, or from keys and certificates that a person names.
+pub struct TrustRoot {
+    pub(crate) logs: Vec<Log>,
+    pub(crate) certificate_logs: Vec<Log>,
+    authorities: Vec<Authority>,
+    pub(crate) timestamps: Vec<TsaAuthority>,
+    /// The project's own verifier over the same material; absent for material that is not from a `trusted_root.json`.
+    pub(crate) second: Option<Verifier>,
+}
+
+impl std::fmt::Debug for TrustRoot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "TrustRoot({} logs, {} certificate logs, {} certificate authorities, {} timestamp authorities)",
+            self.logs.len(),
+            self.certificate_logs.len(),
+            self.authorities.len(),
+            self.timestamps.len()
+        )
+    }
+}
+
+impl TrustRoot {
+    /// Reads a `trusted_root.json` (`application/vnd.dev.sigstore.trustedroot+json;version=0.1` or `0.2`, also under the newer name). Keys of algorithms
+    /// that Signet does not use are left out: nothing verifies by them.
+    ///
+    /// # Errors
+    /// When the document is malformed, of another type, names a log twice, or has an authority without certificates or a window that ends before it begins.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, VerifyError> {
+        let wrong = |found: String| VerifyError::form("a Sigstore trusted root", found);
+        if bytes.len() > LONGEST {
+            return Err(wrong(format!("{} bytes", bytes.len())));
+        }
+        let value = json::parse(bytes).map_err(wrong)?;
+        let root = json::At::root(&value);
+        let media = root.get("mediaType").str().map_err(wrong)?;
+        let known = [
+            "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+            "application/vnd.dev.sigstore.trustedroot+json;version=0.2",
+            "application/vnd.dev.sigstore.trustedroot.v0.1+json",
+            "application/vnd.dev.sigstore.trustedroot.v0.2+json",
+        ];
+        if !known.contains(&media) {
+            return Err(wrong(format!("the media type `{media}`")));
+        }
+        for name in ["tlogs", "ctlogs", "certificateAuthorities", "timestampAuthorities"] {
+            root.get(name).list(MOST).map_err(wrong)?;
+        }
+        let text = with_addresses(value).to_string();
+        let parsed = sigstore_trust_root::TrustedRoot::from_json(&text).map_err(|error| wrong(error.to_string()))?;
+        let second = Verifier::new(&parsed).map_err(|error| wrong(error.to_string()))?;
+        let mut trusted = Self::empty();
+        for log in &parsed.tlogs {
+            let id = <[u8; 32]>::try_from(log.log_id.key_id.as_bytes())
+                .map_err(|_| wrong("a log ID of another length".to_owned()))?;
+            if let Ok(key) = key_of(log.public_key.raw_bytes.as_bytes()) {
+                trusted.logs.push(Log { id, key, window: Window::of(log.public_key.valid_for) });
+            }
+        }
+        for log in &parsed.ctlogs {
+            let id = <[u8; 32]>::try_from(log.log_id.key_id.as_bytes())
+                .map_err(|_| wrong("a log ID of another length".to_owned()))?;
+            if let Ok(key) = key_of(log.public_key.raw_bytes.as_bytes()) {
+                trusted.certificate_logs.push(Log { id, key, window: Window::of(log.public_key.valid_for) });
+            }
+        }
+        for authority in &parsed.certificate_authorities {
+            let chain: Vec<Vec<u8>> =
+                authority.cert_chain.certificates.iter().map(|entry| entry.raw_bytes.as_bytes().to_vec()).collect();
+            trusted.push_authority(&chain, Window::of(authority.valid_for))?;
+        }
+        for authority in &parsed.timestamp_authorities {
+            let chain: Vec<Vec<u8>> =
+                authority.cert_chain.certificates.iter().map(|entry| entry.raw_bytes.as_bytes().to_vec()).collect();
+            trusted.push_timestamps(&chain, Window::of(authority.valid_for))?;
+        }
+        trusted.second = Some(second);
+        Ok(trusted)
+    }
+
+    /// The root of a well-known instance as it was when this program was built: where TUF begins, and what is used without a network.
+    ///
+    /// # Errors
+    /// Never, unless the built-in file is damaged.
+    pub fn embedded(instance: Instance) -> Result<Self, VerifyError> {
+        Self::from_json(match instance {
+            Instance::PublicGood => sigstore_trust_root::SIGSTORE_PRODUCTION_TRUSTED_ROOT.as_bytes(),
+            Instance::Staging => sigstore_trust_root::SIGSTORE_STAGING_TRUSTED_ROOT.as_bytes(),
+            Instance::Github => sigstore_trust_root::SIGSTORE_GITHUB_TRUSTED_ROOT.as_bytes(),
+        })
+    }
+
+    /// Nothing is trusted; the `with_` functions add what a person names.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self {
+            logs: Vec::new(),
+            certificate_logs: Vec::new(),
+            authorities: Vec::new(),
+            timestamps: Vec::new(),
+            second: None,
+        }
+    }
+
+    /// Trusts a transparency log by its key. `origin` is the name on a Rekor v2 log's checkpoints, which is part of its ID; v1 logs have none.
+    #[must_use]
+    pub fn with_log(mut self, key: PublicKey, origin: Option<&str>, window: Window) -> Self {
+        let id = match origin {
+            Some(origin) if key.algorithm() == Algorithm::Ed25519 => note::key_id(origin, 0x01, &key),
+            _ => key.fingerprint(),
+        };
+        self.logs.push(Log { id: array(id.as_bytes()), key, window });
+        self
+    }
+
+    /// Trusts a certificate log by its key.
+    #[must_use]
+    pub fn with_certificate_log(mut self, key: PublicKey, window: Window) -> Self {
+        let id = array(key.fingerprint().as_bytes());
+        self.certificate_logs.push(Log { id, key, window });
+        self
+    }
+
+    /// Trusts every certificate of the PEM as an authority for signing certificates.
+    ///
+    /// # Errors
+    /// When the text is no PEM of certificates.
+    pub fn with_authority(mut self, pem: &str, window: Window) -> Result<Self, VerifyError> {
+        self.push_authority(&chain_of(pem)?, window)?;
+        Ok(self)
+    }
+
+    /// Trusts a timestamp authority by its chain in PEM: its own certificate first, the root last.
+    ///
+    /// # Errors
+    /// When the text is no PEM of certificates.
+    pub fn with_timestamp_authority(mut self, pem: &str, window: Window) -> Result<Self, VerifyError> {
+        self.push_timestamps(&chain_of(pem)?, window)?;
+        Ok(self)
+    }
+
+    fn push_authority(&mut self, chain: &[Vec<u8>], window: Window) -> Result<(), VerifyError> {
+        let wrong = |found: String| VerifyError::form("certificates of an authority", found);
+        if chain.is_empty() {
+            return Err(wrong("none".to_owned()));
+        }
+        let mut anchors = Vec::new();
+        for der in chain {
+            let der = CertificateDer::from(der.as_slice());
+            anchors.push(webpki::anchor_from_trusted_cert(&der).map_err(|error| wrong(error.to_string()))?.to_owned());
+        }
+        self.authorities.push(Authority { certificates: chain.to_vec(), anchors, window });
+        Ok(())
+    }
+
+    fn push_timestamps(&mut self, chain: &[Vec<u8>], window: Window) -> Result<(), VerifyError> {
+        let wrong = |found: &str| VerifyError::form("certificates of a timestamp authority", found);
+        let (leaf, middle, root) = match chain {
+            [] => return Err(wrong("none")),
+            [one] => (one, &[][..], one),
+            [leaf, middle @ .., root] => (leaf, middle, root),
+        };
+        let der = |bytes: &Vec<u8>| DerCertificate::new(bytes.clone());
+        // A window without a start has been open for ever.
+        let range = match (window.start, window.end) {
+            (None, None) => None,
+            (start, end) => Some(TimeRange::new(start.unwrap_or(Timestamp::MIN), end)),
+        };
+        self.timestamps.push(TsaAuthority::new(der(leaf), middle.iter().map(der).collect(), der(root), range));
+        Ok(())
+    }
+
+    /// Whether the certificate is one that is trusted already, byte for byte.
+    pub(crate) fn holds(&self, der: &[u8]) -> bool {
+        self.authorities.iter().flat_map(|authority| &authority.certificates).any(|certificate| certificate == der)
+    }
+
+    /// The anchors of all authorities that are trusted at `time`.
+    pub(crate) fn anchors(&self, time: Timestamp) -> Vec<TrustAnchor<'static>> {
+        self.authorities
+            .iter()
+            .filter(|authority| authority.window.contains(time))
+            .flat_map(|authority| authority.anchors.iter().cloned())
+            .collect()
+    }
+}
+
+/// The addresses of certificate authorities are optional in the specification (`sigstore_trustroot.proto`) and required by the parser; nothing reads them.
+fn with_addresses(mut root: Value) -> Value {
+    if let Some(list) = root.get_mut("certificateAuthorities").and_then(Value::as_array_mut) {
+        for authority in list.iter_mut().filter_map(Value::as_object_mut) {
+            authority.entry("uri").or_insert_with(|| Value::String(String::new()));
+        }
+    }
+    root
+}
+
+fn array(bytes: &[u8]) -> [u8; 32] {
+    let mut out = [0; 32];
+    for (to, from) in out.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    out
+}
+
+/// Keys stand in trusted roots as SubjectPublicKeyInfo or, for RSA, as PKCS#1.
+fn key_of(bytes: &[u8]) -> Result<PublicKey, crate::key::KeyError> {
+    PublicKey::from_der(bytes).or_else(|error| PublicKey::from_pkcs1(bytes).map_err(|_| error))
+}
+
+/// The certificates of a PEM text, in order.
+pub(crate) fn chain_of(text: &str) -> Result<Vec<Vec<u8>>, VerifyError> {
+    let wrong = |found: String| VerifyError::form("certificates in PEM", found);
+    let blocks = pem::decode(text, crate::certificate::LONGEST).map_err(|error| wrong(error.to_string()))?;
+    blocks
+        .into_iter()
+        .map(|block| match block.label.as_str() {
+            "CERTIFICATE" => Ok(block.der),
+            other => Err(wrong(format!("a `{other}`"))),
+        })
+        .collect()
+}

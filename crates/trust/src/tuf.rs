@@ -1,0 +1,156 @@
+//! The Update Framework (specification 1.0.x): how trusted roots are renewed. The workflow is the Sigstore project's; bytes come and go by our traits, and
+//! nothing here opens a file or reaches the network.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use signet_model::Timestamp;
+use sigstore_tuf::transport::FetchFuture;
+use sigstore_tuf::{Error, MetadataStore, Repository, Updater};
+
+/// Bytes on their way: `None` when the repository does not have the file (404), which ends the chain of roots.
+pub type TufFuture<'a> = Pin<Box<dyn Future<Output = Result<Option<Vec<u8>>, String>> + Send + 'a>>;
+
+/// A TUF repository, wherever it is.
+pub trait TufRepository: Send + Sync {
+    /// A metadata file by name, e.g. `2.root.json`; at most `most` bytes, more is an error.
+    fn metadata<'a>(&'a self, name: &'a str, most: u64) -> TufFuture<'a>;
+    /// A target by its path in the repository, with the hash before its name where the repository has consistent snapshots; at most `most` bytes.
+    fn target<'a>(&'a self, path: &'a str, most: u64) -> TufFuture<'a>;
+}
+
+/// Where verified files are kept. What comes back from it is verified again, so it needs no protection of its own.
+pub trait TufStore: Send + Sync {
+    /// A file that was saved under this name, which may hold `/`.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn load(&self, name: &str) -> Result<Option<Vec<u8>>, String>;
+    /// Saves a file.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn save(&self, name: &str, bytes: &[u8]) -> Result<(), String>;
+}
+
+/// Why the repository's word is not taken: a signature, a version that went back, an expired role, a file too long or absent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("TUF: {0}")]
+pub struct TufError(String);
+
+impl From<Error> for TufError {
+    fn from(error: Error) -> Self {
+        let mut text = error.to_string();
+        let mut cause = std::error::Error::source(&error);
+        while let Some(inner) = cause {
+            text.push_str(": ");
+            text.push_str(&inner.to_string());
+            cause = inner.source();
+        }
+        Self(text)
+    }
+}
+
+struct Reach<R>(R);
+
+impl<R: TufRepository> Repository for Reach<R> {
+    fn fetch_metadata<'a>(&'a self, name: &'a str, most: u64) -> FetchFuture<'a> {
+        let answer = self.0.metadata(name, most);
+        Box::pin(async move { bounded(answer.await, most) })
+    }
+
+    fn fetch_target<'a>(&'a self, path: &'a str, most: u64) -> FetchFuture<'a> {
+        let answer = self.0.target(path, most);
+        Box::pin(async move { bounded(answer.await, most) })
+    }
+}
+
+/// The limit holds whatever a repository does.
+fn bounded(answer: Result<Option<Vec<u8>>, String>, most: u64) -> Result<Option<Vec<u8>>, Error> {
+    match answer {
+        Ok(Some(bytes)) if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > most => {
+            Err(Error::transport(format!("{} bytes where at most {most} are accepted", bytes.len())))
+        }
+        Ok(answer) => Ok(answer),
+        Err(error) => Err(Error::transport(error)),
+    }
+}
+
+struct Keep<S>(S);
+
+impl<S: TufStore> MetadataStore for Keep<S> {
+    fn load(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        self.0.load(name).map_err(Error::transport)
+    }
+
+    fn store(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        self.0.save(name, bytes).map_err(Error::transport)
+    }
+}
+
+/// A client of one repository, begun from a root that was pinned.
+#[derive(Debug)]
+pub struct TufClient(Updater);
+
+impl TufClient {
+    /// A client that trusts this root and what it leads to.
+    ///
+    /// # Errors
+    /// When the root is not signed by a threshold of its own keys, each counted once.
+    pub fn new(repository: impl TufRepository + 'static, root: &[u8]) -> Result<Self, TufError> {
+        Ok(Self(Updater::new(Reach(repository), root)?))
+    }
+
+    /// Keeps what was verified, and begins from what was kept: versions never go back, over runs too.
+    #[must_use]
+    pub fn with_store(self, store: impl TufStore + 'static) -> Self {
+        Self(self.0.with_store(Keep(store)))
+    }
+
+    /// Renews root, timestamp, snapshot and targets, in this order (specification 5.3 to 5.6).
+    ///
+    /// # Errors
+    /// When the repository's word is not taken.
+    pub async fn refresh(&mut self, now: Timestamp) -> Result<(), TufError> {
+        Ok(self.0.refresh(now).await?)
+    }
+
+    /// A target's bytes, from the store when they still are what is signed. Needs a [`refresh`](Self::refresh) before.
+    ///
+    /// # Errors
+    /// When no role authorises the path, or the bytes are not those that it signs for.
+    pub async fn target(&mut self, path: &str, now: Timestamp) -> Result<Vec<u8>, TufError> {
+        Ok(self.0.get_target(path, now).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_long_is_refused_whatever_a_repository_does() {
+        assert_eq!(bounded(Ok(Some(vec![0; 4])), 4).unwrap(), Some(vec![0; 4]));
+        assert_eq!(bounded(Ok(None), 4).unwrap(), None);
+        assert!(bounded(Ok(Some(vec![0; 5])), 4).is_err());
+        assert!(bounded(Err("no".to_owned()), 4).is_err());
+    }
+
+    struct Nothing;
+
+    impl TufRepository for Nothing {
+        fn metadata<'a>(&'a self, _name: &'a str, _most: u64) -> TufFuture<'a> {
+            Box::pin(async { Ok(None) })
+        }
+
+        fn target<'a>(&'a self, _path: &'a str, _most: u64) -> TufFuture<'a> {
+            Box::pin(async { Ok(None) })
+        }
+    }
+
+    #[test]
+    fn a_root_without_signatures_is_refused() {
+        assert!(TufClient::new(Nothing, b"{}").is_err());
+        assert!(TufClient::new(Nothing, b"").is_err());
+    }
+}

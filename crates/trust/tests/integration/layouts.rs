@@ -1,0 +1,672 @@
+//! Every layout verifies when it is whole, and is refused, by the check that it is about, in each of the ways in which verifiers were fooled before.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use signet_model::{Digest, Timestamp};
+use signet_trust::{
+    Artifact, CertificateIdentity, Check, Evidence, Issuer, LogRequirement, Requirements, Signature, Signed,
+    TimeSource, TrustedKey, Verified, VerifyError, Window, pae, verify,
+};
+
+use crate::world::{Entry, ISSUER, Key, NAME, SIGNED, Says, World, b64, hex, now, pem, sha256};
+
+const ARTIFACT: &[u8] = b"the artifact";
+
+/// Ways in which evidence is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Layout {
+    /// A bundle of 0.1 with a promise only, over the artifact.
+    Bundle01,
+    /// A bundle of 0.3 over the artifact.
+    Bundle03,
+    /// A bundle of 0.3 with a statement, logged as dsse 0.0.1.
+    BundleDsse,
+    /// A bundle of 0.3 with a statement, logged as intoto 0.0.2.
+    BundleIntoto,
+    /// A layer of a `.sig` tag.
+    Sig,
+    /// A layer of an `.att` tag, logged as dsse 0.0.1.
+    Att,
+    /// A layer of an `.att` tag, logged as intoto 0.0.1.
+    AttIntoto,
+    /// The old blob bundle.
+    Blob,
+}
+
+const ALL: &[Layout] = &[
+    Layout::Bundle01,
+    Layout::Bundle03,
+    Layout::BundleDsse,
+    Layout::BundleIntoto,
+    Layout::Sig,
+    Layout::Att,
+    Layout::AttIntoto,
+    Layout::Blob,
+];
+
+impl Layout {
+    fn is_envelope(self) -> bool {
+        matches!(self, Self::BundleDsse | Self::BundleIntoto | Self::Att | Self::AttIntoto)
+    }
+
+    fn is_bundle(self) -> bool {
+        matches!(self, Self::Bundle01 | Self::Bundle03 | Self::BundleDsse | Self::BundleIntoto)
+    }
+}
+
+/// All parts of one signature, before they are written down; tests change one.
+#[derive(Clone)]
+struct Parts {
+    /// Payload of the envelope or of simple signing; unused where the artifact itself is signed.
+    payload: Vec<u8>,
+    payload_type: String,
+    signature: Vec<u8>,
+    /// PEM of certificate; `None` for a signature by key.
+    signer: Option<String>,
+    entry: Option<Entry>,
+}
+
+struct Case {
+    world: World,
+    key: Key,
+    layout: Layout,
+    parts: Parts,
+}
+
+fn statement(digest: &str) -> Vec<u8> {
+    json!({
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"name": "x", "digest": {"sha256": digest}}],
+        "predicateType": "https://example.com/predicate/v1",
+        "predicate": {},
+    })
+    .to_string()
+    .into_bytes()
+}
+
+fn simple_signing(digest: &str) -> Vec<u8> {
+    json!({
+        "critical": {
+            "identity": {"docker-reference": "ignored"},
+            "image": {"docker-manifest-digest": format!("sha256:{digest}")},
+            "type": "cosign container image signature",
+        },
+        "optional": {"env": "prod"},
+    })
+    .to_string()
+    .into_bytes()
+}
+
+impl Case {
+    fn new(layout: Layout, keyless: bool) -> Self {
+        let digest = hex(&sha256(ARTIFACT));
+        let payload = match layout {
+            Layout::Sig => simple_signing(&digest),
+            layout if layout.is_envelope() => statement(&digest),
+            _ => ARTIFACT.to_vec(),
+        };
+        Self::over(layout, keyless, payload, &Says::default())
+    }
+
+    fn over(layout: Layout, keyless: bool, payload: Vec<u8>, says: &Says) -> Self {
+        let (world, key) = (World::new(), Key::new());
+        let signer = keyless.then(|| pem("CERTIFICATE", &world.issue(&key, says)));
+        let mut case = Self {
+            world,
+            key,
+            layout,
+            parts: Parts {
+                payload,
+                payload_type: "application/vnd.in-toto+json".to_owned(),
+                signature: Vec::new(),
+                signer,
+                entry: None,
+            },
+        };
+        case.sign();
+        case.enter(SIGNED);
+        case
+    }
+
+    fn covered(&self) -> Vec<u8> {
+        if self.layout.is_envelope() {
+            pae(&self.parts.payload_type, &self.parts.payload)
+        } else {
+            self.parts.payload.clone()
+        }
+    }
+
+    fn sign(&mut self) {
+        self.parts.signature = self.key.sign(&self.covered());
+    }
+
+    fn enter(&mut self, time: i64) {
+        let entry = self.world.enter(&self.body(), time);
+        self.parts.entry = Some(entry);
+    }
+
+    /// The body of the log entry for the parts as they are.
+    fn body(&self) -> Value {
+        let signer = b64(self.parts.signer.clone().unwrap_or_else(|| self.key.pem()));
+        let hash = |bytes: &[u8]| json!({"algorithm": "sha256", "value": hex(&sha256(bytes))});
+        let signature = b64(&self.parts.signature);
+        match self.layout {
+            Layout::Bundle01 | Layout::Bundle03 | Layout::Sig | Layout::Blob => json!({
+                "apiVersion": "0.0.1",
+                "kind": "hashedrekord",
+                "spec": {
+                    "data": {"hash": hash(&self.covered())},
+                    "signature": {"content": signature, "publicKey": {"content": signer}},
+                },
+            }),
+            Layout::BundleDsse | Layout::Att => json!({
+                "apiVersion": "0.0.1",
+                "kind": "dsse",
+                "spec": {
+                    "envelopeHash": hash(&self.envelope()),
+                    "payloadHash": hash(&self.parts.payload),
+                    "signatures": [{"signature": signature, "verifier": signer}],
+                },
+            }),
+            Layout::BundleIntoto => json!({
+                "apiVersion": "0.0.2",
+                "kind": "intoto",
+                "spec": {"content": {
+                    "envelope": {
+                        "payloadType": self.parts.payload_type,
+                        "signatures": [{"publicKey": signer, "sig": b64(signature)}],
+                    },
+                    "hash": hash(&self.envelope()),
+                    "payloadHash": hash(&self.parts.payload),
+                }},
+            }),
+            Layout::AttIntoto => json!({
+                "apiVersion": "0.0.1",
+                "kind": "intoto",
+                "spec": {"content": {"hash": hash(&self.envelope())}, "publicKey": signer},
+            }),
+        }
+    }
+
+    fn envelope(&self) -> Vec<u8> {
+        json!({
+            "payloadType": self.parts.payload_type,
+            "payload": b64(&self.parts.payload),
+            "signatures": [{"keyid": "", "sig": b64(&self.parts.signature)}],
+        })
+        .to_string()
+        .into_bytes()
+    }
+
+    fn bundle(&self) -> Value {
+        let version = if self.layout == Layout::Bundle01 { "0.1" } else { "0.3" };
+        let mut bundle = json!({
+            "mediaType": format!("application/vnd.dev.sigstore.bundle+json;version={version}"),
+            "verificationMaterial": {"tlogEntries": []},
+        });
+        let material = &mut bundle["verificationMaterial"];
+        let der = self.parts.signer.as_deref().map(der_of);
+        match (der, self.layout) {
+            (Some(der), Layout::Bundle01) => {
+                material["x509CertificateChain"] = json!({"certificates": [{"rawBytes": b64(der)}]});
+            }
+            (Some(der), _) => material["certificate"] = json!({"rawBytes": b64(der)}),
+            (None, _) => material["publicKey"] = json!({"hint": ""}),
+        }
+        if let Some(entry) = &self.parts.entry {
+            material["tlogEntries"] = json!([entry.in_bundle(self.layout != Layout::Bundle01)]);
+        }
+        if self.layout.is_envelope() {
+            bundle["dsseEnvelope"] = serde_json::from_slice(&self.envelope()).unwrap();
+        } else {
+            bundle["messageSignature"] = json!({
+                "messageDigest": {"algorithm": "SHA2_256", "digest": b64(sha256(&self.parts.payload))},
+                "signature": b64(&self.parts.signature),
+            });
+        }
+        bundle
+    }
+
+    fn annotations(&self) -> BTreeMap<String, String> {
+        let mut annotations = BTreeMap::new();
+        let signature = if self.layout == Layout::Sig { b64(&self.parts.signature) } else { String::new() };
+        annotations.insert("dev.cosignproject.cosign/signature".to_owned(), signature);
+        if let Some(signer) = &self.parts.signer {
+            annotations.insert("dev.sigstore.cosign/certificate".to_owned(), signer.clone());
+            annotations.insert("dev.sigstore.cosign/chain".to_owned(), pem("CERTIFICATE", &self.world.root));
+        }
+        if let Some(entry) = &self.parts.entry {
+            annotations.insert("dev.sigstore.cosign/bundle".to_owned(), entry.in_annotation().to_string());
+        }
+        annotations
+    }
+
+    /// Written down.
+    fn text(&self) -> Vec<u8> {
+        match self.layout {
+            Layout::Sig => self.parts.payload.clone(),
+            Layout::Att | Layout::AttIntoto => self.envelope(),
+            Layout::Blob => {
+                let mut blob = json!({
+                    "base64Signature": b64(&self.parts.signature),
+                    "cert": self.parts.signer.clone().map(b64).unwrap_or_default(),
+                });
+                if let Some(entry) = &self.parts.entry {
+                    blob["rekorBundle"] = entry.in_annotation();
+                }
+                blob.to_string().into_bytes()
+            }
+            _ => self.bundle().to_string().into_bytes(),
+        }
+    }
+
+    fn read(&self, text: &[u8]) -> Result<Evidence, VerifyError> {
+        match self.layout {
+            Layout::Sig => Evidence::simple_signing(text, &self.annotations()),
+            Layout::Att | Layout::AttIntoto => Evidence::attestation(text, &self.annotations()),
+            Layout::Blob => Evidence::blob_bundle(text),
+            _ => Evidence::bundle(text),
+        }
+    }
+
+    fn requirements(&self) -> Requirements {
+        match self.parts.signer {
+            Some(_) => Requirements::keyless(vec![CertificateIdentity::exact(NAME, ISSUER)]),
+            None => Requirements::keys(vec![TrustedKey::always(self.key.public())]),
+        }
+    }
+
+    fn verify(&self) -> Result<Verified<Signature>, VerifyError> {
+        self.verify_with(&self.requirements())
+    }
+
+    fn verify_with(&self, requirements: &Requirements) -> Result<Verified<Signature>, VerifyError> {
+        let digest = Digest::sha256(ARTIFACT);
+        let evidence = self.read(&self.text())?;
+        let trusted = self.world.trusted();
+        let by_digest = verify(&evidence, Artifact::Digest(&digest), &trusted, requirements, now());
+        let by_bytes = verify(&evidence, Artifact::Bytes(ARTIFACT), &trusted, requirements, now());
+        // The two must never differ.
+        assert_eq!(by_digest.as_ref().err(), by_bytes.as_ref().err(), "{:?}", self.layout);
+        by_bytes
+    }
+
+    #[track_caller]
+    fn refused(&self, check: Check) {
+        self.refused_with(&self.requirements(), check);
+    }
+
+    #[track_caller]
+    fn refused_with(&self, requirements: &Requirements, check: Check) {
+        match self.verify_with(requirements) {
+            Ok(_) => panic!("{:?} was accepted and must fail: {check}", self.layout),
+            Err(error) => assert_eq!(error.check, check, "{:?}: {error}", self.layout),
+        }
+    }
+}
+
+fn der_of(pem: &str) -> Vec<u8> {
+    use base64::Engine as _;
+    let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+    base64::engine::general_purpose::STANDARD.decode(body).unwrap()
+}
+
+/// Each layout, keyless and by key.
+fn every(test: impl Fn(Case)) {
+    for layout in ALL {
+        for keyless in [true, false] {
+            test(Case::new(*layout, keyless));
+        }
+    }
+}
+
+#[test]
+fn whole_signatures_verify_and_say_what_was_checked() {
+    every(|case| {
+        let verified = case.verify().unwrap_or_else(|error| panic!("{:?}: {error}", case.layout));
+        assert_eq!(verified.certificate.is_some(), case.parts.signer.is_some());
+        assert_eq!(verified.times, [Timestamp::from_second(SIGNED).unwrap()]);
+        for check in [Check::Signature, Check::Binding, Check::Artifact, Check::Promise] {
+            let passed = |entry: &&signet_trust::Checked| matches!(entry.outcome, signet_trust::Outcome::Passed(_));
+            assert!(
+                verified.report.iter().filter(passed).any(|entry| entry.check == check),
+                "{:?} {check}",
+                case.layout
+            );
+        }
+        if case.layout.is_envelope() {
+            assert!(matches!(&verified.signed, Signed::Statement(_)));
+        }
+    });
+}
+
+#[test]
+fn an_entry_for_another_signature_is_refused() {
+    // CVE-2022-23649: the promise of another signature is a promise, too.
+    every(|mut case| {
+        let mut other = Case::over(case.layout, false, case.parts.payload.clone(), &Says::default());
+        other.parts.signer.clone_from(&case.parts.signer);
+        let body = other.body();
+        case.parts.entry = Some(case.world.enter(&body, SIGNED));
+        case.refused(Check::Binding);
+    });
+}
+
+#[test]
+fn an_entry_for_other_content_is_refused() {
+    // CVE-2026-22703: signature and key are those of the entry, the digest is not.
+    every(|mut case| {
+        let (payload, signature) = (case.parts.payload.clone(), case.parts.signature.clone());
+        case.parts.payload.push(b' ');
+        let body = case.body();
+        case.parts.payload = payload;
+        case.parts.signature = signature;
+        case.parts.entry = Some(case.world.enter(&body, SIGNED));
+        case.refused(Check::Binding);
+    });
+}
+
+#[test]
+fn an_entry_by_another_signer_is_refused() {
+    every(|mut case| {
+        let own = case.parts.signer.take();
+        let other = Key::new();
+        // By the bare key of the certificate as well: a certificate is more than its key.
+        let signers = match &own {
+            Some(_) => vec![pem("CERTIFICATE", &case.world.issue(&other, &Says::default())), case.key.pem()],
+            None => vec![other.pem()],
+        };
+        for signer in signers {
+            case.parts.signer = Some(signer);
+            let body = case.body();
+            case.parts.signer.clone_from(&own);
+            case.parts.entry = Some(case.world.enter(&body, SIGNED));
+            case.refused(Check::Binding);
+        }
+    });
+}
+
+#[test]
+fn a_changed_entry_is_refused() {
+    every(|mut case| {
+        let whole = case.parts.entry.clone().unwrap();
+        let mut entry = whole.clone();
+        entry.time += 1;
+        case.parts.entry = Some(entry);
+        case.refused(Check::Promise);
+        let mut entry = whole.clone();
+        entry.body.push(b' ');
+        case.parts.entry = Some(entry);
+        case.refused(Check::Promise);
+        let mut entry = whole;
+        entry.log[0] ^= 1;
+        case.parts.entry = Some(entry);
+        case.refused(Check::Promise);
+    });
+}
+
+#[test]
+fn times_outside_are_refused() {
+    every(|mut case| {
+        case.enter(now().as_second() + 1);
+        case.refused(Check::Time);
+        case.enter(0);
+        case.refused(Check::Promise);
+    });
+    for layout in ALL {
+        let mut case = Case::new(*layout, true);
+        for time in [SIGNED - 101, SIGNED + 501] {
+            case.enter(time);
+            case.refused(Check::Chain);
+        }
+        // Both ends of the certificate's validity count as within.
+        for time in [SIGNED - 100, SIGNED + 500] {
+            case.enter(time);
+            assert!(case.verify().is_ok(), "{layout:?} {time}");
+        }
+    }
+}
+
+#[test]
+fn a_missing_entry_is_refused() {
+    every(|mut case| {
+        case.parts.entry = None;
+        let check = if case.parts.signer.is_some() { Check::Time } else { Check::Inclusion };
+        case.refused(check);
+        let mut lenient = case.requirements();
+        lenient.log = LogRequirement::InsecureIgnored;
+        lenient.time = match case.parts.signer {
+            Some(_) => TimeSource::InsecureBeginOfCertificate,
+            None => TimeSource::NotNeeded,
+        };
+        assert!(case.verify_with(&lenient).is_ok(), "{:?}", case.layout);
+    });
+}
+
+#[test]
+fn certificates_that_are_not_good_are_refused() {
+    for layout in ALL {
+        let case = |says: Says| {
+            let payload = Case::new(*layout, true).parts.payload;
+            Case::over(*layout, true, payload, &says)
+        };
+        case(Says { usage: "1.3.6.1.5.5.7.3.1", ..Says::default() }).refused(Check::Chain);
+        case(Says { logged: false, ..Says::default() }).refused(Check::Sct);
+        case(Says { logged_elsewhere: true, ..Says::default() }).refused(Check::Sct);
+        case(Says { issuer: None, ..Says::default() }).refused(Check::Issuer);
+        case(Says { issuer: Some("https://issuer.example.com.evil".into()), ..Says::default() }).refused(Check::Issuer);
+        // That the certificate names no issuer must be asked for, and then it must name none.
+        let mut unnamed = CertificateIdentity::exact(NAME, "");
+        unnamed.issuer = Issuer::NotNamed;
+        let unnamed = Requirements::keyless(vec![unnamed]);
+        assert!(case(Says { issuer: None, ..Says::default() }).verify_with(&unnamed).is_ok(), "{layout:?}");
+        case(Says::default()).refused_with(&unnamed, Check::Issuer);
+        case(Says { name: "Signer@example.com".into(), ..Says::default() }).refused(Check::Identity);
+        // By an authority that nobody trusts.
+        let mut foreign = Case::new(*layout, true);
+        foreign.parts.signer = Some(pem("CERTIFICATE", &World::new().issue(&foreign.key, &Says::default())));
+        foreign.enter(SIGNED);
+        foreign.refused(Check::Chain);
+    }
+}
+
+#[test]
+fn keys_never_come_from_the_evidence() {
+    every(|mut case| {
+        let keyless = Requirements::keyless(vec![CertificateIdentity::exact(NAME, ISSUER)]);
+        let by_key = Requirements::keys(vec![TrustedKey::always(case.key.public())]);
+        let other = if case.parts.signer.is_some() { &by_key } else { &keyless };
+        case.refused_with(other, Check::Material);
+        // GHSA-fx35-mq7g-6g98: a bare key where a certificate belongs.
+        if !case.layout.is_bundle() {
+            case.parts.signer = Some(case.key.pem());
+            case.enter(SIGNED);
+            case.refused_with(&keyless, Check::Material);
+            case.refused_with(&by_key, Check::Material);
+        }
+        let strangers = Requirements::keys(vec![TrustedKey::always(Key::new().public())]);
+        case.parts.signer = None;
+        case.enter(SIGNED);
+        case.refused_with(&strangers, Check::Signature);
+        case.refused_with(&Requirements::keys(Vec::new()), Check::Signature);
+    });
+    for layout in ALL {
+        Case::new(*layout, true).refused_with(&Requirements::keyless(Vec::new()), Check::Identity);
+    }
+}
+
+#[test]
+fn keys_count_while_they_are_in_use() {
+    // GHSA-wqqc-jjcq-vfxm.
+    for layout in ALL {
+        let mut case = Case::new(*layout, false);
+        let time = |seconds| Some(Timestamp::from_second(seconds).unwrap());
+        let within = |start, end| {
+            let key = TrustedKey { key: case.key.public(), window: Window { start, end }, hint: None };
+            Requirements::keys(vec![key])
+        };
+        let (open, over, early) =
+            (within(time(SIGNED), time(SIGNED)), within(None, time(SIGNED - 1)), within(time(SIGNED + 1), None));
+        assert!(case.verify_with(&open).is_ok(), "{layout:?}");
+        case.refused_with(&over, Check::KeyWindow);
+        case.refused_with(&early, Check::KeyWindow);
+        case.parts.entry = None;
+        let mut unlogged = open;
+        unlogged.log = LogRequirement::AtLeast(0);
+        case.refused_with(&unlogged, Check::KeyWindow);
+    }
+}
+
+#[test]
+fn signatures_over_something_else_are_refused() {
+    every(|mut case| {
+        let signature = case.parts.signature.clone();
+        case.parts.signature = case.key.sign(b"something else");
+        case.enter(SIGNED);
+        case.refused(Check::Signature);
+        case.parts.signature = signature;
+        case.enter(SIGNED);
+        // The whole signature is about the artifact, and about no other one.
+        let evidence = case.read(&case.text()).unwrap();
+        let (trusted, wanted) = (case.world.trusted(), case.requirements());
+        let other = Digest::sha256(b"another artifact");
+        let refusal = verify(&evidence, Artifact::Digest(&other), &trusted, &wanted, now()).unwrap_err();
+        let expected =
+            if case.layout.is_envelope() || case.layout == Layout::Sig { Check::Artifact } else { Check::Signature };
+        assert_eq!(refusal.check, expected, "{:?}: {refusal}", case.layout);
+    });
+}
+
+#[test]
+fn attestations_of_another_type_or_shape_are_refused() {
+    // CVE-2022-35929, CVE-2026-39395.
+    for layout in ALL.iter().filter(|layout| layout.is_envelope()) {
+        let case = Case::new(*layout, true);
+        let mut wanted = case.requirements();
+        wanted.predicate_type = Some("https://example.com/predicate/v1".to_owned());
+        assert!(case.verify_with(&wanted).is_ok());
+        wanted.predicate_type = Some("https://example.com/predicate/v2".to_owned());
+        case.refused_with(&wanted, Check::PredicateType);
+        for payload in [&b"no json"[..], b"{}", b"[]", b"null"] {
+            Case::over(*layout, true, payload.to_vec(), &Says::default()).refused(Check::Form);
+        }
+        let mut typed = Case::new(*layout, true);
+        typed.parts.payload_type = "application/json".to_owned();
+        typed.sign();
+        typed.enter(SIGNED);
+        typed.refused(Check::Form);
+    }
+    for layout in ALL.iter().filter(|layout| !layout.is_envelope()) {
+        let case = Case::new(*layout, true);
+        let mut wanted = case.requirements();
+        wanted.predicate_type = Some("https://example.com/predicate/v1".to_owned());
+        case.refused_with(&wanted, Check::PredicateType);
+    }
+}
+
+#[test]
+fn simple_signing_is_about_its_digest_and_annotations() {
+    let digest = hex(&sha256(b"another artifact"));
+    Case::over(Layout::Sig, true, simple_signing(&digest), &Says::default()).refused(Check::Artifact);
+    let text = String::from_utf8(simple_signing(&hex(&sha256(ARTIFACT)))).unwrap();
+    let other = text.replace("cosign container image signature", "something");
+    Case::over(Layout::Sig, true, other.into_bytes(), &Says::default()).refused(Check::Form);
+    let case = Case::new(Layout::Sig, true);
+    let mut wanted = case.requirements();
+    wanted.annotations = vec![("env".to_owned(), "prod".to_owned())];
+    assert!(case.verify_with(&wanted).is_ok());
+    wanted.annotations = vec![("env".to_owned(), "test".to_owned())];
+    case.refused_with(&wanted, Check::Annotations);
+    wanted.annotations = vec![("other".to_owned(), "prod".to_owned())];
+    case.refused_with(&wanted, Check::Annotations);
+}
+
+#[test]
+fn evidence_with_two_readings_is_refused() {
+    every(|case| {
+        let text = String::from_utf8(case.text()).unwrap();
+        let refused = |text: String| {
+            let read = case.read(text.as_bytes());
+            let read = read.and_then(|evidence| {
+                verify(&evidence, Artifact::Bytes(ARTIFACT), &case.world.trusted(), &case.requirements(), now())
+            });
+            assert!(read.is_err(), "{:?}: {text}", case.layout);
+        };
+        refused(format!("{text} {{}}"));
+        refused(format!("{text}x"));
+        refused(text.replacen('{', r#"{"twice":1,"twice":2,"#, 1));
+        if case.layout.is_envelope() {
+            let one = b64(&case.parts.signature);
+            refused(text.replacen(&one, &format!("{one}\"}},{{\"sig\":\"{one}"), 1));
+        }
+    });
+}
+
+#[test]
+fn more_than_is_needed_is_refused() {
+    let case = Case::new(Layout::Bundle03, true);
+    let mut bundle = case.bundle();
+    let entry = bundle["verificationMaterial"]["tlogEntries"][0].clone();
+    bundle["verificationMaterial"]["tlogEntries"] = json!(vec![entry.clone(); 9]);
+    assert_eq!(Evidence::bundle(bundle.to_string().as_bytes()).unwrap_err().check, Check::Limits);
+    // The same entry twice is one log, whoever asks for two.
+    bundle["verificationMaterial"]["tlogEntries"] = json!([entry.clone(), entry]);
+    let evidence = Evidence::bundle(bundle.to_string().as_bytes()).unwrap();
+    let mut wanted = case.requirements();
+    let ask =
+        |wanted: &Requirements| verify(&evidence, Artifact::Bytes(ARTIFACT), &case.world.trusted(), wanted, now());
+    assert!(ask(&wanted).is_ok());
+    wanted.log = LogRequirement::AtLeast(2);
+    assert_eq!(ask(&wanted).unwrap_err().check, Check::Inclusion);
+    let stamps = json!({"rfc3161Timestamps": vec![json!({"signedTimestamp": "AAAA"}); 9]});
+    bundle["verificationMaterial"]["timestampVerificationData"] = stamps;
+    assert_eq!(Evidence::bundle(bundle.to_string().as_bytes()).unwrap_err().check, Check::Limits);
+}
+
+#[test]
+fn proofs_of_inclusion_are_checked() {
+    for layout in [Layout::Bundle03, Layout::BundleDsse, Layout::BundleIntoto] {
+        let case = Case::new(layout, true);
+        let refused = |at: &str, value: Value| {
+            let mut bundle = case.bundle();
+            *bundle.pointer_mut(&format!("/verificationMaterial/tlogEntries/0/inclusionProof{at}")).unwrap() = value;
+            let read = Evidence::bundle(bundle.to_string().as_bytes());
+            let read = read.and_then(|evidence| {
+                verify(&evidence, Artifact::Bytes(ARTIFACT), &case.world.trusted(), &case.requirements(), now())
+            });
+            let error = read.map(|_| ()).unwrap_err();
+            assert!(matches!(error.check, Check::Inclusion | Check::Form), "{at}: {error}");
+        };
+        refused("", Value::Null);
+        refused("/hashes", json!([]));
+        refused("/hashes/0", json!(b64([0; 32])));
+        refused("/rootHash", json!(b64([0; 32])));
+        refused("/treeSize", json!("3"));
+        refused("/logIndex", json!("0"));
+        refused("/logIndex", json!("-1"));
+        refused("/checkpoint", Value::Null);
+        let other = World::new().enter_bytes(case.parts.entry.clone().unwrap().body, SIGNED);
+        refused("/checkpoint", other.in_bundle(true)["inclusionProof"]["checkpoint"].clone());
+    }
+}
+
+/// No single changed byte of the written evidence is accepted with a meaning other than the whole one's.
+#[test]
+fn changed_bytes_never_change_the_meaning() {
+    for layout in ALL {
+        let case = Case::new(*layout, true);
+        let whole = case.verify().unwrap();
+        let text = case.text();
+        let (trusted, wanted) = (case.world.trusted(), case.requirements());
+        for at in (0..text.len()).step_by(3) {
+            let mut changed = text.clone();
+            changed[at] ^= 1;
+            let Ok(evidence) = case.read(&changed) else { continue };
+            let Ok(seen) = verify(&evidence, Artifact::Bytes(ARTIFACT), &trusted, &wanted, now()) else { continue };
+            assert_eq!(seen.signed, whole.signed, "{layout:?} at {at}");
+            assert_eq!(seen.times, whole.times, "{layout:?} at {at}");
+            assert_eq!(seen.key, whole.key, "{layout:?} at {at}");
+        }
+    }
+}

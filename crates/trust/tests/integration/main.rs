@@ -1,0 +1,7 @@
+//! Signatures of every layout, made by an authority and a log of our own, whole and broken.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says where")]
+
+mod layouts;
+mod timestamps;
+mod world;
