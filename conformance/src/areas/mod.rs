@@ -68,7 +68,7 @@ pub(crate) fn all() -> Vec<Set> {
         Set::scored("sign/sigstore-go", sign::bundles::sigstore_go),
         Set::scored("sign/sigstore-python", sign::bundles::sigstore_python),
         Set::scored("sign/sigstore-rust", sign::bundles::sigstore_rust),
-        Set::waiting("sign/slsa-verifier"),
+        Set::scored("sign/slsa-verifier", sign::slsa::evaluate),
         Set::scored("sign/tuf-conformance", sign::tuf::conformance),
         Set::scored("sign/tuf-testdata", sign::tuf::testdata),
         Set::support("vuln/db-files", "the databases of vuln/trivy-integration and of reader tests"),

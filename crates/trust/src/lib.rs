@@ -27,6 +27,7 @@ mod root;
 mod sct;
 mod second;
 mod signer;
+pub mod slsa;
 mod statement;
 mod tuf;
 mod verify;
