@@ -21,6 +21,7 @@ mod key;
 mod legacy;
 mod log;
 pub mod merkle;
+pub mod notation;
 mod note;
 mod pem;
 mod root;

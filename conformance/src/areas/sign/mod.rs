@@ -6,6 +6,7 @@ pub(crate) mod bundles;
 pub(crate) mod conformance;
 pub(crate) mod cosign;
 pub(crate) mod merkle;
+pub(crate) mod notation;
 pub(crate) mod slsa;
 pub(crate) mod smoke;
 pub(crate) mod tuf;
