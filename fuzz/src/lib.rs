@@ -32,6 +32,7 @@ pub const TARGETS: &[Target] = &[
     ("expression", expression),
     ("feed", feed),
     ("grype_db", grype_db),
+    ("java_index", java_index),
     ("layer", layer),
     ("leaf", leaf),
     ("manifest", manifest),
@@ -119,6 +120,15 @@ pub fn trivy_db(data: &[u8]) {
 pub fn grype_db(data: &[u8]) {
     let _read = signet_advisories::feeds::grype_db::read(data, &mut |_| Ok(()));
     let _latest = signet_advisories::feeds::grype_db::Latest::parse(data);
+}
+
+/// An index of Java archives, asked for its own bytes.
+pub fn java_index(data: &[u8]) {
+    if let Ok(index) = signet_catalog::java::JavaIndex::open(data) {
+        for hash in data.chunks_exact(4096).filter_map(<[u8]>::first_chunk).take(64).chain([&[0; 20], &[255; 20]]) {
+            let _found = index.find(hash);
+        }
+    }
 }
 
 /// A record of vunnel.

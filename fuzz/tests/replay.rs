@@ -162,6 +162,10 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
             "severity >= high && fixed && (kev || epss >= 0.1)",
             "aliases.exists(a, a.startsWith('CVE-')) ? age > duration('7d') : [1, 2].all(x, x > 0) || {'a': 1}['a'] == 1",
         ]),
+        "java_index" => {
+            let catalog = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/catalog/src");
+            vec![std::fs::read(catalog.join("java/testdata/java-index.db")).unwrap()]
+        }
         "grype_db" => {
             let feeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/advisories/src/feeds");
             vec![std::fs::read(feeds.join("grype_db/testdata/vulnerability.db")).unwrap()]

@@ -36,7 +36,7 @@ mod testing;
 pub use database::delta;
 pub use database::{BuildError, BuildReport, Builder, Contents, Database, DatabaseError, FORMAT_VERSION, Hit, Query};
 pub use feeds::FeedError;
-pub use matching::{MatchOptions, MatchResult};
+pub use matching::{MatchOptions, MatchResult, Owned};
 pub use record::{
     Advisory, Affected, Detail, Feed, GoImport, Lifecycle, Named, Op, ProductKey, Qualifiers, Range, Record, Sink,
     Trust,

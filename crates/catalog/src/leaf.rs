@@ -115,6 +115,10 @@ pub trait Binary {
     }
     /// Virtual address and file size of the first writable data segment.
     fn data_segment(&self) -> Option<(u64, u64)>;
+    /// What is at hand of the table of functions of a Go program (`runtime.pclntab`), from its header on. Asking costs no second pass.
+    fn functions(&self) -> Option<Cow<'_, [u8]>> {
+        None
+    }
     /// Well-known programs that the pass over this file recognised in it.
     fn sightings(&self) -> &[crate::Sighting] {
         &[]

@@ -86,7 +86,7 @@ pub use project::{Manifest, Need};
 pub use registry::leaves;
 
 /// Version of what the leaves read and how. A record that was kept under another version is read again.
-pub const CATALOG_VERSION: u32 = 2;
+pub const CATALOG_VERSION: u32 = 3;
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use signet_image::View;
 use signet_model::{
     Digest, Directness, Distro, Executable, Inventory, License, Location, Package, PackageIndex, PackageKind, Presence,
-    Relationship, RelationshipKind, Unexamined, UnexaminedKind,
+    Relationship, RelationshipKind, SymbolSet, Unexamined, UnexaminedKind,
 };
 
 use crate::dependencies::{Names, normal};
@@ -257,7 +257,9 @@ impl Merge {
         executables.sort_by(|a, b| a.path.cmp(&b.path));
         executables.dedup_by(|a, b| a.path == b.path);
         let distro = distro(self.distros, &self.facts);
-        let sets: BTreeSet<String> = self.facts.remove("content_set").unwrap_or_default().into_iter().collect();
+        // What the image was built as stands for products too (trivy `pkg/detector/ospkg/redhat`).
+        let mut sets: BTreeSet<String> = self.facts.remove("content_set").unwrap_or_default().into_iter().collect();
+        sets.extend(self.facts.remove("build_nvr").unwrap_or_default());
         self.unexamined.sort();
         self.unexamined.dedup();
         Inventory {
@@ -494,6 +496,19 @@ fn one(mut group: Vec<(usize, Package)>) -> Option<(Package, Vec<usize>)> {
     Some((package, places))
 }
 
+/// What two programs hold of a module is what either holds; where one of them does not tell, nobody knows.
+fn linked(package: &mut Package, other: Option<&String>) {
+    let both = match (package.extra.remove(SymbolSet::FACT), other) {
+        (Some(one), Some(other)) if one == *other => one,
+        (Some(one), Some(other)) if one.len() + other.len() < MOST_LINKED => format!("{one} {other}"),
+        _ => return,
+    };
+    package.extra.insert(SymbolSet::FACT.to_owned(), both);
+}
+
+/// Bytes of the sets of linked functions of one package in all programs together. The standard library's set of a program has 20 kB.
+const MOST_LINKED: usize = 4 << 20;
+
 /// Adds what another record of the same package knows.
 fn take(package: &mut Package, other: Package) {
     fn union<T: PartialEq>(into: &mut Vec<T>, from: Vec<T>) {
@@ -517,7 +532,36 @@ fn take(package: &mut Package, other: Package) {
     package.module = package.module.take().or(other.module);
     package.vendor = package.vendor.take().or(other.vendor);
     package.description = package.description.take().or(other.description);
+    linked(package, other.extra.get(SymbolSet::FACT));
     for (key, value) in other.extra {
+        if key == SymbolSet::FACT {
+            continue;
+        }
         package.extra.entry(key).or_insert(value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_either_program_holds_is_held() {
+        let with = |set: Option<&str>| {
+            let mut package = Package::new(PackageKind::Go, "stdlib", "v1.22.1");
+            package.extra.extend(set.map(|set| (SymbolSet::FACT.to_owned(), set.to_owned())));
+            package
+        };
+        let united = |sets: &[Option<&str>]| {
+            let group = sets.iter().map(|set| with(*set)).enumerate().collect();
+            one(group).unwrap().0.extra.remove(SymbolSet::FACT)
+        };
+        assert_eq!(united(&[Some("a"), Some("b"), Some("b")]).as_deref(), Some("a b b"));
+        assert_eq!(united(&[Some("a"), Some("a")]).as_deref(), Some("a"));
+        // One that does not tell may hold anything, and a later one does not change that.
+        assert_eq!(united(&[Some("a"), None, Some("b")]), None);
+        assert_eq!(united(&[None, Some("b")]), None);
+        let long = "x".repeat(MOST_LINKED);
+        assert_eq!(united(&[Some(&long), Some("a")]), None);
     }
 }

@@ -257,6 +257,14 @@ pub(crate) struct ScanArgs {
     /// Compare the version of a Go program's own module even if it is one of a commit.
     #[arg(long, env = "SIGNET_GO_MAIN_PSEUDO_VERSIONS")]
     pub(crate) go_main_pseudo_versions: bool,
+    /// Report vulnerabilities of Go functions too that the program does not hold; they do not count otherwise.
+    #[arg(long, env = "SIGNET_GO_UNLINKED")]
+    pub(crate) go_unlinked: bool,
+    /// Who judges a language package whose files a package of the distribution owns: the distribution, the ecosystem, or (stated) the ecosystem
+    /// unless the distribution says that the owner is not vulnerable. `auto`: the distribution where its advisories also list what is not
+    /// repaired (Debian, Ubuntu, Red Hat, Azure Linux), else as stated.
+    #[arg(long, env = "SIGNET_OWNED", value_name = "BY", default_value = "auto", value_parser = ["auto", "distribution", "stated", "ecosystem"])]
+    pub(crate) owned: String,
     /// An earlier JSON report: what it has already is shown and counts neither for the threshold nor for the policy. Malicious packages, and
     /// what became known to be exploited since, count all the same.
     #[arg(long, env = "SIGNET_BASELINE", value_name = "REPORT")]
@@ -329,6 +337,10 @@ pub(crate) struct DatabaseArgs {
     /// Use the database that is there, however old.
     #[arg(long, env = "SIGNET_SKIP_DB_UPDATE")]
     pub(crate) skip_db_update: bool,
+    /// An index (`trivy-java.db`) that names Java archives by their SHA-1, instead of the one that is kept; asked for archives that do not
+    /// say what they are.
+    #[arg(long, env = "SIGNET_JAVA_DB", value_name = "FILE")]
+    pub(crate) java_db: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -495,6 +507,21 @@ pub(crate) struct DbUpdateArgs {
         default_value = "https://epss.cyentia.com/epss_scores-current.csv.gz"
     )]
     pub(crate) epss_url: String,
+    /// Fetch the index of Java archives too, half a gigabyte; one that is kept already is brought up to date in any case.
+    #[arg(long, env = "SIGNET_JAVA_DB_UPDATE")]
+    pub(crate) java_db: bool,
+    /// Repositories of the index of Java archives (OCI), tried in order.
+    #[arg(
+        long,
+        env = "SIGNET_JAVA_DB_REPOSITORY",
+        value_name = "REFERENCE",
+        value_delimiter = ',',
+        default_value = "mirror.gcr.io/aquasec/trivy-java-db:1,ghcr.io/aquasecurity/trivy-java-db:1"
+    )]
+    pub(crate) java_db_repository: Vec<String>,
+    /// Leave the index of Java archives as it is.
+    #[arg(long, env = "SIGNET_SKIP_JAVA_DB_UPDATE", conflicts_with = "java_db")]
+    pub(crate) skip_java_db_update: bool,
     /// A feed that is fetched from its publisher and compiled in beside the rest (`signet db feeds` lists them); repeatable.
     #[arg(long, env = "SIGNET_DB_FEED", value_name = "NAME", value_delimiter = ',')]
     pub(crate) feed: Vec<String>,
@@ -517,6 +544,9 @@ pub(crate) struct DbBuildArgs {
     /// A Grype database, schema 6 (`vulnerability.db`, its directory, or the archive that holds it).
     #[arg(long, value_name = "PATH")]
     pub(crate) grype_db: Option<PathBuf>,
+    /// An index of Java archives (`trivy-java.db`, or the `javadb.tar.gz` that holds it); it is installed as it is.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) java_db: Option<PathBuf>,
     /// Result records of vunnel: a directory of `PROVIDER/results/`; repeatable.
     #[arg(long, value_name = "DIR")]
     pub(crate) vunnel: Vec<PathBuf>,

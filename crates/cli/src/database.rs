@@ -6,8 +6,9 @@
 mod artifact;
 pub(crate) mod feeds;
 mod files;
-mod grype;
+pub(crate) mod grype;
 mod inputs;
+pub(crate) mod java;
 mod origin;
 mod osv_files;
 mod publish;
@@ -24,7 +25,7 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
-use signet_advisories::feeds::{epss, kev, trivy_db};
+use signet_advisories::feeds::{epss, grype_db, kev, trivy_db};
 use signet_advisories::{BuildReport, Builder, Database, Feed, Trust};
 use signet_model::{Location, Unexamined, UnexaminedKind};
 use signet_sources::MappedFile;
@@ -128,6 +129,11 @@ pub(crate) fn place(settings: &Settings) -> PathBuf {
 
 /// The database that a scan uses: the one asked for, else the installed one, fetched first when there is none or it is old.
 pub(crate) fn for_scan(args: &DatabaseArgs, settings: &Settings) -> Result<Opened> {
+    for_scan_of(args, &Wanted::default(), settings)
+}
+
+/// As [`for_scan`], with what is fetched.
+pub(crate) fn for_scan_of(args: &DatabaseArgs, wanted: &Wanted, settings: &Settings) -> Result<Opened> {
     if let Some(path) = &args.db {
         if path.as_os_str() == SAMPLE {
             return sample();
@@ -164,7 +170,7 @@ pub(crate) fn for_scan(args: &DatabaseArgs, settings: &Settings) -> Result<Opene
                 }
                 return Ok(opened);
             }
-            match update(&Wanted::default(), settings) {
+            match update(wanted, settings) {
                 Ok(()) => open(&path),
                 Err(err) => {
                     // The last good one serves on; the reader is told how old it is.
@@ -188,7 +194,7 @@ pub(crate) fn for_scan(args: &DatabaseArgs, settings: &Settings) -> Result<Opene
         )),
         _ => {
             settings.say("fetching the advisory database (first run)");
-            update(&Wanted::default(), settings).context("there is no advisory database, and it cannot be fetched")?;
+            update(wanted, settings).context("there is no advisory database, and it cannot be fetched")?;
             open(&path)
         }
     }
@@ -246,6 +252,25 @@ pub(crate) struct Ingredients {
     pub(crate) records: Option<PathBuf>,
     /// Keep what is read of another tool's database: it may be built from again.
     pub(crate) keep_foreign: bool,
+}
+
+/// Compiles a Grype database alone: its file, its directory, or the archive that holds it.
+pub(crate) fn compile_grype(path: &Path, target: &Path, settings: &Settings) -> Result<()> {
+    let scratch = tempfile::tempdir().context("cannot make a temporary directory")?;
+    let grype = Some(grype::local(path, scratch.path())?);
+    // The file that the user named is the truth, older or not.
+    compile(&Ingredients { grype, ..Ingredients::default() }, target, true, settings)?;
+    Ok(())
+}
+
+/// What `latest.json` of Grype's database says, as it is and read.
+pub(crate) fn grype_listing(
+    url: &str,
+    access: &crate::net::Access,
+    settings: &Settings,
+) -> Result<(serde_json::Value, grype_db::Latest)> {
+    let client = crate::net::client(access, settings)?;
+    grype::listing(&client, url)
 }
 
 /// Compiles a Trivy database alone, as its own command line keeps it.
@@ -428,9 +453,16 @@ fn install(
 
 /// `signet db build`.
 pub(crate) fn build_command(args: &DbBuildArgs, settings: &Settings) -> Result<Exit> {
+    if let Some(path) = &args.java_db {
+        java::import(path, &java::place(&settings.cache), args.allow_rollback, settings)?;
+    }
     let any = args.trivy_db.is_some() || args.grype_db.is_some() || args.kev.is_some() || args.epss.is_some();
+    let any = any || !args.osv.is_empty() || !args.vunnel.is_empty() || !args.feed.is_empty();
+    if !any && args.java_db.is_some() {
+        return Ok(Exit::Well);
+    }
     ensure!(
-        any || !args.osv.is_empty() || !args.vunnel.is_empty() || !args.feed.is_empty(),
+        any,
         "nothing to build from: give `--feed`, `--trivy-db`, `--grype-db`, `--vunnel`, `--osv`, `--kev` or `--epss`"
     );
     let given = args.feed.iter().map(|text| feeds::parse(text)).collect::<Result<Vec<_>>>()?;

@@ -1,7 +1,7 @@
 //! `signet scan`: examine, match, judge, report.
 
 use anyhow::{Context as _, Result};
-use signet_advisories::MatchOptions;
+use signet_advisories::{MatchOptions, Owned};
 use signet_model::{Distro, Finding, SuppressionKind, Unexamined, UnexaminedKind};
 
 use crate::args::{SbomArgs, ScanArgs};
@@ -64,10 +64,14 @@ pub(crate) fn scan(args: &ScanArgs, settings: &Settings) -> Result<Exit> {
     if let Some(text) = &args.distro {
         examined.inventory.distro = Some(distro(text).map_err(usage)?);
     }
+    let kept = database::java::place(&settings.cache);
+    database::java::name_archives(&mut examined.inventory, args.database.java_db.as_deref(), &kept, settings)?;
     let options = MatchOptions {
         cleared: args.show_suppressed || args.explain.is_some(),
         ended_by_product: args.ended_by_cpe,
         main_pseudo_versions: args.go_main_pseudo_versions,
+        go_unlinked: args.go_unlinked,
+        owned: owned(&args.owned),
         ..MatchOptions::default()
     };
     let mut report = matched(examined, &opened, options, settings, |examined, findings| {
@@ -145,6 +149,16 @@ pub(crate) fn matched(
     let mut report = report(examined, findings, Some(opened.info()?), settings);
     report.notes.extend(notes);
     Ok(report)
+}
+
+/// The flag `--owned`, whose words the flag table knows.
+fn owned(text: &str) -> Owned {
+    match text {
+        "distribution" => Owned::Distribution,
+        "stated" => Owned::Stated,
+        "ecosystem" => Owned::Ecosystem,
+        _ => Owned::Auto,
+    }
 }
 
 /// `NAME:VERSION[+CHANNEL]`.

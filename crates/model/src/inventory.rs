@@ -139,7 +139,8 @@ pub struct Inventory {
     pub relationships: Vec<Relationship>,
     /// Executables and shared libraries, by path.
     pub executables: Vec<Executable>,
-    /// Content sets (repositories) that the image's build information names; Red Hat matching needs them.
+    /// Content sets (repositories) that the image's build information names, and what it was built as (`ubi8-container-8.3-227-x86_64`); Red
+    /// Hat matching needs them.
     pub content_sets: Vec<String>,
     /// What could not be examined, in a stable order.
     pub unexamined: Vec<Unexamined>,

@@ -22,6 +22,7 @@ mod location;
 mod package;
 mod purl;
 mod severity;
+mod symbols;
 
 pub use decision::{
     Decision, ExceptionReport, ExceptionState, JudgedFinding, Mode, NotJudged, RuleHit, RuleResult, Verdict,
@@ -40,6 +41,7 @@ pub use location::{Location, Unexamined, UnexaminedKind};
 pub use package::{Directness, License, Package, PackageIndex, PackageKind, Presence, SourcePackage};
 pub use purl::{Purl, PurlError};
 pub use severity::Severity;
+pub use symbols::SymbolSet;
 
 /// A point in time with second precision or better, always UTC. Comes in as a value; no room asks for the time itself.
 pub use jiff::Timestamp;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use signet_model::{
     Inventory, License, Location, Package, PackageIndex, PackageKind, Relationship, RelationshipKind, Subject,
-    SubjectKind,
+    SubjectKind, SymbolSet,
 };
 
 use crate::collect::REF;
@@ -114,7 +114,7 @@ impl Shape {
 
 /// Whether an extra says something of the package, not of the document that it came from.
 fn is_fact(key: &str) -> bool {
-    key != REF && key != "syft.found_by"
+    key != REF && key != "syft.found_by" && key != SymbolSet::FACT
 }
 
 fn nobody() -> Subject {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use signet_model::{
     Checksum, ChecksumAlgorithm, Digest, Directness, Distro, Inventory, License, Location, Package, Presence,
-    RelationshipKind, SourcePackage,
+    RelationshipKind, SourcePackage, SymbolSet,
 };
 
 use crate::collect::refine;
@@ -88,13 +88,18 @@ pub(crate) fn of_package(
     for checksum in package.checksums.iter().filter(|checksum| crate::cyclonedx::hash_name(checksum).is_none()) {
         put(format!("signet:checksum:{}", checksum.algorithm.name()), &checksum.hex);
     }
-    for (key, value) in package.extra.iter().filter(|(key, _)| !key.starts_with("sbom.")) {
+    for (key, value) in package.extra.iter().filter(|(key, _)| is_stated(key)) {
         put(format!("signet:extra:{key}"), value);
     }
     pairs.extend(links);
     pairs.sort();
     pairs.dedup();
     pairs
+}
+
+/// Whether an extra is for readers. What serves to read a document, and sets of hashes that only matching understands, are not.
+fn is_stated(key: &str) -> bool {
+    !key.starts_with("sbom.") && key != SymbolSet::FACT
 }
 
 fn directness_name(directness: Directness) -> &'static str {
@@ -196,7 +201,7 @@ fn ours(name: &str, value: &str, package: &mut Package, beside: &mut Beside) {
         "package:owned-by" => beside.owned_by.push(value.to_owned()),
         "package:contained-in" => beside.contained_in.push(value.to_owned()),
         _ => {
-            if let Some(key) = name.strip_prefix("extra:") {
+            if let Some(key) = name.strip_prefix("extra:").filter(|key| is_stated(key)) {
                 package.extra.insert(key.to_owned(), value.to_owned());
             } else if let Some(algorithm) = name.strip_prefix("checksum:").and_then(algorithm_of) {
                 package.checksums.push(Checksum { algorithm, hex: value.to_owned() });

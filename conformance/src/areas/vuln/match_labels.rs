@@ -1,7 +1,8 @@
 //! `vuln/match-labels`: what people judged of scanners' matches, replayed as scans of single packages.
 //!
 //! No whole database is in the corpora, so only those rows are scored whose advisory the corpora's feeds hold for that package, and whose
-//! distribution or ecosystem follows from the version or the id: the release tags of rpm and deb versions, GitHub's ids. The rest is skipped.
+//! distribution or ecosystem follows from the version or the id: the release tags of rpm and deb versions, the toolchain's versions of Go's standard
+//! library, GitHub's ids. The rest is skipped.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -16,12 +17,29 @@ use crate::signet;
 /// Labels that are not scored, and why: id, version, reason.
 const REASONS: &[(&str, &str, &str)] = &[
     ("CVE-2005-2541", "2:1.30-5.el8", "three other rows call the same match right: the publisher will not repair it"),
+    ("GHSA-wqvq-5m8c-6g24", "1.24.2", PORTED_BACK),
+    ("GHSA-8q59-q68h-6hv4", "3.10", PORTED_BACK),
+    ("GHSA-jphg-qwrw-7w9g", "2.1.0", PORTED_BACK),
+    (
+        "GHSA-8cr8-4vfw-mr7h",
+        "3.2.3.1",
+        "the label is of GitHub's record; the corpora hold RubySec's, which calls this version repaired",
+    ),
+    (
+        "GHSA-fpfv-jqm9-f5jm",
+        "1.21.2",
+        "the label is of GitHub's record; the corpora hold PyPA's, of which the range ends before this version",
+    ),
     (
         "GHSA-232p-vwff-86mp",
         "v20.10.18+incompatible",
         "the version is in the advisory's range; that the module is not importable, only its program's own packages tell",
     ),
 ];
+
+/// What a scan of the whole image knows by ownership, a scan of the one package cannot.
+const PORTED_BACK: &str =
+    "the version is in the advisory's range; the files are a distribution package's, which has ported the fix back";
 
 /// A row that can be replayed.
 #[derive(Debug)]
@@ -46,7 +64,11 @@ pub(crate) fn evaluate(folder: &Path) -> Result<Vec<Judged>> {
         if *label == "??" || package.is_empty() || version.is_empty() {
             continue;
         }
-        let Some(stream) = stream_of(version).or_else(|| id.starts_with("GHSA-").then(String::new)) else { continue };
+        // Only Go's toolchain counts its versions so.
+        let toolchain = *package == "stdlib" && version.starts_with("go1.");
+        let version = if toolchain { version.trim_start_matches("go") } else { version };
+        let ecosystem = || (toolchain || id.starts_with("GHSA-")).then(String::new);
+        let Some(stream) = stream_of(version).or_else(ecosystem) else { continue };
         let mut held = BTreeSet::new();
         for id in [id, cve] {
             if !known.contains_key(*id) {
@@ -63,7 +85,7 @@ pub(crate) fn evaluate(folder: &Path) -> Result<Vec<Judged>> {
         if !seen.insert((purl.clone(), (*id).to_owned(), (*label).to_owned())) {
             continue;
         }
-        let input = Input { purl, version: (*version).to_owned(), ids: [(*id).to_owned(), (*cve).to_owned()] };
+        let input = Input { purl, version: version.to_owned(), ids: [(*id).to_owned(), (*cve).to_owned()] };
         let case = Case::new(format!("{label} {id} {package} {version}"), input, *label == "TP");
         cases.push(case.within(if *label == "TP" { "true-positives" } else { "false-positives" }));
     }
@@ -71,12 +93,13 @@ pub(crate) fn evaluate(folder: &Path) -> Result<Vec<Judged>> {
         cases,
         |input| scan(input, room).map_err(|err| format!("{err:#}")),
         |input, answer, expected| match answer {
-            Ok(true) if !expected => match REASONS
+            Ok(found) if found != expected => match REASONS
                 .iter()
                 .find(|(id, version, _)| input.ids.iter().any(|own| own == id) && input.version == *version)
             {
                 Some((.., why)) => Verdict::Skipped((*why).to_owned()),
-                None => Verdict::Failed("labelled as wrong, and found".to_owned()),
+                None if *found => Verdict::Failed("labelled as wrong, and found".to_owned()),
+                None => Verdict::Failed("labelled as right, and not found".to_owned()),
             },
             Ok(found) => Verdict::equal(found, expected),
             Err(why) => Verdict::Failed(why.clone()),
@@ -108,6 +131,12 @@ fn build(area: &Path, room: &Path) -> Result<()> {
         // The others are of YAML or Markdown, which is no form of OSV's.
         if name.ends_with(".zip") && !name.ends_with("-yaml.zip") && !name.ends_with("-md.zip") {
             arguments.extend(["--osv".to_owned(), path.display().to_string()]);
+        }
+        // Those have feeds of their own.
+        for (start, feed) in [("PyPI", "pypa"), ("RubyGems", "rubysec"), ("crates.io", "rustsec")] {
+            if name.starts_with(start) && name.ends_with(".zip") {
+                arguments.extend(["--feed".to_owned(), format!("{feed}={}", path.display())]);
+            }
         }
     }
     let built = signet::run(&arguments, room, room)?;

@@ -6,11 +6,9 @@
 //! | `pypa` | YAML |
 //! | `rustsec` | JSON of its export; Markdown is read by [`super::rustsec`] |
 
-use serde_json::Value;
-
 use super::source::{Reading, Source};
 use super::{FeedError, osv, yaml};
-use crate::record::{Advisory, GoImport, Qualifiers, Record};
+use crate::record::{Advisory, Qualifiers, Record};
 
 /// Bitnami's vulnerability database.
 pub(super) static BITNAMI: Source = Source {
@@ -115,12 +113,7 @@ fn json_or_yaml(reading: &mut Reading<'_>) -> Result<(), FeedError> {
 pub(super) fn record(reading: &mut Reading<'_>, path: &str) -> Result<(), FeedError> {
     let tree = reading.tree;
     let bytes = tree.bytes(path).map_err(|err| FeedError::Unpack { place: path.to_owned(), err })?;
-    let imports = imports(&bytes);
-    one(reading, path, &bytes, &mut |_, advisory| {
-        let found = imports.iter().find(|(module, _)| *module == advisory.package);
-        let qualifiers = found.map(|(_, imports)| Qualifiers { imports: imports.clone(), ..Qualifiers::default() });
-        vec![(advisory, qualifiers)]
-    })
+    one(reading, path, &bytes, &mut |_, advisory| vec![(advisory, None)])
 }
 
 /// What becomes of an advisory of a record.
@@ -170,28 +163,4 @@ pub(super) fn one(
         }
     }
     Ok(())
-}
-
-/// Module -> packages and symbols of a Go record. Source: <https://go.dev/doc/security/vuln/database>, "ecosystem_specific".
-fn imports(json: &[u8]) -> Vec<(String, Vec<GoImport>)> {
-    if !json.windows(9).any(|window| window == b"\"imports\"") {
-        return Vec::new();
-    }
-    let Ok(value) = serde_json::from_slice::<Value>(json) else { return Vec::new() };
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let affected = value.get("affected").and_then(Value::as_array).into_iter().flatten();
-    affected
-        .filter_map(|part| {
-            let module = part.pointer("/package/name").map(text)?;
-            let imports = part.pointer("/ecosystem_specific/imports")?.as_array()?;
-            let imports = imports
-                .iter()
-                .map(|import| GoImport {
-                    path: import.get("path").map(text).unwrap_or_default(),
-                    symbols: import.get("symbols").and_then(Value::as_array).into_iter().flatten().map(text).collect(),
-                })
-                .collect();
-            Some((module, imports))
-        })
-        .collect()
 }

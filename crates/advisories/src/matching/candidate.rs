@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use signet_model::{Finding, Fix, Package, PackageIndex, Severity, Status, Suppression, SuppressionKind, Why};
 
+use super::qualified::Linked;
 use super::{MatchOptions, kernel, severity};
 use crate::database::{AdvisoryRow, Database, DatabaseError, VulnerabilityRow};
 use crate::order::{self, Order};
@@ -30,6 +31,8 @@ pub(crate) struct Candidate<'a> {
     pub(super) notes: Vec<String>,
     /// Of a channel that only repairs what the base release discloses.
     pub(super) channel: bool,
+    /// Whether the program holds the functions that the advisory names.
+    pub(super) linked: Linked,
 }
 
 impl<'a> Candidate<'a> {
@@ -76,6 +79,7 @@ impl<'a> Candidate<'a> {
             version: version.to_owned(),
             notes,
             channel: streams::is_channel(stream),
+            linked: Linked::Unknown,
             row,
         }))
     }
@@ -94,6 +98,7 @@ impl<'a> Candidate<'a> {
         if better {
             std::mem::swap(self, &mut other);
         }
+        self.linked = std::mem::take(&mut self.linked).and(std::mem::take(&mut other.linked));
         if self.fixed.is_empty() {
             self.fixed = other.fixed;
         }
@@ -146,6 +151,7 @@ impl<'a> Candidate<'a> {
             stated => stated,
         };
         let range = self.row.ranges()?.words().unwrap_or_default();
+        let unlinked = self.linked.suppression(&data_source.name).filter(|_| !malicious && !options.go_unlinked);
         let headers = !options.kernel_headers && kernel::is_headers_only(package);
         Ok(Finding {
             vulnerability,
@@ -164,11 +170,13 @@ impl<'a> Candidate<'a> {
                 stream: self.stream.to_owned(),
                 notes: self.notes,
             },
-            suppressed: headers.then(|| Suppression {
-                kind: SuppressionKind::Filter,
-                source: "built-in".to_owned(),
-                status: "kernel-headers".to_owned(),
-                statement: Some("the package holds headers of the kernel, not its code".to_owned()),
+            suppressed: unlinked.or_else(|| {
+                headers.then(|| Suppression {
+                    kind: SuppressionKind::Filter,
+                    source: "built-in".to_owned(),
+                    status: "kernel-headers".to_owned(),
+                    statement: Some("the package holds headers of the kernel, not its code".to_owned()),
+                })
             }),
         })
     }

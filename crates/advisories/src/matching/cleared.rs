@@ -69,11 +69,11 @@ impl<'a> Verdicts<'a> {
         }
     }
 
-    /// A vulnerable range that the version is not in.
-    pub(super) fn clear(&mut self, seen: Seen<'a, '_>, options: &MatchOptions) {
+    /// A vulnerable range that the version is not in. `keep`: somebody asks for what does not hold.
+    pub(super) fn clear(&mut self, seen: Seen<'a, '_>, keep: bool) {
         self.decided.insert(seen.id);
         self.repaired.insert(seen.id);
-        if options.cleared || options.owned {
+        if keep {
             self.cleared.push(seen.into());
         }
     }

@@ -65,8 +65,17 @@ impl<'a> Matcher<'_, 'a> {
             match row.ranges()?.contains(&mut probe) {
                 Ok(false) => {}
                 Ok(true) if row.unaffected() => out.unaffected(row)?,
-                Ok(true) if !qualified::imports(row, package)? => {}
-                Ok(true) => out.held.extend(Candidate::new(row, order, stream, &name, &package.version, package)?),
+                Ok(true) => {
+                    let mut candidate = Candidate::new(row, order, stream, &name, &package.version, package)?;
+                    if let Some(candidate) = &mut candidate {
+                        candidate.linked = qualified::linked(row, package)?;
+                        // Whoever looks at the finding must know that a name was not read in the archive.
+                        if package.extra.contains_key("java.index") {
+                            candidate.notes.push("the archive was named by its SHA-1 through an index".to_owned());
+                        }
+                    }
+                    out.held.extend(candidate);
+                }
                 Err(Unanswered::Unordered(why)) => {
                     let vulnerability = row.vulnerability()?;
                     if !vulnerability.withdrawn() {

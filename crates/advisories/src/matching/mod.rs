@@ -38,9 +38,10 @@ pub struct MatchOptions {
     pub severity_sources: Vec<String>,
     /// Report vulnerabilities of the kernel for packages that hold its headers only. Off: they are reported as suppressed.
     pub kernel_headers: bool,
-    /// Judge a language package by its ecosystem even where a distribution package owns its files, unless the distribution says that it is
-    /// not vulnerable. Off: all of it is reported as suppressed.
-    pub owned: bool,
+    /// Who judges a language package whose files a distribution package owns.
+    pub owned: Owned,
+    /// Report vulnerabilities of Go functions that the program does not hold. Off: they are reported as suppressed.
+    pub go_unlinked: bool,
     /// Report as suppressed what advisories say is *not* vulnerable: repaired versions and packages that never were affected.
     pub cleared: bool,
     /// Match the packages of a distribution release that has ended by product (CPE) too: nobody publishes advisories for it any more.
@@ -57,13 +58,30 @@ impl Default for MatchOptions {
             details: true,
             severity_sources: Vec::new(),
             kernel_headers: false,
-            owned: false,
+            owned: Owned::default(),
+            go_unlinked: false,
             cleared: false,
             ended_by_product: false,
             main_pseudo_versions: false,
             now: None,
         }
     }
+}
+
+/// Who judges a language package whose files a distribution package owns. A distribution ports fixes back and keeps the version, so its
+/// ecosystem's advisories call much vulnerable that is not; but only some distributions also tell what they have not repaired.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Owned {
+    /// As [`Owned::Distribution`] where the distribution's advisories also list what is not repaired, as [`Owned::Stated`] elsewhere, and for
+    /// a package of the owner's own name and another version: somebody has put it in the place of the distribution's.
+    #[default]
+    Auto,
+    /// The distribution: all that the ecosystem says is reported as suppressed.
+    Distribution,
+    /// The ecosystem, unless the distribution's advisories say that the owner is not vulnerable.
+    Stated,
+    /// The ecosystem.
+    Ecosystem,
 }
 
 /// What came out of matching one inventory.
@@ -93,6 +111,8 @@ impl<'a> Database<'a> {
             missing: BTreeMap::new(),
             doubt: None,
             not_vulnerable: BTreeMap::new(),
+            owners: owners(inventory, options),
+            is_owner: false,
         };
         if let Err(err) = matcher.run() {
             matcher.out.unexamined.push(matcher.damage(&err));
@@ -112,6 +132,10 @@ struct Matcher<'m, 'a> {
     doubt: Option<Doubt>,
     /// Packages of the distribution -> ids that its advisories say they do not have. Kept where somebody asks.
     not_vulnerable: BTreeMap<PackageIndex, BTreeSet<String>>,
+    /// Packages that own others, where it counts what their advisories say that they do not have.
+    owners: BTreeSet<PackageIndex>,
+    /// Whether the package at hand is one of them.
+    is_owner: bool,
 }
 
 /// Advisories that could not be judged for one package.
@@ -143,6 +167,7 @@ impl<'a> Matcher<'_, 'a> {
         let mut ecosystems = language::Ecosystems::new(self.database);
         for (n, package) in self.inventory.packages.iter().enumerate() {
             let mut verdicts = Verdicts::default();
+            self.is_owner = self.owners.contains(&PackageIndex(n as u32));
             let verdict = if package.kind.is_os() {
                 self.os_package(&distro, package, &mut verdicts)
             } else {
@@ -159,6 +184,11 @@ impl<'a> Matcher<'_, 'a> {
         Ok(())
     }
 
+    /// Whether anybody asks for what does not hold.
+    fn keeps_cleared(&self) -> bool {
+        self.options.cleared || self.is_owner
+    }
+
     /// What holds for a package becomes findings; what does not, where it was asked for.
     fn report(&mut self, place: PackageIndex, package: &Package, mut verdicts: Verdicts<'a>) {
         let mut held: BTreeSet<String> = BTreeSet::new();
@@ -173,7 +203,7 @@ impl<'a> Matcher<'_, 'a> {
                 Err(err) => self.report_damage(package, &err),
             }
         }
-        if !self.options.cleared && !self.options.owned {
+        if !self.keeps_cleared() {
             return;
         }
         let mut reported: BTreeSet<&str> = BTreeSet::new();
@@ -182,7 +212,7 @@ impl<'a> Matcher<'_, 'a> {
             if held.contains(cleared.id) || !reported.insert(cleared.id) {
                 continue;
             }
-            if self.options.owned && package.kind.is_os() {
+            if self.is_owner {
                 self.not_vulnerable.entry(place).or_default().insert(cleared.id.to_owned());
             }
             if self.options.cleared {
@@ -201,7 +231,7 @@ impl<'a> Matcher<'_, 'a> {
 
     /// A language package whose files a distribution package owns is judged by the distribution, which ports fixes back.
     fn suppress_owned(&mut self, distro: &os::Governing<'a>) {
-        if !distro.has_data() {
+        if !distro.has_data() || self.options.owned == Owned::Ecosystem {
             return;
         }
         let mut owners: BTreeMap<PackageIndex, PackageIndex> = BTreeMap::new();
@@ -222,7 +252,13 @@ impl<'a> Matcher<'_, 'a> {
             {
                 continue;
             }
-            if self.options.owned {
+            let package = self.inventory.packages.get(finding.package.get());
+            let decides = match self.options.owned {
+                Owned::Distribution => true,
+                Owned::Auto => distro.lists_open() && !package.is_some_and(|package| replaces(package, owner)),
+                Owned::Stated | Owned::Ecosystem => false,
+            };
+            if !decides {
                 let vulnerability = &finding.vulnerability;
                 let said = owners.get(&finding.package).and_then(|owner| self.not_vulnerable.get(owner));
                 let mut names = std::iter::once(&vulnerability.id).chain(&vulnerability.aliases);
@@ -320,6 +356,44 @@ impl<'a> Matcher<'_, 'a> {
         }
         self.out
     }
+}
+
+/// Packages of the distribution that own others, if what they do not have decides anything.
+fn owners(inventory: &Inventory, options: &MatchOptions) -> BTreeSet<PackageIndex> {
+    if !matches!(options.owned, Owned::Auto | Owned::Stated) {
+        return BTreeSet::new();
+    }
+    let owned = inventory.relationships.iter().filter(|edge| edge.kind == RelationshipKind::OwnedBy);
+    owned.map(|edge| edge.to).collect()
+}
+
+/// Whether a package cannot be what its owner brought: it has the owner's name, and not its version (`npm install -g npm` over the system's).
+fn replaces(package: &Package, owner: &Package) -> bool {
+    let same = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        let own = package.name.rsplit(['/', ':']).next().unwrap_or_default().to_ascii_lowercase();
+        let plain = ["python3-", "python-", "py3-", "rubygem-", "ruby-", "node-", "nodejs-", "perl-"]
+            .iter()
+            .find_map(|start| name.strip_prefix(start))
+            .unwrap_or(&name);
+        plain.replace('_', "-") == own.replace('_', "-")
+    };
+    let brought = owner.version.split_once(':').map_or(owner.version.as_str(), |(_, rest)| rest);
+    let found = package.version.trim_start_matches('v');
+    // `1.2` is `1.2.0`, and not the beginning of `1.20` or `1.2.1`.
+    let short = |text: &str| text.strip_suffix(".0").map(str::to_owned);
+    let found = &std::iter::successors(Some(found.to_owned()), |text| short(text)).last().unwrap_or_default();
+    let begins = brought.strip_prefix(found.as_str()).is_some_and(|mut rest| {
+        while let Some(more) = rest.strip_prefix(".0") {
+            rest = more;
+        }
+        !rest.trim_start_matches('.').starts_with(|c: char| c.is_ascii_digit())
+    });
+    // Distributions write `1.0~rc1` for `1.0rc1`.
+    let squeezed = |text: &str| text.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '.').collect::<String>();
+    let early = found.contains(|c: char| c.is_ascii_alphabetic()) && squeezed(brought).starts_with(&squeezed(found));
+    let agrees = begins || early;
+    same(&owner.name) && !agrees
 }
 
 fn place(package: &Package) -> Location {

@@ -86,13 +86,19 @@ impl<'a> Governing<'a> {
         self.ended
     }
 
+    /// Whether the distribution's advisories also list what is vulnerable and not repaired (grype `pkg/package.go`, `comprehensiveDistros`).
+    pub(super) fn lists_open(&self) -> bool {
+        let listing = ["debian ", "ubuntu ", "Red Hat", "CBL-Mariner", "Azure Linux"];
+        self.streams.iter().any(|stream| listing.iter().any(|start| stream.name.starts_with(start)))
+    }
+
     /// Whether the database knows the distribution.
     pub(super) fn has_data(&self) -> bool {
         !self.streams.is_empty()
     }
 }
 
-/// The products that the image's content sets stand for; those of a plain installation where it names none.
+/// The products that the image's content sets and its own build stand for; those of a plain installation where it names no content set.
 fn products(database: &Database<'_>, content_sets: &[String], major: &str) -> Result<Vec<u32>, DatabaseError> {
     let mut products = Vec::new();
     for set in content_sets {
@@ -104,7 +110,8 @@ fn products(database: &Database<'_>, content_sets: &[String], major: &str) -> Re
         database.products(ProductKey::ContentSet, plain, &mut products)?;
         database.products(ProductKey::Nvr, set, &mut products)?;
     }
-    if content_sets.is_empty() {
+    // Beside repositories stands what the image itself was built as.
+    if content_sets.iter().all(|set| set.contains("-container-")) {
         let defaults = match major {
             "6" | "7" => vec![format!("rhel-{major}-server-rpms"), format!("rhel-{major}-server-extras-rpms")],
             _ => ["baseos", "appstream"].map(|part| format!("rhel-{major}-for-x86_64-{part}-rpms")).to_vec(),
@@ -245,7 +252,7 @@ impl<'a> Matcher<'_, 'a> {
             match (row.unaffected(), verdict) {
                 (true, true) => out.clear_by_row(seen, package.kind != PackageKind::Rpm)?,
                 (true, false) => out.rebuilt(row, id)?,
-                (false, false) => out.clear(seen, self.options),
+                (false, false) => out.clear(seen, self.keeps_cleared()),
                 (false, true) => {
                     out.decide(id, streams::is_channel(stream.name));
                     out.held.extend(Candidate::new(

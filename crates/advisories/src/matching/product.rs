@@ -50,7 +50,7 @@ impl<'a> Matcher<'_, 'a> {
                 match row.ranges()?.contains(&mut probe) {
                     Ok(true) if row.unaffected() => out.clear_by_row(seen, true)?,
                     Ok(false) if row.unaffected() => {}
-                    Ok(false) => out.clear(seen, self.options),
+                    Ok(false) => out.clear(seen, self.keeps_cleared()),
                     Ok(true) => {
                         let mut candidate = Candidate::new(row, order, stream.name, &key, &version, package)?;
                         if let Some(candidate) = &mut candidate {

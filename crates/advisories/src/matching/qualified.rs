@@ -1,6 +1,6 @@
 //! Whether an advisory speaks of this package at all, its name and version aside.
 
-use signet_model::{Distro, Package, PackageKind};
+use signet_model::{Distro, Package, PackageKind, Suppression, SuppressionKind, SymbolSet};
 
 use crate::cpe::Cpe;
 use crate::database::{AdvisoryRow, DatabaseError, StoredQualifiers};
@@ -62,13 +62,80 @@ pub(super) fn platform(qualifiers: StoredQualifiers<'_>, package: &Package, dist
     })
 }
 
-/// Whether a Go program holds one of the packages that the advisory names. A program that does not list its packages may hold any.
-pub(super) fn imports(row: AdvisoryRow<'_>, package: &Package) -> Result<bool, DatabaseError> {
-    let Some(own) = package.extra.get("go.packages").filter(|_| package.kind == PackageKind::Go) else {
-        return Ok(true);
-    };
+/// What a Go program says of the functions that an advisory names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Linked {
+    /// The advisory names none, or the program does not tell.
+    #[default]
+    Unknown,
+    /// It holds one of them, or seems to.
+    Yes,
+    /// It holds none; the sentence says of what.
+    No(String),
+}
+
+impl Linked {
+    /// Of two advisories about one vulnerability, the one that names functions speaks for the one that names none; and what one of them
+    /// finds is there.
+    pub(super) fn and(self, other: Linked) -> Linked {
+        match (self, other) {
+            (Linked::Yes, _) | (_, Linked::Yes) => Linked::Yes,
+            (Linked::No(why), _) | (_, Linked::No(why)) => Linked::No(why),
+            _ => Linked::Unknown,
+        }
+    }
+
+    /// The trace in a finding that does not count.
+    pub(super) fn suppression(self, source: &str) -> Option<Suppression> {
+        let Linked::No(why) = self else { return None };
+        Some(Suppression {
+            kind: SuppressionKind::Advisory,
+            source: source.to_owned(),
+            status: "not_affected".to_owned(),
+            statement: Some(why),
+        })
+    }
+}
+
+/// Names that are shown of those that are not there.
+const SHOWN: usize = 4;
+
+/// Whether a Go program holds one of the functions that the advisory names, as far as it lists its packages (`go.packages`) or has a set of
+/// its functions ([`SymbolSet`]). Source: pkg.go.dev/golang.org/x/vuln, "Binary mode".
+pub(super) fn linked(row: AdvisoryRow<'_>, package: &Package) -> Result<Linked, DatabaseError> {
+    let listed = package.extra.get("go.packages");
+    let set = package.extra.get(SymbolSet::FACT);
+    if package.kind != PackageKind::Go || listed.is_none() && set.is_none() {
+        return Ok(Linked::Unknown);
+    }
     let imports = row.qualifiers()?.imports();
-    Ok(imports.is_empty() || imports.iter().any(|(path, _)| own.split_ascii_whitespace().any(|have| have == *path)))
+    if imports.is_empty() {
+        return Ok(Linked::Unknown);
+    }
+    let mut absent = Vec::new();
+    for (path, symbols) in imports {
+        // A path outside of the module is one that we do not understand.
+        let inside =
+            path.strip_prefix(package.name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        if path.is_empty() || !inside && !matches!(package.name.as_str(), "stdlib" | "toolchain") {
+            return Ok(Linked::Unknown);
+        }
+        let there = listed.is_none_or(|listed| listed.split_ascii_whitespace().any(|have| have == path))
+            && set.is_none_or(|set| SymbolSet::holds(set, SymbolSet::hash(path, "")));
+        if !there {
+            absent.push(format!("the package `{path}`"));
+            continue;
+        }
+        let held = |symbol: &&str| set.is_none_or(|set| SymbolSet::holds(set, SymbolSet::hash(path, symbol)));
+        if symbols.is_empty() || symbols.iter().any(held) {
+            return Ok(Linked::Yes);
+        }
+        absent.extend(symbols.iter().map(|symbol| format!("`{path}.{symbol}`")));
+    }
+    let more = absent.len().saturating_sub(SHOWN);
+    absent.truncate(SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Ok(Linked::No(format!("the program does not hold what is vulnerable: {}{more}", absent.join(", "))))
 }
 
 #[cfg(test)]

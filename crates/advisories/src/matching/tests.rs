@@ -1,5 +1,8 @@
 use signet_model::{DataSource, Epss, KnownExploited, Relationship, Severity, SourcePackage, Status, Timestamp};
 
+mod linked;
+mod owned;
+
 use super::*;
 use crate::record::{Advisory, Affected, Detail, ProductKey, Range, Record};
 use crate::{Builder, names, ranges, streams};
@@ -118,6 +121,15 @@ fn red_hat_is_judged_by_binary_product_and_module() {
     check(records(), &inventory, &expected, &[]);
     inventory.content_sets = vec!["rhel-9-somewhere".to_owned()];
     check(records(), &inventory, &[], &["2 packages were not judged: none of the image's content sets"]);
+
+    // What the image was built as stands for products of its own, beside those of a plain installation.
+    let mut built = records();
+    built.push(Record::Products(ProductKey::Nvr, "ubi7-container-7.7-140-x86_64".to_owned(), vec![6]));
+    inventory.content_sets = vec!["ubi7-container-7.7-140-x86_64".to_owned()];
+    let both = [expected[0], "openssl-libs CVE-2 affected ", expected[1]];
+    check(built, &inventory, &both, &[]);
+    inventory.content_sets = vec!["ubi7-container-7.7-141-x86_64".to_owned()];
+    check(records(), &inventory, &expected, &[]);
 }
 
 #[test]
@@ -252,7 +264,7 @@ fn owned_packages_and_kernel_headers_are_suppressed_with_a_trace() {
     }
     let plain = MatchOptions::default();
     suppressed(records(), &inventory, &plain, [Some(SuppressionKind::Owned), Some(SuppressionKind::Filter)]);
-    let all = MatchOptions { kernel_headers: true, owned: true, ..MatchOptions::default() };
+    let all = MatchOptions { kernel_headers: true, owned: Owned::Ecosystem, ..MatchOptions::default() };
     suppressed(records(), &inventory, &all, [None, None]);
     inventory.packages[0] = owner("Docker <support@docker.com>");
     suppressed(records(), &inventory, &plain, [None, Some(SuppressionKind::Filter)]);

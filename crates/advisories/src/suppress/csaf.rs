@@ -1,7 +1,7 @@
 //! CSAF VEX documents as statements.
 //!
 //! A product that is a component of another becomes a product with a subcomponent where both have purls; a platform that only has a CPE (a release
-//! of an operating system) leaves the component's own purl. Source: OASIS CSAF 2.0, section 4.5 (profile 5, VEX).
+//! of an operating system) leaves the component's own purl, and the statement speaks of that release alone. Source: OASIS CSAF 2.0, section 4.5 (profile 5, VEX).
 
 use signet_model::Purl;
 
@@ -40,12 +40,14 @@ pub(super) fn read(name: &str, value: serde_json::Value) -> Result<VexDocument, 
         for (status, list) in lists {
             for id in list {
                 let Some(product) = purls(&products, id) else { continue };
+                let platform = products.get(id).and_then(|(_, platform)| platform).map(|platform| platform.cpe);
                 document.statements.push(VexStatement {
                     ids: ids.clone(),
                     products: vec![product],
                     status: status.to_owned(),
                     justification: reason(&products, vulnerability, id),
                     time: said,
+                    platform: platform.filter(|cpe| !cpe.is_empty()).map(str::to_owned),
                 });
             }
         }

@@ -135,6 +135,7 @@ pub(super) fn read(name: &str, value: serde_json::Value) -> Result<VexDocument, 
             status: status.to_owned(),
             justification: analysis.detail.filter(|text| !text.is_empty()).or(analysis.justification),
             time: updated.as_deref().and_then(time).or(said),
+            platform: None,
         });
     }
     Ok(document)

@@ -61,6 +61,8 @@ pub struct VexStatement {
     pub justification: Option<String>,
     /// When it was said.
     pub time: Option<Timestamp>,
+    /// A platform (CPE) of which alone the statement speaks: what holds for one release of a distribution says nothing of another.
+    pub platform: Option<String>,
 }
 
 /// Enough of a document to know its format.
@@ -193,6 +195,7 @@ impl VexDocument {
                 status: statement.status,
                 justification: statement.impact_statement.or(statement.justification),
                 time: time.or(document_time),
+                platform: None,
             });
         }
         Ok(document)
@@ -222,6 +225,12 @@ impl<'v> Applied<'v> {
         let mut statements: Vec<_> = documents
             .iter()
             .flat_map(|document| document.statements.iter().map(move |statement| (document, statement)))
+            .filter(|(_, statement)| {
+                statement
+                    .platform
+                    .as_deref()
+                    .is_none_or(|cpe| product::may_run_on(cpe, context.inventory.distro.as_ref()))
+            })
             .collect();
         // Stable: of two of the same time the later one counts.
         statements.sort_by_key(|(_, statement)| statement.time);
@@ -324,26 +333,43 @@ impl<'i> Parents<'i> {
         }
     }
 
-    /// A clearing statement, if every way from the package up to the top meets one. Another way would still carry the vulnerability.
+    /// A clearing statement, if every way from the package up to the top meets one. Another way would still carry the vulnerability, and so does a
+    /// circle of packages that need one another and of which none is cleared.
     fn all_ways_cleared<T>(&self, package: PackageIndex, clears: impl Fn(&Purl) -> Option<T>) -> Option<T> {
         let mut found = None;
+        let mut cleared = BTreeSet::new();
         let mut seen = BTreeSet::from([package]);
         let mut open = vec![package];
+        // Uncleared parents -> those below them; and those that have a cleared parent.
+        let mut below: BTreeMap<PackageIndex, Vec<PackageIndex>> = BTreeMap::new();
+        let mut ends = Vec::new();
         while let Some(here) = open.pop() {
             let above = self.above(here);
             if above.is_empty() {
                 return None;
             }
             for parent in above {
-                if !seen.insert(*parent) {
-                    continue;
+                if seen.insert(*parent) {
+                    match self.purls.get(parent).and_then(&clears) {
+                        Some(statement) => {
+                            found = found.or(Some(statement));
+                            cleared.insert(*parent);
+                        }
+                        None => open.push(*parent),
+                    }
                 }
-                match self.purls.get(parent).and_then(&clears) {
-                    Some(statement) => found = found.or(Some(statement)),
-                    None => open.push(*parent),
+                match cleared.contains(parent) {
+                    true => ends.push(here),
+                    false => below.entry(*parent).or_default().push(here),
                 }
             }
         }
-        found
+        let mut met = cleared.clone();
+        while let Some(here) = ends.pop() {
+            if met.insert(here) {
+                ends.extend(below.remove(&here).unwrap_or_default());
+            }
+        }
+        found.filter(|_| met.len() == seen.len())
     }
 }

@@ -1,6 +1,40 @@
 //! Which packages a purl in an ignore entry, a VEX statement or an exception means.
 
-use signet_model::Purl;
+use signet_model::{Distro, Purl};
+
+use crate::cpe::Cpe;
+
+/// Vendor and product of a distribution in CPEs, and its id in `os-release`.
+const DISTRIBUTIONS: &[(&str, &str, &[&str])] = &[
+    ("redhat", "enterprise_linux", &["rhel", "redhat", "centos"]),
+    ("redhat", "rhel_eus", &["rhel", "redhat", "centos"]),
+    ("redhat", "rhel_aus", &["rhel", "redhat", "centos"]),
+    ("redhat", "rhel_tus", &["rhel", "redhat", "centos"]),
+    ("redhat", "rhel_e4s", &["rhel", "redhat", "centos"]),
+    ("redhat", "rhel_els", &["rhel", "redhat", "centos"]),
+    ("suse", "sles", &["sles", "sled", "suse"]),
+    ("opensuse", "leap", &["opensuse-leap", "opensuse"]),
+    ("canonical", "ubuntu_linux", &["ubuntu"]),
+    ("debian", "debian_linux", &["debian"]),
+    ("almalinux", "almalinux", &["almalinux", "alma"]),
+    ("rocky", "rocky", &["rocky"]),
+    ("oracle", "linux", &["ol", "oracle"]),
+    ("amazon", "linux", &["amzn", "amazon"]),
+];
+
+/// Whether what is said of this platform can hold on a distribution: the CPE names no release of one that we know, or this one.
+pub(super) fn may_run_on(cpe: &str, distro: Option<&Distro>) -> bool {
+    let Some(cpe) = Cpe::parse(cpe) else { return true };
+    let known = DISTRIBUTIONS
+        .iter()
+        .find(|(vendor, product, _)| (cpe.vendor.as_str(), cpe.product.as_str()) == (*vendor, *product));
+    let Some((_, _, ids)) = known else { return true };
+    // Of a system that is not known, nothing is cleared.
+    let Some(distro) = distro else { return false };
+    let mine = distro.version_id.as_deref().unwrap_or_default().split(['.', '-', ' ']);
+    let stated = cpe.version.split(['.', '-']).filter(|part| !part.is_empty());
+    ids.contains(&distro.id.to_ascii_lowercase().as_str()) && stated.zip(mine).all(|(stated, mine)| stated == mine)
+}
 
 /// Whether `wanted` means `found`: type, namespace and name are equal; a version and each qualifier that `wanted` states is too.
 ///
@@ -75,6 +109,25 @@ mod tests {
         check("pkg:deb/debian/openssl@3.0.11-2", found, false);
         check("pkg:deb/ubuntu/openssl", found, false);
         check("pkg:rpm/debian/openssl", found, false);
+    }
+
+    #[track_caller]
+    fn platform(cpe: &str, id: &str, version: &str, expected: bool) {
+        let distro = Distro { id: id.to_owned(), version_id: Some(version.to_owned()), ..Distro::default() };
+        assert_eq!(may_run_on(cpe, Some(&distro)), expected, "{cpe} {id} {version}");
+    }
+
+    #[test]
+    fn one_release_says_nothing_of_another() {
+        platform("cpe:/o:redhat:enterprise_linux:9", "rhel", "9.4", true);
+        platform("cpe:/a:redhat:enterprise_linux:9::appstream", "rhel", "9.4", true);
+        platform("cpe:/o:redhat:enterprise_linux:9", "rhel", "8.10", false);
+        platform("cpe:/a:redhat:rhel_eus:9.2::appstream", "rhel", "9.4", false);
+        platform("cpe:/o:redhat:enterprise_linux:9", "debian", "9", false);
+        platform("cpe:/o:suse:sles:15:sp4", "sles", "15.4", true);
+        platform("cpe:/a:redhat:jboss_eap:8", "debian", "12", true);
+        platform("no cpe", "debian", "12", true);
+        assert!(!may_run_on("cpe:/o:redhat:enterprise_linux:9", None));
     }
 
     #[track_caller]

@@ -228,6 +228,29 @@ fn one_open_way_keeps_the_finding() {
 }
 
 #[test]
+fn a_circle_that_nobody_cleared_keeps_the_finding() {
+    let document = || {
+        vex(
+            r#"{"vulnerability":"CVE-1","products":[{"@id":"pkg:npm/root","subcomponents":[{"@id":"pkg:npm/b"}]}],"status":"not_affected"}"#,
+        )
+    };
+    let edge =
+        |from, to| Relationship { from: PackageIndex(from), to: PackageIndex(to), kind: RelationshipKind::DependsOn };
+    let of = |edges: &[Relationship]| {
+        let mut inventory = inventory();
+        inventory.packages.push(Package::new(PackageKind::Npm, "d", "1.0.0"));
+        inventory.relationships.extend_from_slice(edges);
+        let suppressions = Suppressions { vex: vec![document()], ..Suppressions::default() };
+        apply(&suppressions, &mut [finding("CVE-1", 2)], &inventory).0[0].is_some()
+    };
+    assert!(of(&[]));
+    // `c` and `d` need one another and `b`; nobody has said anything about either.
+    assert!(!of(&[edge(3, 2), edge(4, 3), edge(3, 4)]));
+    // The root needs them: what it clears, it clears for them too.
+    assert!(of(&[edge(3, 2), edge(4, 3), edge(3, 4), edge(0, 3)]));
+}
+
+#[test]
 fn other_documents_are_no_vex() {
     let refused = |json: &str| VexDocument::parse("x.json", json.as_bytes()).is_err();
     assert!(refused("{"));

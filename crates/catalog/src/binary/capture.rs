@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::functions::{self, FunctionTable};
 use super::layout::Layout;
 use super::parts::Parts;
 
@@ -20,6 +21,12 @@ const HEADERS: usize = 4096;
 /// So many marks are followed; a program has one, and a Go toolchain's own programs have the text in a few more places.
 const MAX_MARKS: usize = 8;
 
+/// So many tables of functions are followed: a program has one, and debuggers hold the mark of one in their code.
+const MAX_TABLES: usize = 4;
+
+/// Most bytes that are kept of the names of a program's functions. Those of `kubelet` have 7 MB.
+const MAX_NAMES: usize = 32 << 20;
+
 /// Takes a program's bytes as they come and keeps a bounded part of them.
 #[derive(Debug)]
 pub(crate) struct Capture {
@@ -27,6 +34,10 @@ pub(crate) struct Capture {
     head: Vec<u8>,
     tail: Vec<u8>,
     marked: Vec<(u64, Vec<u8>)>,
+    /// Tables of a Go program's functions, as far as their names reach.
+    tables: Vec<(u64, Vec<u8>)>,
+    /// The start of what may be the mark of such a table, at the end of the last block.
+    cut: (u64, Vec<u8>),
     /// Ranges that were asked for after an earlier pass.
     wanted: Vec<(u64, u64, Vec<u8>)>,
     /// The last, not yet searched bytes: the mark may lie across two blocks.
@@ -52,6 +63,8 @@ impl Capture {
             head: Vec::new(),
             tail: Vec::new(),
             marked: Vec::new(),
+            tables: Vec::new(),
+            cut: (0, Vec::new()),
             wanted: kept,
             seam: Vec::new(),
             planned: false,
@@ -80,6 +93,7 @@ impl Capture {
                 kept.extend(bytes.get((first - start) as usize..(last - start) as usize).unwrap_or_default());
             }
         }
+        self.tables(start, bytes);
         self.search(start, bytes);
         self.tail.extend(bytes);
         if self.tail.len() > 2 * KEPT {
@@ -96,6 +110,53 @@ impl Capture {
         if let Some(data) = layout.segments.iter().find(|segment| segment.writable && segment.size > 0) {
             let end = data.offset.saturating_add(data.size.min(DATA));
             self.wanted.push((data.offset, end, Vec::new()));
+        }
+    }
+
+    /// Follows the tables of functions that were found, and looks for more where they may begin.
+    fn tables(&mut self, start: u64, bytes: &[u8]) {
+        for (offset, kept) in &mut self.tables {
+            let place = *offset + kept.len() as u64;
+            let new = place.checked_sub(start).and_then(|skip| bytes.get(usize::try_from(skip).ok()?..));
+            let Some(mut new) = new else { continue };
+            // How far the names reach stands in the header.
+            let head = FunctionTable::HEADER.saturating_sub(kept.len()).min(new.len());
+            kept.extend(new.get(..head).unwrap_or_default());
+            new = new.get(head..).unwrap_or_default();
+            let end = FunctionTable::read(kept).map_or(0, |table| table.end()).min(MAX_NAMES);
+            kept.extend(new.iter().take(end.saturating_sub(kept.len())));
+        }
+        if self.tables.len() >= MAX_TABLES {
+            return;
+        }
+        let (offset, cut) = &mut self.cut;
+        if !cut.is_empty() {
+            let more = functions::MARK.saturating_sub(cut.len()).min(bytes.len());
+            cut.extend(bytes.get(..more).unwrap_or_default());
+            if cut.len() >= functions::MARK {
+                let (offset, kept) = (*offset, std::mem::take(cut));
+                if functions::is_mark(&kept) {
+                    self.tables.push((offset, kept));
+                    self.tables(start, bytes);
+                    return;
+                }
+            }
+        }
+        let first = start.next_multiple_of(functions::ALIGNED as u64) - start;
+        let places = (usize::try_from(first).unwrap_or(usize::MAX)..bytes.len()).step_by(functions::ALIGNED);
+        for place in places {
+            let rest = bytes.get(place..).unwrap_or_default();
+            if rest.len() < functions::MARK {
+                self.cut = (start + place as u64, rest.to_vec());
+            } else if functions::is_mark(rest) {
+                let kept = rest.get(..FunctionTable::HEADER).unwrap_or(rest).to_vec();
+                let end = FunctionTable::read(&kept).map_or(0, |table| table.end()).min(MAX_NAMES);
+                let kept = if end > 0 { rest.get(..end).unwrap_or(rest).to_vec() } else { kept };
+                self.tables.push((start + place as u64, kept));
+                if self.tables.len() >= MAX_TABLES {
+                    return;
+                }
+            }
         }
     }
 
@@ -135,6 +196,7 @@ impl Capture {
         let size = self.position;
         let mut parts = vec![(0, self.head), (size - self.tail.len() as u64, self.tail)];
         parts.extend(self.marked);
+        parts.extend(self.tables);
         parts.extend(self.wanted.into_iter().map(|(from, _, kept)| (from, kept)));
         Parts::new(size, parts)
     }

@@ -5,6 +5,7 @@
 //! second pass, so memory never grows with the size of a program.
 
 mod capture;
+mod functions;
 mod layout;
 mod parts;
 mod sniff;
@@ -18,6 +19,9 @@ use std::io::Read;
 use crate::{Binary, BinaryFormat, Sighting};
 
 pub(crate) use capture::Capture;
+pub(crate) use functions::FunctionTable;
+#[cfg(test)]
+pub(crate) use functions::build::table;
 pub use parts::Parts;
 pub(crate) use sniff::{HEAD, is_program};
 
@@ -102,6 +106,20 @@ impl Binary for Image<'_> {
     fn data_segment(&self) -> Option<(u64, u64)> {
         let segment = self.layout.segments.iter().find(|segment| segment.writable && segment.size > 0)?;
         Some((segment.address, segment.size))
+    }
+
+    fn functions(&self) -> Option<Cow<'_, [u8]>> {
+        let named = self.layout.sections.iter().find(|section| functions::SECTIONS.contains(&section.name.as_str()));
+        let found = match named {
+            Some(section) if section.zlib || section.opaque => None,
+            Some(section) => {
+                let rest = self.parts.rest(section.offset)?;
+                rest.get(..usize::try_from(section.size).ok()?.min(rest.len()))
+            }
+            // The Windows linker gives it no section of its own.
+            None => self.parts.all().find_map(|(start, bytes)| functions::find(start, bytes)),
+        };
+        found.map(Cow::Borrowed)
     }
 
     fn sightings(&self) -> &[Sighting] {

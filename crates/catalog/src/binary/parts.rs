@@ -51,6 +51,21 @@ impl Parts {
         self.missing.borrow_mut().clear();
     }
 
+    /// What is at hand from an offset on, in one piece; `None`: nothing. Not remembered as missing.
+    pub(super) fn rest(&self, offset: u64) -> Option<&[u8]> {
+        let rest = |(start, bytes): &'_ (u64, Vec<u8>)| {
+            let skip = usize::try_from(offset.checked_sub(*start)?).ok()?;
+            bytes.len().checked_sub(skip).filter(|len| *len > 0).map(|len| (skip, len))
+        };
+        let longest = self.parts.iter().filter_map(|part| Some((part, rest(part)?))).max_by_key(|(_, (_, len))| *len);
+        longest.and_then(|((_, bytes), (skip, _))| bytes.get(skip..))
+    }
+
+    /// All parts that are at hand.
+    pub(super) fn all(&self) -> impl Iterator<Item = (u64, &[u8])> {
+        self.parts.iter().map(|(start, bytes)| (*start, bytes.as_slice()))
+    }
+
     /// The bytes of a range; `None` when it reaches past the end of the file or is not at hand.
     pub(super) fn get(&self, offset: u64, len: u64) -> Option<&[u8]> {
         let end = offset.checked_add(len).filter(|end| *end <= self.size)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use signet_model::{Directness, Package, PackageKind, RelationshipKind, UnexaminedKind};
 
-use super::{STDLIB, buildinfo, ldflags, toolchain_version};
+use super::{STDLIB, buildinfo, ldflags, symbols, toolchain_version};
 use crate::{Claim, Found, Input, Leaf, any_path};
 
 /// Reads the build information of Go programs.
@@ -21,7 +21,7 @@ pub(crate) static LEAF: Leaf = Leaf {
 ///
 /// Packages: the main module, each dependency (a replaced one by its replacement), and the standard library as `stdlib`.
 /// The version of a main module that was built from a checkout, `(devel)`, comes from the linker's flags, else from the commit as a
-/// pseudo-version, else it is empty. The toolchain's own programs are the module `toolchain` of the Go vulnerability database.
+/// pseudo-version, else it is empty. Each package has the set of its linked functions, where the program tells ([`symbols`]). The toolchain's own programs are the module `toolchain` of the Go vulnerability database.
 /// Errors: a record that breaks off. A program without record is no Go program, and is not mentioned.
 fn read(input: &Input<'_>) -> Found {
     let Some(binary) = input.binary else { return Found::default() };
@@ -38,6 +38,7 @@ fn read(input: &Input<'_>) -> Found {
         Err(why) => return Found::unexamined(input.unexamined(UnexaminedKind::Malformed, why)),
     };
     let go_version = toolchain_version(&info.go_version);
+    let linked = symbols::Modules::new(&info.modules);
     let mut found = Found::default();
     let (mut main, mut path) = (None, "");
     let mut settings: BTreeMap<&str, &str> = BTreeMap::new();
@@ -94,6 +95,7 @@ fn read(input: &Input<'_>) -> Found {
     stdlib.directness = Directness::Direct;
     stdlib.extra.insert("go.version".to_owned(), info.go_version.clone());
     found.packages.push(stdlib);
+    linked.mark(binary, &mut found.packages);
     if let Some(main) = main {
         let others = (0..found.packages.len()).filter(|at| *at != main);
         found.edges = others.map(|to| (main, to, RelationshipKind::DependsOn)).collect();

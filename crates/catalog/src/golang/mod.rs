@@ -5,6 +5,7 @@ mod buildinfo;
 pub(crate) mod gomod;
 pub(crate) mod gosum;
 mod ldflags;
+mod symbols;
 #[cfg(test)]
 mod tests;
 pub(crate) mod vendor;

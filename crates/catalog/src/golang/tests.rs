@@ -1,13 +1,16 @@
 //! Programs made of bytes, and module files as text.
 
+use std::borrow::Cow;
+
 use proptest::prelude::*;
 
-use signet_model::Location;
+use signet_model::{Location, SymbolSet};
 
 use super::buildinfo::build::{Bare, inline, pointed};
 use super::{binary, gomod, gosum, vendor};
+use crate::binary::table;
 use crate::syntax::testing::{check, mutate, read, rows};
-use crate::{Binary, Found, Input};
+use crate::{Binary, BinaryFormat, Found, Input};
 
 const MODULES: &str = include_str!("testdata/modules.txt");
 const GO_MOD: &str = include_str!("testdata/go.mod");
@@ -47,6 +50,95 @@ fn every_form_of_record_says_the_same() {
     let found = program(padded, 0x1000, true);
     assert_eq!(found.packages[1].extra["go.h1"], "h1:aaa=");
     assert_eq!(found.packages[2].extra["go.replaces"], "github.com/c/d@v1.0.0");
+}
+
+/// A program with a table of functions beside its record.
+struct Linked(Bare, Vec<u8>);
+
+impl Binary for Linked {
+    fn format(&self) -> BinaryFormat {
+        self.0.format()
+    }
+
+    fn size(&self) -> u64 {
+        self.0.size()
+    }
+
+    fn section(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        self.0.section(name)
+    }
+
+    fn at_address(&self, address: u64, len: usize) -> Option<Cow<'_, [u8]>> {
+        self.0.at_address(address, len)
+    }
+
+    fn data_segment(&self) -> Option<(u64, u64)> {
+        self.0.data_segment()
+    }
+
+    fn functions(&self) -> Option<Cow<'_, [u8]>> {
+        Some(Cow::Borrowed(&self.1))
+    }
+}
+
+fn linked(modules: &str, table: Vec<u8>) -> Found {
+    let program = Linked(Bare { address: 0x1000, data: inline("go1.22.1", modules), named: true }, table);
+    let location = Location::of_path("usr/bin/app");
+    let binary = Some(&program as &dyn Binary);
+    (binary::LEAF.read)(&Input { location: &location, bytes: &[], binary, leaf: binary::LEAF.id })
+}
+
+/// The names of functions in a program of the modules of `testdata/modules.txt`.
+const FUNCTIONS: &[&str] = &[
+    "runtime.main",
+    "net/http.(*Server).Serve",
+    "vendor/golang.org/x/net/idna.ToASCII",
+    "main.main",
+    "example.com/app/inner.Run.func1",
+    "github.com/A/b.(*T[...]).M",
+    "github.com/c/d/sub.F",
+    "not.listed/z.F",
+];
+
+#[test]
+fn functions_by_module() {
+    let found = linked(MODULES, table(0xf1, 8, false, FUNCTIONS));
+    let holds = |name: &str, path: &str, symbol: &str| {
+        let package = found.packages.iter().find(|package| package.name == name).unwrap();
+        package.extra.get(SymbolSet::FACT).map(|set| SymbolSet::holds(set, SymbolSet::hash(path, symbol)))
+    };
+    for (name, path, symbol, expected) in [
+        ("stdlib", "net/http", "Server.Serve", Some(true)),
+        ("stdlib", "net/http", "Server.Close", Some(false)),
+        ("stdlib", "net/url", "", Some(false)),
+        ("stdlib", "vendor/golang.org/x/net/idna", "", Some(true)),
+        ("example.com/app", "example.com/app/inner", "Run", Some(true)),
+        ("github.com/A/b", "github.com/A/b", "T.M", Some(true)),
+        ("github.com/A/b", "github.com/A/b/other", "", Some(false)),
+        // it stands in for `github.com/c/d`, under which its packages are imported
+        ("github.com/fork/d", "github.com/fork/d/sub", "F", Some(true)),
+        ("github.com/fork/d", "github.com/fork/d/sub", "G", Some(false)),
+        // none of its functions is there: their names cannot be relied on
+        ("github.com/e/f", "github.com/e/f", "", None),
+    ] {
+        assert_eq!(holds(name, path, symbol), expected, "{name} {path} {symbol}");
+    }
+}
+
+#[test]
+fn functions_that_tell_nothing() {
+    let with = |modules: &str, table| {
+        let found = linked(modules, table);
+        found.packages.iter().any(|package| package.extra.contains_key(SymbolSet::FACT))
+    };
+    let whole = table(0xf1, 8, false, FUNCTIONS);
+    assert!(with(MODULES, whole.clone()));
+    assert!(!with(MODULES, whole[..90].to_vec()), "a table that breaks off");
+    assert!(!with(MODULES, table(0xfb, 8, false, FUNCTIONS)), "Go before 1.16");
+    assert!(!with(MODULES, table(0xf1, 8, false, &FUNCTIONS[1..])), "no runtime: names were changed");
+    for mode in ["-buildmode=plugin", "-linkshared=true"] {
+        assert!(!with(&format!("{MODULES}build\t{mode}\n"), whole.clone()), "{mode}");
+    }
 }
 
 #[test]

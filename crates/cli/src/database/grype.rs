@@ -50,19 +50,30 @@ pub(crate) fn local(path: &Path, scratch: &Path) -> Result<Source> {
     unpack(file, url, scratch, Trust::LocalFile)
 }
 
-/// Fetches what a `latest.json` lists. Its checksum is checked over all of the archive.
-pub(crate) fn fetch(client: &BlockingClient, listing: &str, scratch: &Path) -> Result<Source> {
+/// A `latest.json`, as it is and read.
+pub(super) fn listing(client: &BlockingClient, url: &str) -> Result<(serde_json::Value, grype_db::Latest)> {
     let mut bytes = Vec::new();
-    let request = FetchRequest { url: listing.to_owned(), most: MOST_LISTED, known: None, expect: None };
-    client.fetch(&request, &mut bytes).with_context(|| format!("cannot fetch `{listing}`"))?;
-    let latest = grype_db::Latest::parse(&bytes).with_context(|| format!("cannot use `{listing}`"))?;
+    let request = FetchRequest { url: url.to_owned(), most: MOST_LISTED, known: None, expect: None };
+    client.fetch(&request, &mut bytes).with_context(|| format!("cannot fetch `{url}`"))?;
+    let latest = grype_db::Latest::parse(&bytes).with_context(|| format!("cannot use `{url}`"))?;
+    Ok((serde_json::from_slice(&bytes).with_context(|| format!("cannot use `{url}`"))?, latest))
+}
+
+/// Where the archive lies that a listing names.
+pub(crate) fn address(listing: &str, latest: &grype_db::Latest) -> Result<String> {
     let folder = listing.rsplit_once('/').map_or(listing, |(folder, _)| folder);
     ensure!(
         !latest.path.contains("://") && !latest.path.split('/').any(|part| part == ".."),
         "`{listing}` names a path that is not below it: `{}`",
         latest.path
     );
-    let url = format!("{folder}/{}", latest.path);
+    Ok(format!("{folder}/{}", latest.path))
+}
+
+/// Fetches what a `latest.json` lists. Its checksum is checked over all of the archive.
+pub(crate) fn fetch(client: &BlockingClient, listing: &str, scratch: &Path) -> Result<Source> {
+    let (_, latest) = self::listing(client, listing)?;
+    let url = address(listing, &latest)?;
     let packed = scratch.join("grype-db.packed");
     let file = File::create(&packed).with_context(|| format!("cannot make the file `{}`", packed.display()))?;
     let mut out = BufWriter::new(file);

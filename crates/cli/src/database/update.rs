@@ -5,7 +5,7 @@ use signet_advisories::Trust;
 use signet_model::{Algorithm, ImageRef};
 use signet_oci_client::{BlockingClient, FetchRequest, ManifestBody, TransportTrust};
 
-use super::{Ingredients, compile, grype, inputs, place, publish, trivy_archive};
+use super::{Ingredients, compile, grype, inputs, java, place, publish, trivy_archive};
 use crate::args::DbUpdateArgs;
 use crate::exit::Exit;
 use crate::net::{self, Access};
@@ -72,6 +72,16 @@ pub(crate) fn update_command(args: &DbUpdateArgs, settings: &Settings) -> Result
         },
     };
     update(&wanted, settings)?;
+    let kept = java::place(&settings.cache);
+    let refresh = kept.is_file() && !args.skip_java_db_update && !java::is_fresh(&kept, settings);
+    if args.java_db || refresh {
+        let wanted = java::Wanted {
+            repositories: &args.java_db_repository,
+            access: &wanted.access,
+            allow_rollback: args.allow_rollback,
+        };
+        java::fetch(&wanted, &kept, settings)?;
+    }
     Ok(Exit::Well)
 }
 
@@ -149,21 +159,31 @@ fn trivy_database(
     name: &str,
     scratch: &std::path::Path,
 ) -> Result<(std::path::PathBuf, signet_advisories::Feed)> {
+    let (blob, trust) = layer_of(client, name, TRIVY_LAYER, "Trivy database")?;
+    trivy_archive::unpack(blob, name, scratch, trust)
+}
+
+/// The one layer, of this media type, of what a registry holds under a name; its digest is verified while it is read.
+pub(super) fn layer_of(
+    client: &BlockingClient,
+    name: &str,
+    media_type: &str,
+    what: &str,
+) -> Result<(impl std::io::Read + use<>, Trust)> {
     let reference: ImageRef = name.parse()?;
     let manifest = client.manifest(&reference)?;
-    let ManifestBody::Image(image) = &manifest.body else { bail!("`{name}` is an index, not a Trivy database") };
+    let ManifestBody::Image(image) = &manifest.body else { bail!("`{name}` is an index of images, and no {what}") };
     let [layer] = image.layers.as_slice() else {
-        bail!("`{name}` has {} layers; a Trivy database has one", image.layers.len())
+        bail!("`{name}` has {} layers; a {what} has one", image.layers.len())
     };
-    if layer.media_type != TRIVY_LAYER {
-        bail!("`{name}` holds `{}`, which is no Trivy database", layer.media_type);
+    if layer.media_type != media_type {
+        bail!("`{name}` holds `{}`, which is no {what}", layer.media_type);
     }
     let trust = match reference.digest() {
         Some(digest) => Trust::DigestPinned(digest.to_string()),
         None => Trust::TlsOnly,
     };
-    let blob = client.blob(&reference, &layer.digest, Some(layer.size))?;
-    trivy_archive::unpack(blob, name, scratch, trust)
+    Ok((client.blob(&reference, &layer.digest, Some(layer.size))?, trust))
 }
 
 fn fetch(client: &BlockingClient, url: &str) -> Result<(Vec<u8>, Trust)> {

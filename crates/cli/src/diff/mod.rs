@@ -132,9 +132,12 @@ impl Side {
             insecure: false,
             login: None,
         };
-        let examined = source::examine(&source, settings)?;
+        let mut examined = source::examine(&source, settings)?;
         match opened {
             Some(opened) => {
+                let kept = database::java::place(&settings.cache);
+                let named = args.database.java_db.as_deref();
+                database::java::name_archives(&mut examined.inventory, named, &kept, settings)?;
                 let ignores = suppress::Files::read(None, Vex::default(), settings)?;
                 scan::matched(
                     examined,

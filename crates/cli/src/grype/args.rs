@@ -42,11 +42,13 @@ pub(super) const OTHER_KEYS: &[&str] = &[
     "registry.auth",
     "default-image-pull-source",
     "match-upstream-kernel-headers",
+    "db.ca-cert",
     "db.cache-dir",
     "db.auto-update",
     "db.validate-age",
     "db.max-allowed-built-age",
     "db.require-update-check",
+    "db.update-url",
     "db.validate-by-hash-on-start",
     "check-for-app-update",
     "log",
@@ -171,11 +173,11 @@ pub(super) enum Db {
     Update,
     /// Display database status and metadata.
     Status(Output),
-    /// List where databases come from.
+    /// Show the newest database that is published.
     List(Output),
     /// Import a vulnerability database from a file.
     Import {
-        /// A compiled database, or a Trivy database (`trivy.db`, `db.tar.gz`).
+        /// Grype's database of schema 6 (`vulnerability.db`, its directory, or the archive that holds it), a compiled one, or a Trivy database.
         file: PathBuf,
     },
     /// Delete the vulnerability database.

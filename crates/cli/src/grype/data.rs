@@ -1,12 +1,13 @@
-//! The advisory database, as Grype's settings choose it: `db.cache-dir`, `db.auto-update`, `db.validate-age`, `db.max-allowed-built-age`.
+//! The advisory database, as Grype's settings choose it: `db.update-url`, `db.ca-cert`, `db.cache-dir`, `db.auto-update`, `db.validate-age`, `db.max-allowed-built-age`.
 
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 
 use crate::args::{DatabaseArgs, Global};
-use crate::database::{self, Opened};
+use crate::database::{self, Opened, Wanted};
 use crate::foreign::config::Config;
+use crate::net::Access;
 use crate::settings::Settings;
 
 /// Five days, in seconds.
@@ -21,11 +22,39 @@ pub(super) fn settings(config: &Config, global: &Global) -> Result<Settings> {
     Ok(settings)
 }
 
+/// Where Grype's database is published (anchore/grype `grype/db/v6/distribution/client.go`).
+pub(super) const PUBLISHED: &str = "https://grype.anchore.io/databases";
+
+/// The address of the listing: `db.update-url`, below which it lies under the schema's name unless it is a `.json` itself.
+pub(super) fn listing(config: &Config) -> Result<String> {
+    let url = config.text("db.update-url")?.unwrap_or_else(|| PUBLISHED.to_owned());
+    Ok(match url.ends_with(".json") {
+        true => url,
+        false => format!("{}/v6/latest.json", url.trim_end_matches('/')),
+    })
+}
+
+/// How it is reached: an address with `http://` was chosen by whoever wrote it.
+pub(super) fn access(config: &Config) -> Result<Access> {
+    let listing = listing(config)?;
+    let plain = listing.strip_prefix("http://").and_then(|rest| rest.split('/').next()).map(str::to_owned);
+    Ok(Access {
+        plain_http: plain.into_iter().collect(),
+        ca_cert: config.text("db.ca-cert")?.map(PathBuf::from),
+        ..Access::default()
+    })
+}
+
+/// What is fetched: Grype's own database, which carries CISA's catalogue and FIRST's scores itself.
+pub(super) fn wanted(config: &Config) -> Result<Wanted> {
+    Ok(Wanted { grype: Some(listing(config)?), access: access(config)?, ..Wanted::default() })
+}
+
 /// The database that a scan uses. One that is too old is an error, unless that was switched off.
 pub(super) fn open(config: &Config, settings: &Settings) -> Result<Opened> {
     let db = std::env::var_os("SIGNET_DB").filter(|path| !path.is_empty()).map(PathBuf::from);
-    let args = DatabaseArgs { db, skip_db_update: !config.switch("db.auto-update", true)? };
-    let opened = database::for_scan(&args, settings).context("failed to load vulnerability db")?;
+    let args = DatabaseArgs { db, skip_db_update: !config.switch("db.auto-update", true)?, java_db: None };
+    let opened = database::for_scan_of(&args, &wanted(config)?, settings).context("failed to load vulnerability db")?;
     if config.switch("db.validate-age", true)? {
         let most = match config.text("db.max-allowed-built-age")? {
             Some(text) => duration(&text)

@@ -1,36 +1,34 @@
-//! `grype db ...`: our own database under Grype's words.
+//! `grype db ...`: Grype's published database, compiled into our own form, under Grype's words.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
-use signet_model::{ImageRef, Severity, Timestamp};
+use signet_advisories::feeds::grype_db;
+use signet_model::{Severity, Timestamp};
 
 use super::args::{Db, Search};
-use super::words;
-use crate::database::{self, Opened, Wanted};
+use super::{data, words};
+use crate::database::{self, Opened};
 use crate::foreign::columns;
-use crate::net;
+use crate::foreign::config::Config;
 use crate::output;
 use crate::settings::Settings;
 
 /// `db check` found an update.
 const UPDATE: u8 = 100;
 
-/// A Trivy database is pushed within this many seconds after the time that it states; the next one is made six hours later.
-const PUSHED_WITHIN: i64 = 3 * 3600;
-
 /// Runs one of the commands.
-pub(super) fn command(command: &Db, settings: &Settings) -> Result<u8> {
+pub(super) fn command(command: &Db, config: &Config, settings: &Settings) -> Result<u8> {
     match command {
-        Db::Check(args) => check(&args.output, settings),
+        Db::Check(args) => check(&args.output, config, settings),
         Db::Update => {
-            database::update(&Wanted::default(), settings).context("unable to update vulnerability database")?;
+            database::update(&data::wanted(config)?, settings).context("unable to update vulnerability database")?;
             print("Vulnerability database updated to latest version!\n")
         }
         Db::Status(args) => status(&args.output, settings),
-        Db::List(args) => list(&args.output),
+        Db::List(args) => list(&args.output, config, settings),
         Db::Import { file } => import(file, settings),
         Db::Delete => delete(settings),
         Db::Providers(args) => providers(&args.output, settings),
@@ -80,19 +78,20 @@ fn unsupported(format: &str) -> Result<u8> {
     bail!("unsupported output format: `{format}`: text, json")
 }
 
-fn check(format: &str, settings: &Settings) -> Result<u8> {
+fn check(format: &str, config: &Config, settings: &Settings) -> Result<u8> {
     let current = match database::place(settings).exists() {
         true => Some(installed(settings)?.info()?),
         false => None,
     };
     let built = current.as_ref().and_then(|info| info.built);
+    // Of another publisher's database nobody can say that this one is newer: it is one to have.
+    let own = current.as_ref().is_some_and(|info| info.feeds.iter().any(|feed| feed.name == grype_db::NAME));
     let available = match built {
         None => Some(None),
         Some(built) => {
-            published(settings).context("unable to check for vulnerability database update")?.and_then(|time| {
-                let newer = time.as_second().saturating_sub(built.as_second()) > PUSHED_WITHIN;
-                newer.then_some(Some(time))
-            })
+            let published = database::grype_listing(&data::listing(config)?, &data::access(config)?, settings)
+                .context("unable to check for vulnerability database update")?;
+            published.1.built.filter(|time| !own || *time > built).map(Some)
         }
     };
     let text = match (format, &available) {
@@ -123,31 +122,25 @@ fn check(format: &str, settings: &Settings) -> Result<u8> {
     Ok(if available.is_some() { UPDATE } else { 0 })
 }
 
-/// When the newest database was published, as its manifest says. `None`: it says nothing of it.
-fn published(settings: &Settings) -> Result<Option<Timestamp>> {
-    let wanted = Wanted::default();
-    let client = net::client(&wanted.access, settings)?;
-    let mut failures = Vec::new();
-    for name in &wanted.repositories {
-        let reference: ImageRef = name.parse()?;
-        match client.manifest(&reference) {
-            Ok(manifest) => {
-                let value: Value = serde_json::from_slice(&manifest.bytes)?;
-                let time = value.pointer("/annotations/org.opencontainers.image.created").and_then(Value::as_str);
-                return Ok(time.and_then(|time| time.parse().ok()));
-            }
-            Err(err) => failures.push(format!("{:#}", anyhow::Error::from(err))),
-        }
-    }
-    bail!("{}", failures.join("; "))
-}
-
-fn list(format: &str) -> Result<u8> {
-    let wanted = Wanted::default();
-    let feeds: Vec<String> = wanted.repositories.iter().chain(&wanted.kev).chain(&wanted.epss).cloned().collect();
+fn list(format: &str, config: &Config, settings: &Settings) -> Result<u8> {
+    let url = data::listing(config)?;
+    let (document, latest) =
+        database::grype_listing(&url, &data::access(config)?, settings).context("unable to get database listing")?;
+    let field = |name: &str| match document.get(name) {
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+        None => String::new(),
+    };
     match format {
-        "json" | "raw" => pretty(&json!(feeds.iter().map(|url| json!({ "url": url })).collect::<Vec<_>>())),
-        "text" | "table" => print(&feeds.iter().map(|url| format!("{url}\n")).collect::<String>()),
+        "json" | "raw" => pretty(&document),
+        "text" | "table" => print(&format!(
+            "Status:   {}\nSchema:   {}\nBuilt:    {}\nListing:  {url}\nDB URL:   {}\nChecksum: {}\n",
+            field("status"),
+            field("schemaVersion"),
+            field("built"),
+            database::grype::address(&url, &latest)?,
+            field("checksum"),
+        )),
         other => unsupported(other),
     }
 }
@@ -165,7 +158,14 @@ fn import(file: &Path, settings: &Settings) -> Result<u8> {
             }
             output::replace(&target, &bytes).with_context(context)?;
         }
-        Err(_) => database::compile_trivy(file, &target, settings).with_context(context)?,
+        // Who is neither ours nor Grype's is Trivy's; else what is said of Grype's form is the answer.
+        Err(_) => match database::compile_grype(file, &target, settings) {
+            Ok(()) => {}
+            Err(err) => match database::compile_trivy(file, &target, settings) {
+                Ok(()) => {}
+                Err(_) => return Err(err).with_context(context),
+            },
+        },
     }
     print("Vulnerability database imported\n")
 }

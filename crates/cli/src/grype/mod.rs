@@ -70,7 +70,7 @@ fn run(cli: &Cli, config: &Config, global: &Global) -> Result<u8> {
     }
     match &cli.command {
         None => scan(&cli.scan, config, &settings),
-        Some(Command::Db(command)) => db::command(command, &settings),
+        Some(Command::Db(command)) => db::command(command, config, &settings),
         Some(Command::Explain(wanted)) => explain::command(&wanted.id),
         Some(Command::Config(_)) => show::command(&cli.scan, config),
         Some(Command::Version(wanted)) => version::command("grype", &wanted.output),

@@ -40,6 +40,7 @@ pub(super) fn command(args: &Scan, config: &Config) -> Result<u8> {
         "match-upstream-kernel-headers": config.switch("match-upstream-kernel-headers", false)?,
         "db": {
             "auto-update": config.switch("db.auto-update", true)?,
+            "update-url": config.text("db.update-url")?.unwrap_or_else(|| super::data::PUBLISHED.to_owned()),
             "cache-dir": config.text("db.cache-dir")?.unwrap_or_default(),
             "validate-age": config.switch("db.validate-age", true)?,
             "max-allowed-built-age": config.text("db.max-allowed-built-age")?.unwrap_or_else(|| "120h0m0s".to_owned()),

@@ -188,7 +188,7 @@ pub(super) struct Scan {
     /// Skip updating vulnerability database.
     #[arg(long, env = "TRIVY_SKIP_DB_UPDATE")]
     pub(super) skip_db_update: bool,
-    /// Skip updating Java index database (there is none to update).
+    /// Skip updating Java index database.
     #[arg(long, env = "TRIVY_SKIP_JAVA_DB_UPDATE")]
     pub(super) skip_java_db_update: bool,
     /// Skip fetching check updates (there are none).
@@ -214,9 +214,17 @@ pub(super) struct Scan {
         default_value = "mirror.gcr.io/aquasec/trivy-db:2,ghcr.io/aquasecurity/trivy-db:2"
     )]
     pub(super) db_repository: Vec<String>,
-    /// OCI repositories of the Java index (accepted; not used).
-    #[arg(long, env = "TRIVY_JAVA_DB_REPOSITORY", value_delimiter = ',')]
+    /// OCI repositories of the Java index, in order.
+    #[arg(
+        long,
+        env = "TRIVY_JAVA_DB_REPOSITORY",
+        value_delimiter = ',',
+        default_value = "mirror.gcr.io/aquasec/trivy-java-db:1,ghcr.io/aquasecurity/trivy-java-db:1"
+    )]
     pub(super) java_db_repository: Vec<String>,
+    /// Download/update Java index database but don't run a scan.
+    #[arg(long, env = "TRIVY_DOWNLOAD_JAVA_DB_ONLY")]
+    pub(super) download_java_db_only: bool,
     /// Download/update vulnerability database but don't run a scan.
     #[arg(long, env = "TRIVY_DOWNLOAD_DB_ONLY")]
     pub(super) download_db_only: bool,

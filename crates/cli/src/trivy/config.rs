@@ -21,6 +21,7 @@ pub(super) const GENERATED: &str = "trivy-default.yaml";
 const KEYS: &[(&str, &str)] = &[
     ("cache.dir", "cache-dir"),
     ("cacert", "cacert"),
+    ("db.download-java-only", "download-java-db-only"),
     ("db.download-only", "download-db-only"),
     ("db.java-repository", "java-db-repository"),
     ("db.java-skip-update", "skip-java-db-update"),

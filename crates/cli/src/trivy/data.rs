@@ -5,10 +5,10 @@ use std::time::UNIX_EPOCH;
 
 use anyhow::{Context as _, Result, bail};
 use signet_advisories::feeds::trivy_db::Metadata;
-use signet_model::Digest;
+use signet_model::{Digest, Inventory};
 
 use super::args::{Global, Scan};
-use crate::database::{self, Opened, Wanted};
+use crate::database::{self, Opened, Wanted, java};
 use crate::net::Access;
 use crate::settings::Settings;
 
@@ -56,7 +56,7 @@ pub(super) fn open(cache: &Path, args: &Scan, access: &Access, settings: &Settin
     }
     let wanted = Wanted {
         grype: None,
-        repositories: args.db_repository.iter().map(|name| with_tag(name)).collect(),
+        repositories: args.db_repository.iter().map(|name| with_tag(name, 2)).collect(),
         kev: None,
         epss: None,
         feeds: Vec::new(),
@@ -87,9 +87,35 @@ fn outdated(theirs: &Path, settings: &Settings) -> bool {
 }
 
 /// A repository without a tag means the tag of the schema that is read.
-fn with_tag(name: &str) -> String {
+fn with_tag(name: &str, schema: u8) -> String {
     let last = name.rsplit('/').next().unwrap_or(name);
-    if last.contains(':') || last.contains('@') { name.to_owned() } else { format!("{name}:2") }
+    if last.contains(':') || last.contains('@') { name.to_owned() } else { format!("{name}:{schema}") }
+}
+
+/// Names Java archives by the index in Trivy's cache, which is fetched when one needs it. That nothing can be fetched leaves them nameless, and
+/// told as such.
+pub(super) fn name_archives(
+    cache: &Path,
+    args: &Scan,
+    access: &Access,
+    inventory: &mut Inventory,
+    settings: &Settings,
+) -> Result<()> {
+    let kept = java::place(cache);
+    if java::nameless(inventory) > 0
+        && !(args.skip_java_db_update || args.offline_scan || settings.offline || java::is_fresh(&kept, settings))
+        && let Err(err) = fetch_java(cache, args, access, settings)
+    {
+        settings.warn(format!("the Java index database could not be refreshed: {err:#}"));
+    }
+    java::name_archives(inventory, None, &kept, settings)
+}
+
+/// Fetches the index of Java archives.
+pub(super) fn fetch_java(cache: &Path, args: &Scan, access: &Access, settings: &Settings) -> Result<()> {
+    let repositories: Vec<String> = args.java_db_repository.iter().map(|name| with_tag(name, 1)).collect();
+    let wanted = java::Wanted { repositories: &repositories, access, allow_rollback: false };
+    java::fetch(&wanted, &java::place(cache), settings).context("failed to download Java DB")
 }
 
 /// Compiles `theirs` unless that was done for these very bytes, as far as size, time and metadata tell.

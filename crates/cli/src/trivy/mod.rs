@@ -29,7 +29,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use signet_advisories::MatchOptions;
+use signet_advisories::{MatchOptions, Owned};
 use signet_model::{Location, SuppressionKind, Timestamp, Unexamined, UnexaminedKind};
 use signet_oci_client::Secret;
 
@@ -155,8 +155,13 @@ fn scan(target: Target, args: &Scan, cli: &Cli, settings: &Settings) -> Result<O
     check_format(&args.report.format)?;
     let access = access(args, cli)?;
     let cache = data::cache(&cli.global, settings)?;
-    if args.download_db_only {
-        data::open(&cache, args, &access, settings)?;
+    if args.download_db_only || args.download_java_db_only {
+        if args.download_db_only {
+            data::open(&cache, args, &access, settings)?;
+        }
+        if args.download_java_db_only {
+            data::fetch_java(&cache, args, &access, settings)?;
+        }
         return Ok(None);
     }
     // An inventory is wanted without findings, unless they are asked for.
@@ -168,12 +173,18 @@ fn scan(target: Target, args: &Scan, cli: &Cli, settings: &Settings) -> Result<O
     let vex = vex::read(&args.vex, &cache, args.skip_vex_repo_update, &access, settings)?;
     let database = if judged { Some(data::open(&cache, args, &access, settings)?) } else { None };
     let mut examined = target::examine(target, args, &access, settings)?;
+    if judged {
+        data::name_archives(&cache, args, &access, &mut examined.inventory, settings)?;
+    }
     target::narrow(target, args, &mut examined.inventory)?;
     let mut findings = Vec::new();
     if let Some(opened) = &database {
         let options = MatchOptions {
             severity_sources: args.vuln_severity_source.clone(),
             kernel_headers: true,
+            // As Trivy has it: what the system's packages own is theirs, and a module counts whole.
+            owned: Owned::Distribution,
+            go_unlinked: true,
             ..MatchOptions::default()
         };
         let matched = opened.database()?.match_inventory(&examined.inventory, &options);

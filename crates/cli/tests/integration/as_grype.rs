@@ -189,7 +189,7 @@ fn the_database_is_kept_under_grypes_words() {
     check(&room, "grype db search CVE-2026-0001", 0, &["2026-01-10  Critical"]);
     check(&room, "grype db search vuln CVE-2026-0001 -o json", 0, &["\"severity\": \"Critical\""]);
     check(&room, "grype db search CVE-1", 0, &["No results found"]);
-    check(&room, "grype db list", 0, &["trivy-db"]);
+    check(&room, "--offline grype db list", 1, &["unable to get database listing"]);
     check(&room, "grype db diff", 1, &["not in this version"]);
     // Without an installed one there is an update, and nobody has to be asked.
     check(&room, "grype db check", 100, &["Update available!"]);

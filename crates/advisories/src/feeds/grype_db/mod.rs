@@ -26,10 +26,13 @@ use crate::{names, streams};
 /// The model that this reader knows; revisions only add to it.
 pub const MODEL: i64 = 6;
 
+/// The name of its feed.
+pub const NAME: &str = "grype-db";
+
 /// What the database is, for the table of feeds.
 pub fn feed(url: &str, built: Option<Timestamp>, trust: Trust) -> Feed {
     Feed {
-        name: "grype-db".to_owned(),
+        name: NAME.to_owned(),
         url: url.to_owned(),
         data_time: built,
         // The data keep the licences of their sources; Wolfi's and Chainguard's forbid derivatives.

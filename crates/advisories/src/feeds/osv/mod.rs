@@ -172,15 +172,20 @@ pub fn read(place: &str, json: &[u8], summary: &mut Summary, sink: &mut Sink<'_>
     put(Record::Detail(record.id, Box::new(whole)))
 }
 
-/// Source: golang/vulndb `doc/format.md`, `ecosystem_specific.imports`.
+/// Source: golang/vulndb `doc/format.md`, `ecosystem_specific.imports`. A list of which a part cannot be read is none: the whole module counts.
 fn go_imports(value: &serde_json::Value) -> Vec<GoImport> {
-    let listed = value.as_array().into_iter().flatten();
-    listed
-        .filter_map(|import| {
-            let path = import.get("path")?.as_str()?.to_owned();
-            Some(GoImport { path, symbols: import.get("symbols").map(severity::strings).unwrap_or_default() })
-        })
-        .collect()
+    let import = |import: &serde_json::Value| {
+        let path = import.get("path")?.as_str().filter(|path| !path.is_empty())?.to_owned();
+        let symbols = match import.get("symbols") {
+            None | Some(serde_json::Value::Null) => Vec::new(),
+            Some(symbols) => {
+                let symbols = symbols.as_array()?.iter().map(|symbol| Some(symbol.as_str()?.to_owned()));
+                symbols.collect::<Option<Vec<String>>>()?
+            }
+        };
+        Some(GoImport { path, symbols })
+    };
+    value.as_array().into_iter().flatten().map(import).collect::<Option<Vec<GoImport>>>().unwrap_or_default()
 }
 
 /// The CVEs that the record is about.

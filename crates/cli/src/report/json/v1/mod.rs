@@ -6,7 +6,7 @@ mod rows;
 
 use anyhow::Result;
 use signet_model::{
-    Decision, Directness, Finding, Location, Package, Presence, RelationshipKind, SubjectKind, Unexamined,
+    Decision, Directness, Finding, Location, Package, Presence, RelationshipKind, SubjectKind, SymbolSet, Unexamined,
 };
 
 use self::rows::{
@@ -259,7 +259,10 @@ fn package_row<'a>(report: &'a Report, package: &'a Package) -> PackageRow<'a> {
         dev: package.dev,
         found_by: package.found_by,
         cpes: &package.cpes,
-        extra: &package.extra,
+        // A set of hashes tells a reader nothing.
+        extra: (package.extra.iter().filter(|(key, _)| *key != SymbolSet::FACT))
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect(),
     }
 }
 

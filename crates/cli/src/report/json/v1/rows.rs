@@ -170,7 +170,7 @@ pub(super) struct PackageRow<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub(super) cpes: &'a [String],
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub(super) extra: &'a BTreeMap<String, String>,
+    pub(super) extra: BTreeMap<&'a str, &'a str>,
 }
 
 #[derive(Serialize)]
