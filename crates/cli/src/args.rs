@@ -169,7 +169,7 @@ pub(crate) struct SbomLintArgs {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  signet sbom convert sbom.json -o spdx-json@2.2=sbom.spdx.json -o purls\n  signet sbom convert sbom.xml -o cyclonedx-json --losses losses.json"
+    after_help = "Examples:\n  signet sbom convert sbom.json -o spdx-json@2.2=sbom.spdx.json -o purls\n  signet sbom convert sbom.xml -o cyclonedx-json --losses losses.json\n\nExit codes: 0 converted, 13 converted, but a part of the document could not be understood, 1 it is no SBOM"
 )]
 pub(crate) struct SbomConvertArgs {
     /// The document; `-` is standard input.
@@ -182,6 +182,9 @@ pub(crate) struct SbomConvertArgs {
     /// Where the list of what is lost is written as JSON; a short one goes to standard error in any case.
     #[arg(long, value_name = "FILE")]
     pub(crate) losses: Option<PathBuf>,
+    /// What could not be examined is a warning and not exit code 13.
+    #[arg(long)]
+    pub(crate) allow_incomplete: bool,
 }
 
 #[derive(Debug, Args)]
@@ -195,6 +198,9 @@ pub(crate) struct SbomDiffArgs {
     /// table or json.
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub(crate) output: String,
+    /// What could not be examined is a warning and not exit code 13.
+    #[arg(long)]
+    pub(crate) allow_incomplete: bool,
 }
 
 #[derive(Debug, Args)]
@@ -208,6 +214,9 @@ pub(crate) struct SbomMergeArgs {
     /// What the result is called.
     #[arg(long, value_name = "NAME", default_value = "merged")]
     pub(crate) name: String,
+    /// What could not be examined is a warning and not exit code 13.
+    #[arg(long)]
+    pub(crate) allow_incomplete: bool,
 }
 
 #[derive(Debug, Args)]

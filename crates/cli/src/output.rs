@@ -58,8 +58,13 @@ pub(crate) fn write(report: &Report, outputs: &[Output], settings: &Settings) ->
 
 /// Prints bytes. A reader that went away (`| head`) has had enough, which is no failure.
 pub(crate) fn to_stdout(bytes: &[u8]) -> Result<()> {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+    to_stdout_with(|sink| sink.write_all(bytes))
+}
+
+/// The same for what is written piece by piece.
+pub(crate) fn to_stdout_with(write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> Result<()> {
+    let mut stdout = io::BufWriter::with_capacity(256 * 1024, io::stdout().lock());
+    match write(&mut stdout).and_then(|()| stdout.flush()) {
         Err(err) if err.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other.context("cannot write to standard output"),
     }

@@ -56,6 +56,7 @@ pub(crate) fn scan(args: &ScanArgs, settings: &Settings) -> Result<Exit> {
     let filters = Filters::parse(&args.severity, args.ignore_unfixed, &args.ignore_status).map_err(usage)?;
     let threshold = args.fail_on.as_deref().map(Threshold::parse).transpose().map_err(usage)?;
     let policy = args.policy.as_deref().map(crate::gate::policy).transpose()?;
+    source::is_there(&args.source)?;
     let vex = Vex::read(&args.vex, &Hub::native(settings), &source::access(&args.source), settings)?;
     let ignores = suppress::Files::read(args.ignorefile.as_deref(), vex, settings)?;
     let opened = database::for_scan(&args.database, settings)?;
@@ -282,7 +283,8 @@ pub(crate) fn completeness(report: &Report, allow_incomplete: bool, settings: &S
     match (unexamined, allow_incomplete) {
         (0, _) => Exit::Well,
         (count, true) => {
-            settings.warn(format!("{count} places could not be examined"));
+            let places = if count == 1 { "place" } else { "places" };
+            settings.warn(format!("{count} {places} could not be examined"));
             Exit::Well
         }
         (_, false) => Exit::Incomplete,

@@ -36,6 +36,31 @@ pub(crate) fn examine(args: &SourceArgs, settings: &Settings) -> Result<Examined
     })
 }
 
+/// Whether a file or directory that the arguments name is there at all: a slip in a path shall not fetch a database first.
+///
+/// Errors: it is not; what else may be wrong with it shows when it is read.
+pub(crate) fn is_there(args: &SourceArgs) -> Result<()> {
+    let Some((scheme, path)) = args.source.split_once(':') else { return Ok(()) };
+    if !matches!(scheme, "dir" | "rootfs" | "file" | "sbom") || path == "-" {
+        return Ok(());
+    }
+    match std::fs::symlink_metadata(path) {
+        Err(err) if err.kind() == std::io::ErrorKind::NotFound => {
+            let what = match scheme {
+                "sbom" => "SBOM",
+                "file" => "file",
+                _ => "directory",
+            };
+            let err = anyhow::Error::new(err).context(format!("cannot read the {what} `{path}`"));
+            Err(match advice(&args.source, &err) {
+                Some(advice) => crate::hint(err, advice),
+                None => err,
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// What the user can do about a source that could not be read.
 fn advice(text: &str, err: &anyhow::Error) -> Option<String> {
     let scheme = text.split_once(':').map(|(scheme, _)| scheme).unwrap_or_default();

@@ -13,6 +13,8 @@ use crate::{Limits, ReadError};
 pub(crate) const REF: &str = "sbom.ref";
 /// So many references that lead nowhere are named one by one; the rest is counted.
 const NAMED_DANGLING: usize = 20;
+/// So many parts that cannot be understood are named one by one; the rest is counted.
+const NAMED_NOTES: usize = 1000;
 
 /// One end of an edge: the place of a package that is known already, else the id.
 enum End {
@@ -32,6 +34,10 @@ pub(crate) struct Collector<'l> {
     pub(crate) with_refs: bool,
     pub(crate) distro: Option<Distro>,
     unexamined: Vec<Unexamined>,
+    /// Notes that are only counted.
+    unnamed: usize,
+    /// Parts that could have been packages; ids alone cost memory too.
+    parts: usize,
 }
 
 impl<'l> Collector<'l> {
@@ -46,6 +52,19 @@ impl<'l> Collector<'l> {
             with_refs: true,
             distro: None,
             unexamined: Vec::new(),
+            unnamed: 0,
+            parts: 0,
+        }
+    }
+
+    /// Counts one more component, package or file of the document, whatever comes of it.
+    ///
+    /// Errors: more than the limits allow.
+    pub(crate) fn part(&mut self) -> Result<(), ReadError> {
+        self.parts += 1;
+        match self.parts > self.limits.packages {
+            true => Err(ReadError::TooLarge { what: "components", limit: self.limits.packages }),
+            false => Ok(()),
         }
     }
 
@@ -129,11 +148,20 @@ impl<'l> Collector<'l> {
     }
 
     pub(crate) fn note(&mut self, at: &str, kind: UnexaminedKind, why: impl Into<String>) {
+        if self.unexamined.len() >= NAMED_NOTES {
+            self.unnamed += 1;
+            return;
+        }
         self.unexamined.push(Unexamined { location: Location::of_path(at), kind, by: self.by, why: why.into() });
     }
 
-    pub(crate) fn keep(&mut self, unexamined: Unexamined) {
+    /// What the document itself says was not examined. It counts as a part, so that a list of them is bounded as well.
+    ///
+    /// Errors: more than the limits allow.
+    pub(crate) fn keep(&mut self, unexamined: Unexamined) -> Result<(), ReadError> {
+        self.part()?;
         self.unexamined.push(unexamined);
+        Ok(())
     }
 
     pub(crate) fn by(&self) -> &'static str {
@@ -170,9 +198,15 @@ impl<'l> Collector<'l> {
                 }
             }
         }
+        let mut more = |kind, why| {
+            self.unexamined.push(Unexamined { location: Location::of_path(""), kind, by: self.by, why });
+        };
         if dangling > NAMED_DANGLING {
             let why = format!("{} more relationships name components that are not there", dangling - NAMED_DANGLING);
-            self.note("", UnexaminedKind::Unresolved, why);
+            more(UnexaminedKind::Unresolved, why);
+        }
+        if self.unnamed > 0 {
+            more(UnexaminedKind::Malformed, format!("{} more parts could not be understood", self.unnamed));
         }
         if self.distro.is_none() {
             self.distro = distro_of_purls(&self.packages);
@@ -212,6 +246,17 @@ impl<'l> Collector<'l> {
         self.unexamined.dedup();
         Inventory { distro: self.distro, packages, relationships, unexamined: self.unexamined, ..Inventory::default() }
     }
+}
+
+/// Takes repeated items out and keeps the order of the others, in linear time: the lists of one component are as long as its author likes.
+pub(crate) fn unique<T: Eq + std::hash::Hash>(list: &mut Vec<T>) {
+    if list.len() < 2 {
+        return;
+    }
+    let mut seen = HashSet::with_capacity(list.len());
+    let first: Vec<bool> = list.iter().map(|item| seen.insert(item)).collect();
+    let mut first = first.into_iter();
+    list.retain(|_| first.next().unwrap_or(true));
 }
 
 /// Whether the component's own name says the same as the purl and more: PyPI names as written, Go modules split elsewhere, and any name

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::collect::unique;
 use signet_model::{Inventory, Location, Package, PackageIndex, PackageKind, Relationship, Unexamined, UnexaminedKind};
 
 /// A package by what stays the same between versions.
@@ -125,17 +126,11 @@ pub fn merge(inventories: Vec<Inventory>) -> Inventory {
 
 /// Adds what a second statement says of a package that is known.
 fn join(known: &mut Package, other: Package) {
-    fn add<T: PartialEq>(list: &mut Vec<T>, more: Vec<T>) {
-        for item in more {
-            if !list.contains(&item) {
-                list.push(item);
-            }
-        }
-    }
-    add(&mut known.locations, other.locations);
-    add(&mut known.licenses, other.licenses);
-    add(&mut known.checksums, other.checksums);
-    add(&mut known.cpes, other.cpes);
+    // What is there twice goes at the end: a look into the lists for each item would take their square.
+    known.locations.extend(other.locations);
+    known.licenses.extend(other.licenses);
+    known.checksums.extend(other.checksums);
+    known.cpes.extend(other.cpes);
     known.arch = known.arch.take().or(other.arch);
     known.source = known.source.take().or(other.source);
     known.module = known.module.take().or(other.module);
@@ -154,6 +149,12 @@ fn join(known: &mut Package, other: Package) {
 
 /// The order that an inventory promises.
 fn ordered(mut merged: Inventory) -> Inventory {
+    for package in &mut merged.packages {
+        unique(&mut package.locations);
+        unique(&mut package.licenses);
+        unique(&mut package.checksums);
+        unique(&mut package.cpes);
+    }
     let mut order: Vec<usize> = (0..merged.packages.len()).collect();
     let key = |index: &usize| {
         merged

@@ -16,7 +16,7 @@ use signet_model::{Checksum, ChecksumAlgorithm};
 
 pub(crate) use read::{read, read_xml};
 pub use vulnerability::Findings;
-pub use write::{write, write_json, write_json_to, write_xml};
+pub use write::{write, write_json, write_json_to, write_xml, write_xml_to};
 pub(crate) use xml::to_json as xml_to_json;
 
 /// The algorithm as CycloneDX 1.6 names it; `None` where it has no name for it or the text is no hash of it (the schema checks the length).

@@ -1,6 +1,6 @@
 //! Ids of packages and serial numbers of documents, out of content.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -67,22 +67,43 @@ impl FromStr for Uuid {
 ///
 /// Layers are left out: the same files in an unpacked directory have the same ids. Equal packages are told apart by their order.
 pub(crate) fn package_ids(inventory: &Inventory) -> Vec<String> {
-    let mut seen = HashSet::new();
+    // For each id how often its content was there: the hundred-thousandth equal package must not try all numbers before its own.
+    let mut seen: HashMap<String, u32> = HashMap::with_capacity(inventory.packages.len());
     inventory
         .packages
         .iter()
         .map(|package| {
             let mut content = describe(package);
+            let first = short(&content);
+            let mut times = match seen.get_mut(&first) {
+                Some(times) => {
+                    *times = times.saturating_add(1);
+                    *times
+                }
+                None => {
+                    seen.insert(first.clone(), 0);
+                    return first;
+                }
+            };
+            content.push_str("\nagain");
             loop {
-                let mut id = signet_model::Digest::sha256(content.as_bytes()).hex();
-                id.truncate(16);
-                if seen.insert(id.clone()) {
+                let id = if times == 1 { short(&content) } else { short(&format!("{content} {times}")) };
+                // Another content may have that id already, which nothing but a collision of hashes brings about.
+                if !seen.contains_key(&id) {
+                    seen.insert(id.clone(), 0);
                     return id;
                 }
-                content.push_str("\nagain");
+                times = times.saturating_add(1);
             }
         })
         .collect()
+}
+
+/// The first half of a SHA-256's hexadecimal digits, halved again: 64 bits.
+fn short(content: &str) -> String {
+    let mut id = signet_model::Digest::sha256(content.as_bytes()).hex();
+    id.truncate(16);
+    id
 }
 
 /// Everything that identifies the package, one fact per line; a line break inside a fact cannot forge another, because it is escaped.
@@ -91,7 +112,11 @@ fn describe(package: &Package) -> String {
     let mut line = |key: &str, value: &str| {
         text.push_str(key);
         text.push('=');
-        text.extend(value.escape_debug());
+        // Most facts hold nothing that an escape would change.
+        match value.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\'' | b'\\')) {
+            true => text.push_str(value),
+            false => text.extend(value.escape_debug()),
+        }
         text.push('\n');
     };
     line("kind", package.kind.name());

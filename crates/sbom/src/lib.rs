@@ -15,6 +15,7 @@
 //! One more format is a module with `wire.rs` (serde types and nothing else), `write.rs`, `read.rs`, and one line in [`Format`] and [`read`].
 #![forbid(unsafe_code)]
 
+mod bounded;
 mod collect;
 mod compare;
 mod cpe;
@@ -74,10 +75,15 @@ pub struct Limits {
     pub depth: usize,
 }
 
+/// [`Limits::packages`] where nothing else is said, and the most that is ever held as the items of a document.
+const PACKAGES: usize = 1_000_000;
+/// The same for [`Limits::relationships`].
+const RELATIONSHIPS: usize = 10_000_000;
+
 impl Default for Limits {
     /// Ten times the largest documents that we have met.
     fn default() -> Limits {
-        Limits { bytes: 512 << 20, packages: 1_000_000, relationships: 10_000_000, depth: 50 }
+        Limits { bytes: 512 << 20, packages: PACKAGES, relationships: RELATIONSHIPS, depth: 50 }
     }
 }
 

@@ -59,7 +59,7 @@ pub fn lint(bytes: &[u8], limits: &Limits) -> Result<Lint, ReadError> {
         }
         Some(format @ Format::CycloneDxXml) => {
             let invalid = |why| ReadError::Invalid { format, why };
-            let root = xml::parse(&String::from_utf8_lossy(&text)).map_err(invalid)?;
+            let root = xml::parse_bytes(&text).map_err(invalid)?;
             let document = cyclonedx::xml_to_json(&root).map_err(invalid)?;
             let spec_version = member(&document, "specVersion");
             let minor: u32 = spec_version.strip_prefix("1.").and_then(|minor| minor.parse().ok()).unwrap_or(u32::MAX);

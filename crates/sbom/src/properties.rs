@@ -149,7 +149,7 @@ pub(crate) fn apply<'a>(package: &mut Package, pairs: impl Iterator<Item = (&'a 
         } else if let Some(rest) = name.strip_prefix("syft:") {
             match rest {
                 "package:type" => refine(package, value),
-                "cpe23" if !package.cpes.iter().any(|known| known == value) => package.cpes.push(value.to_owned()),
+                "cpe23" => package.cpes.push(value.to_owned()),
                 "metadata:source" | "metadata:originPackage" => {
                     source_mut(package).name = value.to_owned();
                 }
@@ -168,6 +168,7 @@ pub(crate) fn apply<'a>(package: &mut Package, pairs: impl Iterator<Item = (&'a 
     if let Some(epoch) = epoch.filter(|_| package.kind == signet_model::PackageKind::Rpm && package.epoch().is_none()) {
         package.version = format!("{epoch}:{}", package.version);
     }
+    crate::collect::unique(&mut package.cpes);
     places.retain(|_, location| !location.path.is_empty());
     if !places.is_empty() {
         package.locations = places.into_values().collect();

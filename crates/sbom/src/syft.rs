@@ -10,7 +10,7 @@ mod write;
 use signet_model::PackageKind;
 
 pub(crate) use read::read;
-pub use write::write;
+pub use write::{write, write_to};
 
 /// The `type` of an artifact.
 pub(crate) fn type_name(kind: PackageKind) -> &'static str {

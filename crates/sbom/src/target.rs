@@ -140,7 +140,8 @@ pub fn write(target: Target, subject: &Subject, inventory: &Inventory, options: 
     }
 }
 
-/// The same, into a sink; JSON of CycloneDX and SPDX 2 and tag-value text go piece by piece, so that a large document never stands in memory whole.
+/// The same, into a sink, piece by piece, so that a large document never stands in memory whole; GitHub's snapshots and lists of purls alone
+/// are made whole first.
 ///
 /// Errors: those of the sink.
 pub fn write_to(
@@ -153,6 +154,9 @@ pub fn write_to(
     match target {
         Target::CycloneDxJson(minor) => cyclonedx::write_json_to(minor, subject, inventory, None, options, sink),
         Target::Spdx2(version, form) => spdx::write_to(version, form, subject, inventory, options, sink),
+        Target::CycloneDxXml(minor) => cyclonedx::write_xml_to(minor, subject, inventory, options, sink),
+        Target::Spdx3 => spdx::three::write_to(subject, inventory, options, sink),
+        Target::SyftJson => syft::write_to(subject, inventory, options, sink),
         other => sink.write_all(&write(other, subject, inventory, options)),
     }
 }

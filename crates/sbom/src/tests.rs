@@ -2,6 +2,7 @@
 
 mod conversion;
 mod foreign;
+mod hostile;
 mod roundtrip;
 mod snapshots;
 mod snapshots_more;

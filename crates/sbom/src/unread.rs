@@ -6,6 +6,8 @@ use crate::losses::Unread;
 
 /// Different members that are told apart; far more than any format has.
 const MEMBERS: usize = 1000;
+/// What stands for all others.
+const OTHERS: &str = "other members";
 
 /// Reads a value, and notes into `unread` the members that it has no place for.
 pub(crate) fn from_slice<T: DeserializeOwned>(bytes: &[u8], unread: Option<&mut Unread>) -> serde_json::Result<T> {
@@ -62,9 +64,8 @@ where
 
 fn note(unread: &mut Unread, path: &serde_ignored::Path<'_>) {
     let name = name(path);
-    if unread.len() < MEMBERS || unread.contains_key(&name) {
-        *unread.entry(name).or_default() += 1;
-    }
+    let name = if unread.len() < MEMBERS || unread.contains_key(&name) { name } else { OTHERS.to_owned() };
+    *unread.entry(name).or_default() += 1;
 }
 
 /// The path without places in lists: `components.externalReferences`.

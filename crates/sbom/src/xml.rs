@@ -53,6 +53,15 @@ impl Element {
     }
 }
 
+/// Reads a document in UTF-8.
+///
+/// Errors: other bytes, and those of [`parse`].
+pub(crate) fn parse_bytes(bytes: &[u8]) -> Result<Element, String> {
+    // Bytes of another encoding put something else in their place, and a name would be another one.
+    let text = std::str::from_utf8(bytes).map_err(|err| format!("it is not UTF-8 at byte {}", err.valid_up_to()))?;
+    parse(text)
+}
+
 /// Reads a document.
 ///
 /// Errors: what is not well-formed, a document type declaration, an undefined prefix or entity, too many or too deeply nested elements; one
@@ -149,9 +158,9 @@ fn element(reader: &NsReader<&[u8]>, tag: &BytesStart<'_>) -> Result<Element, St
     Ok(element)
 }
 
-/// Text with what XML reserves escaped, and without what XML 1.0 cannot hold at all (most control characters).
-pub(crate) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
+/// Text with what XML reserves escaped, and without what XML 1.0 cannot hold at all (most control characters). In attributes white space is
+/// escaped too, because readers normalise it.
+fn escape(out: &mut String, text: &str, attribute: bool) {
     for c in text.chars() {
         match c {
             '&' => out.push_str("&amp;"),
@@ -159,24 +168,30 @@ pub(crate) fn escape(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\r' => out.push_str("&#13;"),
+            '\n' if attribute => out.push_str("&#10;"),
+            '\t' if attribute => out.push_str("&#9;"),
             '\t' | '\n' => out.push(c),
             '\u{0}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
             _ => out.push(c),
         }
     }
-    out
 }
 
-/// Writes indented XML, element by element.
-#[derive(Debug)]
-pub(crate) struct Writer {
+/// Writes indented XML, element by element. The first failure of the sink is kept until [`Writer::finish`].
+pub(crate) struct Writer<'s> {
+    sink: &'s mut dyn std::io::Write,
     out: String,
     open: Vec<String>,
+    failed: std::io::Result<()>,
 }
 
-impl Writer {
-    pub(crate) fn new() -> Writer {
-        Writer { out: "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned(), open: Vec::new() }
+/// So much is gathered before it goes to the sink.
+const CHUNK: usize = 64 * 1024;
+
+impl<'s> Writer<'s> {
+    pub(crate) fn new(sink: &'s mut dyn std::io::Write) -> Writer<'s> {
+        let out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
+        Writer { sink, out, open: Vec::new(), failed: Ok(()) }
     }
 
     fn begin(&mut self, name: &str, attributes: &[(&str, &str)]) {
@@ -186,7 +201,20 @@ impl Writer {
         self.out.push('<');
         self.out.push_str(name);
         for (name, value) in attributes {
-            self.out.push_str(&format!(" {name}=\"{}\"", escape(value).replace('\n', "&#10;").replace('\t', "&#9;")));
+            self.out.push(' ');
+            self.out.push_str(name);
+            self.out.push_str("=\"");
+            escape(&mut self.out, value, true);
+            self.out.push('"');
+        }
+    }
+
+    fn end(&mut self) {
+        if self.out.len() >= CHUNK {
+            if self.failed.is_ok() {
+                self.failed = self.sink.write_all(self.out.as_bytes());
+            }
+            self.out.clear();
         }
     }
 
@@ -203,27 +231,40 @@ impl Writer {
             for _ in 0..self.open.len() {
                 self.out.push_str("  ");
             }
-            self.out.push_str(&format!("</{name}>\n"));
+            self.out.push_str("</");
+            self.out.push_str(&name);
+            self.out.push_str(">\n");
+            self.end();
         }
     }
 
     /// An element with text.
     pub(crate) fn text(&mut self, name: &str, attributes: &[(&str, &str)], text: &str) {
         self.begin(name, attributes);
-        self.out.push_str(&format!(">{}</{name}>\n", escape(text)));
+        self.out.push('>');
+        escape(&mut self.out, text, false);
+        self.out.push_str("</");
+        self.out.push_str(name);
+        self.out.push_str(">\n");
+        self.end();
     }
 
     /// An element with nothing inside.
     pub(crate) fn empty(&mut self, name: &str, attributes: &[(&str, &str)]) {
         self.begin(name, attributes);
         self.out.push_str("/>\n");
+        self.end();
     }
 
-    pub(crate) fn finish(mut self) -> Vec<u8> {
+    /// Closes what is open.
+    ///
+    /// Errors: the first one of the sink.
+    pub(crate) fn finish(mut self) -> std::io::Result<()> {
         while !self.open.is_empty() {
             self.close();
         }
-        self.out.into_bytes()
+        self.failed?;
+        self.sink.write_all(self.out.as_bytes())
     }
 }
 
@@ -264,10 +305,11 @@ mod tests {
     #[test]
     fn written_text_reads_back() {
         let hostile = "a<b>&\"c\"\n\t'd' \u{1} é";
-        let mut writer = Writer::new();
+        let mut bytes = Vec::new();
+        let mut writer = Writer::new(&mut bytes);
         writer.open("r", &[("a", hostile)]);
         writer.text("t", &[], hostile);
-        let bytes = writer.finish();
+        writer.finish().unwrap();
         let root = parse(std::str::from_utf8(&bytes).unwrap()).unwrap();
         assert_eq!(root.attribute("a").unwrap(), hostile.replace('\u{1}', "\u{fffd}"));
         assert_eq!(root.child("t").unwrap().text, hostile.replace('\u{1}', "\u{fffd}"));

@@ -215,7 +215,13 @@ fn plain(version: &str) -> String {
 }
 
 fn bounds(range: &str) -> BTreeSet<String> {
-    range.split(',').map(|bound| bound.replace(' ', "").replace("0:", "")).filter(|bound| !bound.is_empty()).collect()
+    let bound = |text: &str| {
+        let text = text.replace(' ', "");
+        let (operator, version) = text.split_at(text.len() - text.trim_start_matches(['<', '>', '=']).len());
+        // The epoch `0:` alone, and not the end of `10:`.
+        format!("{operator}{}", version.strip_prefix("0:").unwrap_or(version))
+    };
+    range.split(',').map(bound).filter(|bound| !bound.is_empty()).collect()
 }
 
 fn word(severity: &str) -> String {

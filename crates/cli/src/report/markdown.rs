@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use signet_model::Verdict;
 
-use crate::report::{Report, fixed_in, primary_url};
+use crate::report::{Report, fixed_in, primary_url, table::printable};
 
 /// How many findings are listed; the rest is counted.
 const LISTED: usize = 200;
@@ -65,8 +65,8 @@ pub(crate) fn render(report: &Report) -> String {
         for finding in listed {
             let package = report.package(finding.package);
             let id = match primary_url(finding) {
-                Some(url) => format!("[{}]({})", cell(&finding.vulnerability.id), url.replace([' ', ')', '|'], "")),
-                None => cell(&finding.vulnerability.id),
+                Some(url) if is_link(&url) => format!("[{}]({url})", cell(&finding.vulnerability.id)),
+                _ => cell(&finding.vulnerability.id),
             };
             let _ = writeln!(
                 text,
@@ -128,13 +128,43 @@ pub(crate) fn cell(text: &str) -> String {
             }
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
-            c if c.is_control() => escaped.push(' '),
+            // What turns the direction of text around, too: a cell could read as its neighbour.
+            c if c.is_control() || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}') => escaped.push(' '),
             c => escaped.push(c),
         }
     }
     escaped
 }
 
+/// Whether an address may stand in a link: of the web, and without anything that would end the link or begin other markup.
+fn is_link(url: &str) -> bool {
+    let web = url.starts_with("https://") || url.starts_with("http://");
+    web && !url.chars().any(|c| {
+        c.is_control() || c.is_whitespace() || matches!(c, '(' | ')' | '<' | '>' | '[' | ']' | '|' | '\\' | '`' | '"')
+    })
+}
+
 fn code(text: &str) -> String {
-    format!("`{}`", text.replace('`', "'").replace(['\n', '\r'], " "))
+    format!("`{}`", printable(text).replace('`', "'"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{cell, code, is_link};
+
+    #[test]
+    fn hostile_names_stay_text() {
+        assert_eq!(cell("a|b<script>\n# c\u{202E}"), "a\\|b&lt;script&gt; \\# c ");
+        assert_eq!(code("a`b\u{1b}[31m\nc"), "`a'b\u{FFFD}[31m\u{FFFD}c`");
+    }
+
+    #[test]
+    fn links_lead_to_the_web_and_end_where_they_end() {
+        assert!(is_link("https://nvd.nist.gov/vuln/detail/CVE-2024-0001"));
+        for url in
+            ["javascript:alert(1)", "https://x/)[a](http://y", "https://x/|", "https://x/\n", "data:text/html,x", ""]
+        {
+            assert!(!is_link(url), "{url:?}");
+        }
+    }
 }

@@ -11,6 +11,14 @@ use super::{Context, MOST_DEPTH, functions};
 
 /// Longest text that a run gives, in bytes.
 const MOST_OUTPUT: usize = 256 << 20;
+/// Weight of the values that one function may be given or may make: bytes of text, and a little for each item.
+const MOST_WEIGHT: usize = 128 << 20;
+/// Blocks inside templates inside blocks: each level takes some of the stack.
+const MOST_BLOCKS: usize = 300;
+/// Lists inside lists; a template that wraps a value again and again would otherwise make one that cannot even be let go of.
+const MOST_NESTED: usize = 200;
+/// So much weight counts as one step: what a function copies takes time too.
+const WEIGHT_OF_STEP: usize = 64;
 /// Nodes, function calls and loop rounds of a run. A report of 100,000 findings takes a tenth of it.
 const MOST_STEPS: u64 = 50_000_000;
 
@@ -31,6 +39,7 @@ pub(super) fn run(
         variables: vec![(String::new(), root.clone())],
         steps: 0,
         depth: 0,
+        nested: 0,
     };
     run.nodes(main, &root)?;
     Ok(run.out)
@@ -51,6 +60,8 @@ struct Run<'v, 'r> {
     variables: Vec<(String, Val<'v>)>,
     steps: u64,
     depth: usize,
+    /// Blocks and templates that are open.
+    nested: usize,
 }
 
 impl<'v> Run<'v, '_> {
@@ -72,6 +83,10 @@ impl<'v> Run<'v, '_> {
 
     /// Nodes in a scope of their own.
     fn nodes(&mut self, nodes: &[Node], dot: &Val<'v>) -> Result<Flow, Wrong> {
+        self.nested += 1;
+        if self.nested > MOST_BLOCKS {
+            return Err((1, format!("blocks and templates together are more than {MOST_BLOCKS} deep")));
+        }
         let scope = self.variables.len();
         let mut flow = Flow::On;
         for node in nodes {
@@ -81,6 +96,7 @@ impl<'v> Run<'v, '_> {
             }
         }
         self.variables.truncate(scope);
+        self.nested -= 1;
         Ok(flow)
     }
 
@@ -236,7 +252,25 @@ impl<'v> Run<'v, '_> {
             arguments.push(self.operand(argument, dot, line)?);
         }
         arguments.extend(piped);
-        functions::call(name, &arguments, self.context).map_err(|why| (line, format!("`{name}`: {why}")))
+        if functions::copies(name) {
+            self.afford(&arguments, line)?;
+        }
+        let value =
+            functions::call(name, &arguments, self.context).map_err(|why| (line, format!("`{name}`: {why}")))?;
+        if matches!(&value, Cow::Owned(Value::Array(_) | Value::Object(_) | Value::String(_))) {
+            self.afford(std::slice::from_ref(&value), line)?;
+        }
+        Ok(value)
+    }
+
+    /// Weighs values, and takes their weight from the steps.
+    fn afford(&mut self, values: &[Val<'v>], line: usize) -> Result<(), Wrong> {
+        let mut weight = 0;
+        for value in values {
+            weigh(value, &mut weight, 0).map_err(|why| (line, why))?;
+        }
+        self.steps = self.steps.saturating_add((weight / WEIGHT_OF_STEP) as u64);
+        self.step(line)
     }
 
     fn operand(&mut self, operand: &Operand, dot: &Val<'v>, line: usize) -> Result<Val<'v>, Wrong> {
@@ -263,6 +297,26 @@ impl<'v> Run<'v, '_> {
                 value
             }
         })
+    }
+}
+
+fn weigh(value: &Value, weight: &mut usize, depth: usize) -> Result<(), String> {
+    *weight += 32;
+    if depth > MOST_NESTED {
+        return Err(format!("values are nested more than {MOST_NESTED} deep"));
+    }
+    match value {
+        Value::String(text) => *weight += text.len(),
+        Value::Array(items) => items.iter().try_for_each(|item| weigh(item, weight, depth + 1))?,
+        Value::Object(fields) => fields.iter().try_for_each(|(key, item)| {
+            *weight += key.len();
+            weigh(item, weight, depth + 1)
+        })?,
+        _ => {}
+    }
+    match *weight > MOST_WEIGHT {
+        true => Err(format!("a value is larger than {MOST_WEIGHT} bytes")),
+        false => Ok(()),
     }
 }
 

@@ -122,6 +122,34 @@ const REFUSED: &[&str] = &["env", "expandenv", "getEnv", "getHostByName", "readF
 /// Longest string that a function makes, in bytes.
 const MOST_TEXT: usize = 16 << 20;
 
+/// Whether a function makes a text or a list out of all of its arguments, so that what it makes is as large as they are together.
+pub(super) fn copies(name: &str) -> bool {
+    !matches!(
+        name,
+        "not"
+            | "len"
+            | "index"
+            | "eq"
+            | "ne"
+            | "lt"
+            | "le"
+            | "gt"
+            | "ge"
+            | "default"
+            | "empty"
+            | "coalesce"
+            | "ternary"
+            | "first"
+            | "last"
+            | "getLastIndex"
+            | "get"
+            | "hasKey"
+            | "has"
+            | "kindIs"
+            | "kindOf"
+    )
+}
+
 /// Whether a template may call this.
 pub(super) fn check(name: &str) -> Result<(), String> {
     if REFUSED.contains(&name) {
@@ -196,6 +224,14 @@ impl<'v> Args<'_, 'v> {
 
     fn list(&self, at: usize) -> Result<Vec<Val<'v>>, String> {
         items(self.value(at)?).ok_or_else(|| format!("`{}` is no list", kind(self.0.get(at))))
+    }
+
+    /// An object, or nothing, without a copy.
+    fn map(&self, at: usize) -> Result<&Val<'v>, String> {
+        match &**self.value(at)? {
+            Value::Object(_) | Value::Null => self.value(at),
+            _ => Err(format!("`{}` is no object", kind(self.0.get(at)))),
+        }
     }
 
     fn object(&self, at: usize) -> Result<Map<String, Value>, String> {
@@ -287,20 +323,28 @@ fn index<'v>(args: &Args<'_, 'v>) -> Result1<'v> {
     for key in args.0.get(1..).unwrap_or_default() {
         value = match &*value {
             Value::Array(_) => {
-                let list = items(&value).unwrap_or_default();
                 let at = integer(key).and_then(|at| usize::try_from(at).ok());
-                match at.and_then(|at| list.into_iter().nth(at)) {
-                    Some(item) => item,
-                    None => return Err(format!("there is no item {}", print(key))),
-                }
+                let wrong = || format!("there is no item {}", print(key));
+                at.and_then(|at| inside(&value, at)).ok_or_else(wrong)?
             }
             // A map gives its zero value for a key that it does not have.
-            Value::Object(fields) => owned(fields.get(&print(key)).cloned().unwrap_or_default()),
+            Value::Object(_) => {
+                let key = print(key);
+                inside(&value, key.as_str()).unwrap_or_else(|| owned(Value::Null))
+            }
             Value::Null => return Err("what is not there cannot be indexed".to_owned()),
             _ => return Err("only lists and objects can be indexed".to_owned()),
         };
     }
     Ok(value)
+}
+
+/// What lies in a value, borrowed where the value is: a template that looks at each item must not copy all of them each time.
+fn inside<'v>(value: &Val<'v>, key: impl serde_json::value::Index) -> Option<Val<'v>> {
+    match value {
+        std::borrow::Cow::Borrowed(value) => value.get(key).map(std::borrow::Cow::Borrowed),
+        std::borrow::Cow::Owned(value) => value.get(key).cloned().map(std::borrow::Cow::Owned),
+    }
 }
 
 fn slice<'v>(args: &Args<'_, 'v>) -> Result1<'v> {
@@ -546,8 +590,11 @@ fn collections<'v>(name: &str, args: &Args<'_, 'v>) -> Option<Result1<'v>> {
             });
             Ok(owned(pairs.collect::<Map<String, Value>>()))
         }
-        "get" => args.object(0).and_then(|fields| Ok(owned(fields.get(&args.text(1)?).cloned().unwrap_or_default()))),
-        "hasKey" => args.object(0).and_then(|fields| Ok(owned(fields.contains_key(&args.text(1)?)))),
+        "get" => args.map(0).and_then(|value| {
+            let key = args.text(1)?;
+            Ok(inside(value, key.as_str()).unwrap_or_else(nothing))
+        }),
+        "hasKey" => args.map(0).and_then(|value| Ok(owned(value.get(&args.text(1)?).is_some()))),
         "keys" => args.object(0).map(|fields| {
             let mut keys: Vec<String> = fields.into_iter().map(|(key, _)| key).collect();
             keys.sort();

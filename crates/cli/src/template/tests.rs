@@ -168,6 +168,16 @@ fn a_run_is_bounded() {
     refused("{{ range 1000000 }}{{ range 1000000 }}{{ end }}{{ end }}", "steps");
     refused("{{ repeat 100000000 \"aaaaaaaaaa\" }}", "longer than");
     refused("{{ printf \"%99999d\" 1 }}", "a width above");
+    refused("{{ $x := list 1 }}{{ range 60 }}{{ $x = list $x $x }}{{ end }}", "larger than");
+    refused("{{ $x := \"aaaaaaaa\" }}{{ range 60 }}{{ $x = printf \"%s%s\" $x $x }}{{ end }}", "larger than");
+    refused("{{ $x := list 1 }}{{ range 1000 }}{{ $x = list $x }}{{ end }}", "nested more than");
+    refused("{{ $x := until 1000000 }}{{ range 100000 }}{{ $y := reverse $x }}{{ end }}", "steps");
+    let deep = format!(
+        "{{{{ define \"r\" }}}}{}{{{{ template \"r\" . }}}}{}{{{{ end }}}}",
+        "{{ if true }}".repeat(55),
+        "{{ end }}".repeat(55)
+    );
+    refused(&(deep + "{{ template \"r\" . }}"), "deep");
     refused("{{ $x := repeat 16000000 \"a\" }}{{ range 100 }}{{ $x }}{{ end }}", "gives more than");
 }
 

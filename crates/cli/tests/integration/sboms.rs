@@ -64,6 +64,26 @@ fn a_conversion_says_what_it_loses() {
 }
 
 #[test]
+fn what_could_not_be_understood_is_no_clean_conversion() {
+    let room = room();
+    room.file("odd.json", &cyclonedx("1.0.0", "").replacen("[\n", "[ {\"type\": \"library\"},\n", 1));
+    for command in
+        ["sbom convert odd.json -o purls", "sbom diff odd.json old.json", "sbom merge odd.json new.json -o purls"]
+    {
+        room.check(command, 13, &["warning: 1 part could not be examined"]);
+        room.check(&format!("{command} --allow-incomplete"), 0, &["warning: 1 part could not be examined"]);
+    }
+}
+
+#[test]
+fn a_path_that_is_not_there_is_told_before_any_database() {
+    let room = room();
+    for source in ["dir:nowhere", "sbom:nowhere.json", "rootfs:nowhere"] {
+        room.check(&format!("scan {source} --offline"), 1, &["cannot read the ", " `nowhere", "is the path right?"]);
+    }
+}
+
+#[test]
 fn differences_and_unions() {
     let room = room();
     room.check(

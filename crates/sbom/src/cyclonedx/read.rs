@@ -32,7 +32,7 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits, unread: Option<&mut Unread>) -
 /// Errors: also what is not well-formed or has another root element.
 pub(crate) fn read_xml(bytes: &[u8], limits: &Limits, unread: Option<&mut Unread>) -> Result<Sbom, ReadError> {
     let format = Format::CycloneDxXml;
-    let root = crate::xml::parse(&String::from_utf8_lossy(bytes)).map_err(|why| ReadError::Invalid { format, why })?;
+    let root = crate::xml::parse_bytes(bytes).map_err(|why| ReadError::Invalid { format, why })?;
     let document = super::xml_to_json(&root).map_err(|why| ReadError::Invalid { format, why })?;
     drop(root);
     let mut reader = Reader::new(limits, unread.is_none());
@@ -75,13 +75,14 @@ fn inventory(
     }
     let mut services = head.services.unwrap_or_default();
     while let Some(service) = services.pop() {
+        reader.out.part()?;
         reader.out.other(service.bom_ref.as_deref().unwrap_or_default());
         services.extend(service.services.unwrap_or_default());
     }
     for dependency in head.early {
         reader.dependencies(dependency)?;
     }
-    reader.unexamined(&properties);
+    reader.unexamined(&properties)?;
 
     let Reader { out, layers, .. } = reader;
     let mut inventory: Inventory = out.finish();
@@ -151,6 +152,7 @@ impl<'l> Reader<'l> {
         if depth > self.limits.depth {
             return Err(ReadError::TooLarge { what: "levels of components", limit: self.limits.depth });
         }
+        self.out.part()?;
         let nested = component.components.take().unwrap_or_default();
         // Without an id of its own nothing can name it; its place keeps it apart.
         let bom_ref = component.bom_ref.clone().filter(|id| !id.is_empty()).unwrap_or_else(|| at.to_owned());
@@ -219,15 +221,14 @@ impl<'l> Reader<'l> {
         if let Some(cpe) = component.cpe.filter(|cpe| !cpe.is_empty() && !package.cpes.contains(cpe)) {
             package.cpes.insert(0, cpe);
         }
+        collect::unique(&mut package.cpes);
         for hash in component.hashes.unwrap_or_default() {
             if let Some(algorithm) = properties::algorithm_of(&hash.alg) {
-                let checksum = Checksum { algorithm, hex: hash.content.to_ascii_lowercase() };
-                if !package.checksums.contains(&checksum) {
-                    package.checksums.push(checksum);
-                }
+                package.checksums.push(Checksum { algorithm, hex: hash.content.to_ascii_lowercase() });
             }
         }
         package.checksums.sort();
+        package.checksums.dedup();
         if package.locations.is_empty() {
             for occurrence in component.evidence.and_then(|evidence| evidence.occurrences).unwrap_or_default() {
                 let path = occurrence.location.unwrap_or_default();
@@ -271,14 +272,21 @@ impl<'l> Reader<'l> {
     }
 
     /// What the program that wrote the document could not examine is not examined here either.
-    fn unexamined(&mut self, list: &[Property]) {
+    fn unexamined(&mut self, list: &[Property]) -> Result<(), ReadError> {
         let mut found: BTreeMap<u32, (String, UnexaminedKind, String)> = BTreeMap::new();
         for (name, value) in pairs(list) {
             let Some((place, what)) = name.strip_prefix("signet:unexamined:").and_then(|rest| rest.split_once(':'))
             else {
                 continue;
             };
-            let Ok(place) = place.parse() else { continue };
+            let Ok(place) = place.parse() else {
+                self.out.note(
+                    name,
+                    UnexaminedKind::Malformed,
+                    "a part that was not examined is told without its number",
+                );
+                continue;
+            };
             let entry =
                 found.entry(place).or_insert_with(|| (String::new(), UnexaminedKind::Unreadable, String::new()));
             match what {
@@ -290,8 +298,9 @@ impl<'l> Reader<'l> {
         }
         let by = self.out.by();
         for (path, kind, why) in found.into_values() {
-            self.out.keep(Unexamined { location: Location::of_path(path), kind, by, why });
+            self.out.keep(Unexamined { location: Location::of_path(path), kind, by, why })?;
         }
+        Ok(())
     }
 }
 
@@ -329,12 +338,9 @@ fn licenses(choices: Vec<LicenseChoice>) -> Vec<signet_model::License> {
             Some(license) => license.id.or(license.name),
             None => choice.expression,
         };
-        if let Some(license) = text.as_deref().and_then(properties::license)
-            && !found.contains(&license)
-        {
-            found.push(license);
-        }
+        found.extend(text.as_deref().and_then(properties::license));
     }
+    collect::unique(&mut found);
     found
 }
 

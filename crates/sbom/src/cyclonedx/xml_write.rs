@@ -4,8 +4,15 @@ use super::wire::{Bom, Component, Property, Tools};
 use crate::xml::Writer;
 
 /// The document as XML of version 1.`minor`. Vulnerabilities are not written: no tool of ours is asked for them in XML.
-pub(super) fn write(minor: u32, bom: &Bom<()>, list: impl Iterator<Item = Component>) -> Vec<u8> {
-    let mut out = Writer::new();
+///
+/// Errors: those of the sink.
+pub(super) fn write(
+    minor: u32,
+    bom: &Bom<()>,
+    list: impl Iterator<Item = Component>,
+    sink: &mut dyn std::io::Write,
+) -> std::io::Result<()> {
+    let mut out = Writer::new(sink);
     let namespace = format!("{}{minor}", super::xml::NAMESPACE);
     let version = bom.version.to_string();
     let mut attributes = vec![("xmlns", namespace.as_str())];
@@ -77,14 +84,14 @@ pub(super) fn write(minor: u32, bom: &Bom<()>, list: impl Iterator<Item = Compon
     out.finish()
 }
 
-fn text(out: &mut Writer, name: &str, value: Option<&str>) {
+fn text(out: &mut Writer<'_>, name: &str, value: Option<&str>) {
     if let Some(value) = value {
         out.text(name, &[], value);
     }
 }
 
 /// The list of components, with its element.
-fn components(out: &mut Writer, list: &[Component]) {
+fn components(out: &mut Writer<'_>, list: &[Component]) {
     out.open("components", &[]);
     for found in list {
         component(out, found);
@@ -93,7 +100,7 @@ fn components(out: &mut Writer, list: &[Component]) {
 }
 
 /// Our components are nested one level at most (Trivy's form aside, which is not written in XML), so recursion is bounded.
-fn component(out: &mut Writer, found: &Component) {
+fn component(out: &mut Writer<'_>, found: &Component) {
     let mut attributes = vec![("type", found.ty.as_deref().unwrap_or("library"))];
     attributes.extend(found.bom_ref.as_deref().map(|id| ("bom-ref", id)));
     out.open("component", &attributes);
@@ -139,7 +146,7 @@ fn component(out: &mut Writer, found: &Component) {
     out.close();
 }
 
-fn properties(out: &mut Writer, list: Option<&[Property]>) {
+fn properties(out: &mut Writer<'_>, list: Option<&[Property]>) {
     if let Some(list) = list {
         out.open("properties", &[]);
         for property in list {

@@ -3,7 +3,7 @@
 //! Source: json-schema.org/draft/2020-12/json-schema-core, -validation. `format` is asserted, as the formats' own validators do. A test holds
 //! that no embedded schema uses a keyword that is not interpreted here.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::Value;
@@ -16,11 +16,20 @@ use crate::lint::Problem;
 const DEPTH: usize = 300;
 /// Problems that are collected; the rest would tell nobody more.
 const PROBLEMS: usize = 100;
+/// Schemas that a node of the document is held against, on average. SPDX 3, whose schema has the most alternatives, takes some fifty.
+const STEPS_PER_NODE: u64 = 2000;
 
 /// The schema files that refer to each other, by name; the first is the one that documents follow.
 pub(crate) struct Checker<'s> {
     files: &'s [(&'static str, Value)],
     patterns: RefCell<HashMap<&'s str, Option<Pattern>>>,
+    /// The `type` member that a schema demands, by the schema's address.
+    types: RefCell<HashMap<usize, Option<&'s str>>>,
+    /// What [`Checker::nearest`] found for a list of alternatives and a value, by their addresses: alternatives inside alternatives would
+    /// otherwise be tried anew on each level, a power of them altogether.
+    known: RefCell<HashMap<(usize, usize), Vec<Problem>>>,
+    /// Schemas that may still be looked at.
+    steps: Cell<u64>,
 }
 
 /// Where a check stands.
@@ -57,12 +66,20 @@ type Seen<'v> = BTreeSet<&'v str>;
 
 impl<'s> Checker<'s> {
     pub(crate) fn new(files: &'s [(&'static str, Value)]) -> Checker<'s> {
-        Checker { files, patterns: RefCell::new(HashMap::new()) }
+        Checker {
+            files,
+            patterns: RefCell::default(),
+            types: RefCell::default(),
+            known: RefCell::default(),
+            steps: Cell::new(0),
+        }
     }
 
     /// All problems of a document, at most a hundred.
     pub(crate) fn check(&self, document: &Value) -> Vec<Problem> {
         let mut problems = Vec::new();
+        self.known.borrow_mut().clear();
+        self.steps.set(nodes(document).saturating_add(500).saturating_mul(STEPS_PER_NODE));
         if let Some((_, schema)) = self.files.first() {
             let at = At { file: schema, path: &Path::Root, depth: 0, quick: false };
             self.value(schema, document, at, &mut Seen::new(), &mut problems);
@@ -71,6 +88,9 @@ impl<'s> Checker<'s> {
     }
 
     fn holds<'v>(&self, schema: &'s Value, value: &'v Value, at: At<'s, '_>, seen: &mut Seen<'v>) -> bool {
+        if self.is_of_another_type(schema, value, at.file) {
+            return false;
+        }
         let mut problems = Vec::new();
         let mut own = Seen::new();
         self.value(schema, value, At { quick: true, ..at }, &mut own, &mut problems);
@@ -95,6 +115,10 @@ impl<'s> Checker<'s> {
         };
         if at.depth > DEPTH {
             return say(problems, "nested too deeply to be checked".to_owned());
+        }
+        match self.steps.get().checked_sub(1) {
+            Some(left) => self.steps.set(left),
+            None => return say(problems, "too intricate to be checked".to_owned()),
         }
         let rules = match schema {
             Value::Bool(true) => return,
@@ -217,8 +241,16 @@ impl<'s> Checker<'s> {
     /// The problems of the form that comes closest: the one that fails deepest inside, and of these with the fewest problems.
     fn nearest<'v>(&self, branches: &'s [Value], value: &'v Value, at: At<'s, '_>, problems: &mut Vec<Problem>) {
         let mut best: Option<(usize, Vec<Problem>)> = None;
+        let key = (std::ptr::from_ref(branches).addr(), std::ptr::from_ref(value).addr());
+        if let Some(known) = self.known.borrow().get(&key).filter(|_| !at.quick) {
+            problems.extend(known.iter().take(PROBLEMS.saturating_sub(problems.len()).max(1)).cloned());
+            return;
+        }
         if !at.quick {
             for schema in branches.iter().take(200) {
+                if self.is_of_another_type(schema, value, at.file) {
+                    continue;
+                }
                 let mut found = Vec::new();
                 self.value(schema, value, at, &mut Seen::new(), &mut found);
                 // A form whose `type` member differs is another thing altogether.
@@ -233,12 +265,47 @@ impl<'s> Checker<'s> {
             }
         }
         let own = Problem { at: at.path.to_string(), what: "has none of the allowed forms".to_owned() };
-        match best {
-            Some((score, found)) if score > 0 && !found.is_empty() => {
-                problems.extend(found.into_iter().take(PROBLEMS.saturating_sub(problems.len()).max(1)));
-            }
-            _ => problems.push(own),
+        let found = match best {
+            Some((score, found)) if score > 0 && !found.is_empty() => found,
+            _ => vec![own],
+        };
+        problems.extend(found.iter().take(PROBLEMS.saturating_sub(problems.len()).max(1)).cloned());
+        if !at.quick {
+            self.known.borrow_mut().insert(key, found);
         }
+    }
+
+    /// Whether the value's `type` is not the one that the schema demands: most alternatives of SPDX 3 are told apart by it.
+    fn is_of_another_type(&self, schema: &'s Value, value: &Value, file: &'s Value) -> bool {
+        let Some(own) = value.get("type").and_then(Value::as_str) else { return false };
+        let key = std::ptr::from_ref(schema).addr();
+        let known = self.types.borrow().get(&key).copied();
+        let wanted = known.unwrap_or_else(|| {
+            let found = self.wanted_type(schema, file, 0);
+            self.types.borrow_mut().insert(key, found);
+            found
+        });
+        wanted.is_some_and(|wanted| wanted != own)
+    }
+
+    /// The one text that `type` must be, where a schema demands one at its top, in a reference, or in a part that must hold.
+    fn wanted_type(&self, schema: &'s Value, file: &'s Value, depth: usize) -> Option<&'s str> {
+        if depth > 10 {
+            return None;
+        }
+        let referred = schema.get("$ref").and_then(Value::as_str).and_then(|reference| self.resolve(file, reference));
+        if let Some(found) = referred.and_then(|(file, target)| self.wanted_type(target, file, depth + 1)) {
+            return Some(found);
+        }
+        let own = schema.pointer("/properties/type");
+        let one = |rule: &'s Value| match rule.get("oneOf").and_then(Value::as_array).map(Vec::as_slice) {
+            Some([only]) => only.get("const").and_then(Value::as_str),
+            _ => rule.get("const").and_then(Value::as_str),
+        };
+        own.and_then(one).or_else(|| {
+            let parts = schema.get("allOf").and_then(Value::as_array).into_iter().flatten();
+            parts.into_iter().find_map(|part| self.wanted_type(part, file, depth + 1))
+        })
     }
 
     fn object<'v>(
@@ -365,6 +432,20 @@ impl<'s> Checker<'s> {
         };
         Some((file, file.pointer(pointer)?))
     }
+}
+
+/// Values inside a value, and itself.
+fn nodes(document: &Value) -> u64 {
+    let (mut open, mut count) = (vec![document], 0u64);
+    while let Some(value) = open.pop() {
+        count += 1;
+        match value {
+            Value::Object(members) => open.extend(members.values()),
+            Value::Array(items) => open.extend(items),
+            _ => {}
+        }
+    }
+    count
 }
 
 fn is_type(value: &Value, name: &str) -> bool {

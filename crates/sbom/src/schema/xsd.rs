@@ -39,6 +39,29 @@ struct Attributes<'s> {
     wildcard: Option<&'s str>,
 }
 
+/// A place in the document as a linked list on the stack. Its number among elements of its name is counted only where it is told: counting it
+/// for each of a hundred thousand components would take their square.
+#[derive(Clone, Copy)]
+enum Path<'p> {
+    Root(&'p str),
+    Child { outer: &'p Path<'p>, among: &'p [Element], place: usize },
+}
+
+impl std::fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Path::Root(name) => f.write_str(name),
+            Path::Child { outer, among, place } => {
+                let name = among.get(*place).map(|child| child.name.as_str()).unwrap_or_default();
+                match among.iter().take(*place).filter(|other| other.name == name).count() {
+                    0 => write!(f, "{outer}.{name}"),
+                    at => write!(f, "{outer}.{name}[{at}]"),
+                }
+            }
+        }
+    }
+}
+
 /// How far the children of an element could be matched, and what would have been there.
 #[derive(Default)]
 struct Reach {
@@ -58,7 +81,7 @@ impl<'s> Checker<'s> {
         let mut problems = Vec::new();
         match self.global("element", &root.name).filter(|_| root.namespace == self.target) {
             Some(declaration) => {
-                self.element(declaration, root, &root.name, &mut problems);
+                self.element(declaration, root, &Path::Root(&root.name), &mut problems);
                 for unique in declaration.children.iter().filter(|child| child.name == "unique") {
                     unique_attribute(unique, root, &mut problems);
                 }
@@ -105,7 +128,7 @@ impl<'s> Checker<'s> {
         }
     }
 
-    fn element(&self, declaration: &'s Element, node: &Element, path: &str, problems: &mut Vec<Problem>) {
+    fn element(&self, declaration: &'s Element, node: &Element, path: &Path<'_>, problems: &mut Vec<Problem>) {
         if problems.len() >= PROBLEMS {
             return;
         }
@@ -125,7 +148,7 @@ impl<'s> Checker<'s> {
         }
     }
 
-    fn text_only(&self, ty: Type<'s>, node: &Element, path: &str, problems: &mut Vec<Problem>) {
+    fn text_only(&self, ty: Type<'s>, node: &Element, path: &Path<'_>, problems: &mut Vec<Problem>) {
         if let Some(child) = node.children.first() {
             say(problems, path, format!("has an element `{}` inside and must be text", child.name));
         }
@@ -134,7 +157,7 @@ impl<'s> Checker<'s> {
         }
     }
 
-    fn complex(&self, ty: &'s Element, node: &Element, path: &str, problems: &mut Vec<Problem>) {
+    fn complex(&self, ty: &'s Element, node: &Element, path: &Path<'_>, problems: &mut Vec<Problem>) {
         let mut attributes = Attributes::default();
         self.attributes(ty, &mut attributes, 0);
         self.tag(&attributes, node, path, problems);
@@ -205,7 +228,7 @@ impl<'s> Checker<'s> {
         }
     }
 
-    fn tag(&self, attributes: &Attributes<'s>, node: &Element, path: &str, problems: &mut Vec<Problem>) {
+    fn tag(&self, attributes: &Attributes<'s>, node: &Element, path: &Path<'_>, problems: &mut Vec<Problem>) {
         for declaration in &attributes.declared {
             let name = declaration.attribute("name").unwrap_or_default();
             match node.attribute(name) {
@@ -244,7 +267,7 @@ impl<'s> Checker<'s> {
         particle: &'s Element,
         children: &[Element],
         start: usize,
-        path: &str,
+        path: &Path<'_>,
         reach: &mut Reach,
         problems: &mut Vec<Problem>,
     ) -> Option<usize> {
@@ -274,7 +297,7 @@ impl<'s> Checker<'s> {
         particle: &'s Element,
         children: &[Element],
         place: usize,
-        path: &str,
+        path: &Path<'_>,
         reach: &mut Reach,
         problems: &mut Vec<Problem>,
     ) -> Option<usize> {
@@ -287,11 +310,7 @@ impl<'s> Checker<'s> {
                 let name = declaration.attribute("name").unwrap_or_default();
                 match children.get(place) {
                     Some(child) if child.name == name && child.namespace == self.target => {
-                        let at = children.iter().take(place).filter(|other| other.name == name).count();
-                        let inside = match at {
-                            0 => format!("{path}.{name}"),
-                            at => format!("{path}.{name}[{at}]"),
-                        };
+                        let inside = Path::Child { outer: path, among: children, place };
                         self.element(declaration, child, &inside, problems);
                         if place + 1 > reach.place {
                             *reach = Reach { place: place + 1, expected: Vec::new() };
@@ -330,7 +349,7 @@ impl<'s> Checker<'s> {
                     let mut own = Vec::new();
                     match self.repeated(part, children, place, path, reach, &mut own) {
                         Some(next) if next > place => {
-                            problems.extend(own);
+                            problems.extend(own.into_iter().take(PROBLEMS.saturating_sub(problems.len())));
                             return Some(next);
                         }
                         Some(_) => nothing = true,
@@ -428,9 +447,9 @@ fn normalised(primitive: &str, text: &str) -> String {
     }
 }
 
-fn say(problems: &mut Vec<Problem>, path: &str, what: String) {
+fn say(problems: &mut Vec<Problem>, path: &impl ToString, what: String) {
     if problems.len() < PROBLEMS {
-        problems.push(Problem { at: path.to_owned(), what });
+        problems.push(Problem { at: path.to_string(), what });
     }
 }
 

@@ -103,11 +103,63 @@ fn field(out: &mut String, tag: &str, value: &str) {
     };
 }
 
+/// A member of a document, and the items of the two lists, which are made one by one.
+enum Part<'v> {
+    Member(&'v str, &'v Value),
+    Begin(&'static str),
+    Item(&'static str, Value),
+}
+
+/// The members of a document in the order of its JSON, with packages and relationships where they stand.
+///
+/// Errors: those of what takes the parts.
+fn parts(
+    document: &Document<(), ()>,
+    packages: impl Iterator<Item = Package>,
+    relationships: impl Iterator<Item = Relationship>,
+    mut take: impl FnMut(Part<'_>) -> std::io::Result<()>,
+) -> std::io::Result<()> {
+    let head = serde_json::to_value(document)?;
+    for (key, value) in head.as_object().into_iter().flatten() {
+        if !matches!(key.as_str(), "packages" | "relationships") {
+            take(Part::Member(key, value))?;
+        }
+    }
+    take(Part::Begin("packages"))?;
+    for package in packages {
+        take(Part::Item("packages", serde_json::to_value(package)?))?;
+    }
+    take(Part::Begin("relationships"))?;
+    for relationship in relationships {
+        take(Part::Item("relationships", serde_json::to_value(relationship)?))?;
+    }
+    Ok(())
+}
+
 /// YAML in block form; texts are quoted as JSON quotes them, which is YAML too.
-pub(super) fn yaml(document: &Value) -> Vec<u8> {
+///
+/// Errors: those of the sink.
+pub(super) fn yaml(
+    document: &Document<(), ()>,
+    packages: impl Iterator<Item = Package>,
+    relationships: impl Iterator<Item = Relationship>,
+    sink: &mut dyn std::io::Write,
+) -> std::io::Result<()> {
     let mut out = String::from("---\n");
-    yaml_value(&mut out, document, 0, false);
-    out.into_bytes()
+    parts(document, packages, relationships, |part| {
+        match part {
+            Part::Member(key, value) => yaml_member(&mut out, key, value, 0),
+            // Both lists hold the document itself at least.
+            Part::Begin(key) => {
+                out.push_str(key);
+                out.push_str(":\n");
+            }
+            Part::Item(_, value) => yaml_item(&mut out, &value, 0),
+        }
+        sink.write_all(out.as_bytes())?;
+        out.clear();
+        Ok(())
+    })
 }
 
 /// A value at an indentation. `inline`: something stands before it on its line. The depth is that of our own documents.
@@ -119,57 +171,92 @@ fn yaml_value(out: &mut String, value: &Value, depth: usize, inline: bool) {
                 if place > 0 || !inline {
                     out.push_str(&indent);
                 }
-                out.push_str(key);
-                out.push(':');
-                match value {
-                    Value::Object(inner) if !inner.is_empty() => {
-                        out.push('\n');
-                        yaml_value(out, value, depth + 1, false);
-                    }
-                    Value::Array(inner) if !inner.is_empty() => {
-                        out.push('\n');
-                        yaml_value(out, value, depth, false);
-                    }
-                    scalar => {
-                        out.push(' ');
-                        out.push_str(&scalar.to_string());
-                        out.push('\n');
-                    }
-                }
+                yaml_member(out, key, value, depth);
             }
         }
         Value::Array(items) if !items.is_empty() => {
             for item in items {
-                out.push_str(&indent);
-                out.push_str("- ");
-                yaml_value(out, item, depth + 1, true);
+                yaml_item(out, item, depth);
             }
         }
-        scalar => {
-            out.push_str(&scalar.to_string());
+        scalar => yaml_scalar(out, scalar),
+    }
+}
+
+fn yaml_member(out: &mut String, key: &str, value: &Value, depth: usize) {
+    out.push_str(key);
+    out.push(':');
+    match value {
+        Value::Object(inner) if !inner.is_empty() => {
             out.push('\n');
+            yaml_value(out, value, depth + 1, false);
+        }
+        Value::Array(inner) if !inner.is_empty() => {
+            out.push('\n');
+            yaml_value(out, value, depth, false);
+        }
+        scalar => {
+            out.push(' ');
+            yaml_scalar(out, scalar);
         }
     }
+}
+
+fn yaml_item(out: &mut String, item: &Value, depth: usize) {
+    out.push_str(&"  ".repeat(depth));
+    out.push_str("- ");
+    yaml_value(out, item, depth + 1, true);
+}
+
+/// As JSON, and what YAML cannot hold raw as an escape too. Source: YAML 1.2.2, production 1, `c-printable`.
+fn yaml_scalar(out: &mut String, value: &Value) {
+    for c in value.to_string().chars() {
+        match c {
+            '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => {
+                let _fits = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('\n');
 }
 
 /// XML with an element for each member, repeated for lists, as the SPDX tools write it.
-pub(super) fn xml(document: &Value) -> Vec<u8> {
-    let mut out = Writer::new();
+///
+/// Errors: those of the sink.
+pub(super) fn xml(
+    document: &Document<(), ()>,
+    packages: impl Iterator<Item = Package>,
+    relationships: impl Iterator<Item = Relationship>,
+    sink: &mut dyn std::io::Write,
+) -> std::io::Result<()> {
+    let mut out = Writer::new(sink);
     out.open("Document", &[]);
-    xml_members(&mut out, document);
+    parts(document, packages, relationships, |part| {
+        match part {
+            Part::Member(name, value) => xml_member(&mut out, name, value),
+            Part::Begin(_) => {}
+            Part::Item(name, value) => xml_one(&mut out, name, &value),
+        }
+        Ok(())
+    })?;
     out.finish()
 }
 
-fn xml_members(out: &mut Writer, value: &Value) {
+fn xml_members(out: &mut Writer<'_>, value: &Value) {
     for (name, value) in value.as_object().into_iter().flatten() {
-        match value {
-            Value::Array(items) => items.iter().for_each(|item| xml_one(out, name, item)),
-            one => xml_one(out, name, one),
-        }
+        xml_member(out, name, value);
     }
 }
 
-fn xml_one(out: &mut Writer, name: &str, value: &Value) {
+fn xml_member(out: &mut Writer<'_>, name: &str, value: &Value) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| xml_one(out, name, item)),
+        one => xml_one(out, name, one),
+    }
+}
+
+fn xml_one(out: &mut Writer<'_>, name: &str, value: &Value) {
     match value {
         Value::Object(_) => {
             out.open(name, &[]);

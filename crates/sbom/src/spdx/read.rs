@@ -53,8 +53,8 @@ pub(super) fn inventory(
     if !spec_version.starts_with("SPDX-2.") {
         return Err(ReadError::Invalid { format, why: format!("`spdxVersion` is `{spec_version}`, not SPDX-2.x") });
     }
-    let relationships = document.relationships.unwrap_or_default();
-    let packages = document.packages.unwrap_or_default();
+    let relationships = document.relationships.0;
+    let packages = document.packages.0;
     let texts: HashMap<String, String> = document
         .has_extracted_licensing_infos
         .unwrap_or_default()
@@ -66,12 +66,8 @@ pub(super) fn inventory(
         .collect();
 
     let described = described(document.document_describes.unwrap_or_default(), &relationships);
-    let files: BTreeMap<String, String> = document
-        .files
-        .unwrap_or_default()
-        .into_iter()
-        .filter_map(|file| Some((file.id?, file.file_name.unwrap_or_default())))
-        .collect();
+    let files: BTreeMap<String, String> =
+        document.files.0.into_iter().filter_map(|file| Some((file.id?, file.file_name.unwrap_or_default()))).collect();
 
     let mut out = Collector::new("spdx", limits);
     for problem in problems {
@@ -96,7 +92,7 @@ pub(super) fn inventory(
             one(&mut out, package, "documentDescribes", false, &mut around)?;
         }
     }
-    note_unexamined(&mut out, document.comment.as_deref().unwrap_or_default());
+    note_unexamined(&mut out, document.comment.as_deref().unwrap_or_default())?;
     for relationship in relationships {
         edge(&mut out, relationship, &files, &around.groups)?;
     }
@@ -124,6 +120,7 @@ fn one(
     is_root: bool,
     document: &mut Around,
 ) -> Result<(), ReadError> {
+    out.part()?;
     let id = found.id.clone().filter(|id| !id.is_empty()).unwrap_or_else(|| at.to_owned());
     let name = found.name.clone().unwrap_or_default();
     let version = found.version_info.clone().filter(|version| version != "NOASSERTION").unwrap_or_default();
@@ -211,11 +208,8 @@ fn one(
     if purpose == "CONTAINER" && purl.is_none() {
         package.kind = PackageKind::Container;
     }
-    for cpe in locators("cpe23Type").chain(locators("cpe22Type")) {
-        if !package.cpes.iter().any(|known| known == cpe) {
-            package.cpes.push(cpe.to_owned());
-        }
-    }
+    package.cpes.extend(locators("cpe23Type").chain(locators("cpe22Type")).map(str::to_owned));
+    collect::unique(&mut package.cpes);
     let who = found.supplier.filter(|who| who != "NOASSERTION").or(found.originator);
     package.vendor = who
         .as_deref()
@@ -226,13 +220,11 @@ fn one(
     for checksum in found.checksums.unwrap_or_default() {
         let algorithm = checksum.algorithm.as_deref().and_then(properties::algorithm_of);
         if let (Some(algorithm), Some(hex)) = (algorithm, checksum.checksum_value) {
-            let checksum = Checksum { algorithm, hex: hex.to_ascii_lowercase() };
-            if !package.checksums.contains(&checksum) {
-                package.checksums.push(checksum);
-            }
+            package.checksums.push(Checksum { algorithm, hex: hex.to_ascii_lowercase() });
         }
     }
     package.checksums.sort();
+    package.checksums.dedup();
     if package.locations.is_empty() {
         package.locations = places(found.source_info.as_deref().unwrap_or_default());
     }
@@ -276,12 +268,9 @@ fn licenses(declared: Option<String>, concluded: Option<String>, texts: &HashMap
         text.as_deref().and_then(properties::license).map(|all| license::split_and(&all.value)).unwrap_or_default()
     {
         let value = texts.get(&part).cloned().unwrap_or(part);
-        if let Some(license) = properties::license(&value)
-            && !found.contains(&license)
-        {
-            found.push(license);
-        }
+        found.extend(properties::license(&value));
     }
+    collect::unique(&mut found);
     found
 }
 
@@ -364,7 +353,7 @@ fn place(out: &mut Collector<'_>, id: &str, path: &str) {
 }
 
 /// What the program that wrote the document could not examine is not examined here either.
-fn note_unexamined(out: &mut Collector<'_>, comment: &str) {
+fn note_unexamined(out: &mut Collector<'_>, comment: &str) -> Result<(), ReadError> {
     use UnexaminedKind::{Malformed, Missing, TooLarge, Unreadable, Unresolved, Unsupported};
     let by = out.by();
     for line in comment.lines().filter_map(|line| line.strip_prefix("signet:unexamined: ")) {
@@ -375,6 +364,7 @@ fn note_unexamined(out: &mut Collector<'_>, comment: &str) {
             .find(|known| Some(known.name()) == kind)
             .unwrap_or(Unreadable);
         let location = Location::of_path(path.unwrap_or_default());
-        out.keep(Unexamined { location, kind, by, why: why.unwrap_or_default().to_owned() });
+        out.keep(Unexamined { location, kind, by, why: why.unwrap_or_default().to_owned() })?;
     }
+    Ok(())
 }

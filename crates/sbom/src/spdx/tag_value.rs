@@ -1,5 +1,7 @@
 //! SPDX 2 as tag-value text, in the shape that its JSON has. Source: SPDX specification 2.3, annex A and the "tag" of each field.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value, json};
 
 use crate::lint::Problem;
@@ -235,13 +237,20 @@ impl Parser {
         if !self.creation.is_empty() {
             document.insert("creationInfo".to_owned(), self.creation.into());
         }
-        for (about, annotation) in self.annotations {
-            let is = |holder: &&mut Map<String, Value>| holder.get("SPDXID").and_then(Value::as_str) == Some(&about);
-            let holder = self.packages.iter_mut().chain(&mut self.files).chain(&mut self.snippets).find(is);
-            match holder {
-                Some(holder) => push(holder, "annotations", annotation.into()),
-                // Without a reference it is about the document.
-                None => push(&mut document, "annotations", annotation.into()),
+        if !self.annotations.is_empty() {
+            // The first of an id, as everywhere; by an index, because there may be as many annotations as elements.
+            let mut holders: HashMap<String, &mut Map<String, Value>> = HashMap::new();
+            for holder in self.packages.iter_mut().chain(&mut self.files).chain(&mut self.snippets) {
+                if let Some(id) = holder.get("SPDXID").and_then(Value::as_str).map(str::to_owned) {
+                    holders.entry(id).or_insert(holder);
+                }
+            }
+            for (about, annotation) in self.annotations {
+                match holders.get_mut(&about) {
+                    Some(holder) => push(holder, "annotations", annotation.into()),
+                    // Without a reference it is about the document.
+                    None => push(&mut document, "annotations", annotation.into()),
+                }
             }
         }
         for (key, list) in [

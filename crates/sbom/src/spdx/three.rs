@@ -6,4 +6,4 @@ mod read;
 mod write;
 
 pub(crate) use read::read;
-pub use write::write;
+pub use write::{write, write_to};

@@ -12,11 +12,19 @@ use crate::{Format, Limits, ReadError, schema};
 /// Errors: bytes that are not of the format at all.
 pub(crate) fn of(format: Format, bytes: &[u8], limits: &Limits) -> Result<tag_value::Parsed, ReadError> {
     let invalid = |why: String| ReadError::Invalid { format, why };
-    let text = || String::from_utf8_lossy(bytes);
     match format {
-        Format::SpdxTagValue => Ok(tag_value::parse(&text())),
+        Format::SpdxTagValue => {
+            let text = String::from_utf8_lossy(bytes);
+            let mut parsed = tag_value::parse(&text);
+            // Copyright texts of old tools are in Latin-1 now and then; the rest of such a document is good.
+            if let Err(err) = std::str::from_utf8(bytes) {
+                let what = format!("is not UTF-8 at byte {}", err.valid_up_to());
+                parsed.problems.push(Problem { at: String::new(), what });
+            }
+            Ok(parsed)
+        }
         Format::SpdxXml => {
-            let root = xml::parse(&text()).map_err(invalid)?;
+            let root = xml::parse_bytes(bytes).map_err(invalid)?;
             let version = root.child("spdxVersion").map(|version| version.text.trim()).unwrap_or_default();
             let document = from_xml(&root, &schema::spdx2(version));
             Ok(tag_value::Parsed { document, problems: Vec::new() })
@@ -24,7 +32,9 @@ pub(crate) fn of(format: Format, bytes: &[u8], limits: &Limits) -> Result<tag_va
         Format::SpdxYaml => {
             let nodes = limits.bytes.min(200 << 20);
             let yaml = signet_yaml::Limits { max_bytes: limits.bytes, max_nodes: nodes / 8, ..Default::default() };
-            let documents = signet_yaml::parse(&text(), &yaml).map_err(|err| invalid(err.to_string()))?;
+            let text = std::str::from_utf8(bytes)
+                .map_err(|err| invalid(format!("it is not UTF-8 at byte {}", err.valid_up_to())))?;
+            let documents = signet_yaml::parse(text, &yaml).map_err(|err| invalid(err.to_string()))?;
             let [document] = documents.as_slice() else {
                 return Err(invalid(format!("it holds {} documents", documents.len())));
             };

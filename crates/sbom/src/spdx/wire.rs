@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::bounded::Bounded;
+use crate::{PACKAGES, RELATIONSHIPS};
+
 /// Packages and relationships are lists, or made one by one while they are written.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(
@@ -9,7 +12,7 @@ use serde::{Deserialize, Serialize};
     default,
     bound(deserialize = "P: Deserialize<'de> + Default, R: Deserialize<'de> + Default")
 )]
-pub(super) struct Document<P = Option<Vec<Package>>, R = Option<Vec<Relationship>>> {
+pub(super) struct Document<P = Bounded<Package, PACKAGES>, R = Bounded<Relationship, RELATIONSHIPS>> {
     pub(super) spdx_version: Option<String>,
     pub(super) data_license: Option<String>,
     #[serde(rename = "SPDXID")]
@@ -26,7 +29,7 @@ pub(super) struct Document<P = Option<Vec<Package>>, R = Option<Vec<Relationship
     pub(super) external_document_refs: Option<Vec<ExternalDocument>>,
     pub(super) packages: P,
     #[serde(skip_serializing)]
-    pub(super) files: Option<Vec<File>>,
+    pub(super) files: Bounded<File, RELATIONSHIPS>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) has_extracted_licensing_infos: Option<Vec<Extracted>>,
     pub(super) relationships: R,

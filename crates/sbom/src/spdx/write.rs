@@ -9,6 +9,7 @@ use signet_model::{
 
 use super::wire::{self, CreationInfo, Document, ExternalRef, Extracted, Relationship};
 use super::{OWNERSHIP, forms};
+use crate::bounded::Bounded;
 use crate::cpe::is_cpe23;
 use crate::lazy::Lazy;
 use crate::license::{self, Choice};
@@ -72,11 +73,8 @@ pub fn write_to(
             sink.write_all(b"\n")
         }
         Form::TagValue => forms::tag_value(&head, parts.packages(), parts.relationships(), sink),
-        Form::Yaml | Form::Xml => {
-            let document = head.with(Lazy(|| parts.packages()), Lazy(|| parts.relationships()));
-            let tree = serde_json::to_value(document)?;
-            sink.write_all(&if form == Form::Yaml { forms::yaml(&tree) } else { forms::xml(&tree) })
-        }
+        Form::Yaml => forms::yaml(&head, parts.packages(), parts.relationships(), sink),
+        Form::Xml => forms::xml(&head, parts.packages(), parts.relationships(), sink),
     }
 }
 
@@ -146,7 +144,7 @@ impl<'a> Parts<'a> {
             document_describes: None,
             external_document_refs: None,
             packages: (),
-            files: None,
+            files: Bounded::default(),
             has_extracted_licensing_infos: (!extracted.is_empty()).then(|| extracted.into_values().collect()),
             relationships: (),
         }
@@ -279,7 +277,24 @@ pub(super) fn operating_system(distro: &Distro) -> wire::Package {
     }
 }
 
-pub(super) fn one(
+fn one(
+    package: &Package,
+    distro: Option<&Distro>,
+    id: String,
+    extracted: &mut BTreeMap<String, Extracted>,
+) -> wire::Package {
+    // Ownership and containment are relationships here.
+    let texts: Vec<String> = properties::of_package(package, distro, [])
+        .into_iter()
+        .filter(|(name, value)| name != "syft:cpe23" || !is_cpe23(value))
+        .map(|(name, value)| format!("{name}: {value}"))
+        .collect();
+    let attribution_texts = (!texts.is_empty()).then_some(texts);
+    wire::Package { attribution_texts, ..plain(package, distro, id, extracted) }
+}
+
+/// A package by its fields, without the facts that SPDX has none for.
+pub(super) fn plain(
     package: &Package,
     distro: Option<&Distro>,
     id: String,
@@ -311,12 +326,6 @@ pub(super) fn one(
             checksum_value: Some(checksum.hex.clone()),
         })
         .collect();
-    // Ownership and containment are relationships here.
-    let texts: Vec<String> = properties::of_package(package, distro, [])
-        .into_iter()
-        .filter(|(name, value)| name != "syft:cpe23" || !is_cpe23(value))
-        .map(|(name, value)| format!("{name}: {value}"))
-        .collect();
     let name = if package.name.is_empty() { "unknown" } else { &package.name };
     wire::Package {
         version_info: (!package.version.is_empty()).then(|| package.version.clone()),
@@ -330,7 +339,6 @@ pub(super) fn one(
         summary: package.description.clone(),
         external_refs: (!external.is_empty()).then_some(external),
         primary_package_purpose: Some(purpose(package.kind).to_owned()),
-        attribution_texts: (!texts.is_empty()).then_some(texts),
         ..blank(name, &id)
     }
 }

@@ -30,10 +30,11 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits, unread: Option<&mut Unread>) -
     out.distro = document.distro.and_then(distro);
     let source = document.source.unwrap_or_default();
     out.other(source.id.as_deref().unwrap_or_default());
-    for (place, artifact) in document.artifacts.unwrap_or_default().into_iter().enumerate() {
+    for (place, artifact) in document.artifacts.0.into_iter().enumerate() {
         one(&mut out, artifact, &format!("artifacts[{place}]"))?;
     }
     for file in document.files.unwrap_or_default() {
+        out.part()?;
         out.other(file.id.as_deref().unwrap_or_default());
         let place = file.location.unwrap_or_default();
         let location = Location {
@@ -46,16 +47,17 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits, unread: Option<&mut Unread>) -
         let unknowns =
             file.unknowns.unwrap_or_default().into_iter().filter(|why| !why.starts_with("unknowns-labeler:"));
         for why in unknowns {
-            out.keep(Unexamined { location: location.clone(), kind: UnexaminedKind::Unreadable, by, why });
+            out.keep(Unexamined { location: location.clone(), kind: UnexaminedKind::Unreadable, by, why })?;
         }
     }
-    for relationship in document.artifact_relationships.unwrap_or_default() {
+    for relationship in document.artifact_relationships.0 {
         edge(&mut out, relationship)?;
     }
     Ok(Sbom { format, spec_version, subject: subject(source), inventory: out.finish() })
 }
 
 fn one(out: &mut Collector<'_>, found: Artifact, at: &str) -> Result<(), ReadError> {
+    out.part()?;
     let id = found.id.filter(|id| !id.is_empty()).unwrap_or_else(|| at.to_owned());
     let name = found.name.unwrap_or_default();
     let version = found.version.unwrap_or_default();
@@ -87,12 +89,9 @@ fn one(out: &mut Collector<'_>, found: Artifact, at: &str) -> Result<(), ReadErr
             License::Text(text) => Some(text),
             License::Object(object) => object.value.filter(|text| !text.is_empty()).or(object.spdx_expression),
         };
-        if let Some(license) = text.as_deref().and_then(properties::license)
-            && !package.licenses.contains(&license)
-        {
-            package.licenses.push(license);
-        }
+        package.licenses.extend(text.as_deref().and_then(properties::license));
     }
+    collect::unique(&mut package.licenses);
     for cpe in found.cpes.unwrap_or_default() {
         package.cpes.push(match cpe {
             Cpe::Object { cpe, .. } | Cpe::Text(cpe) => cpe,

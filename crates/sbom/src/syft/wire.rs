@@ -3,11 +3,19 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::bounded::Bounded;
+use crate::{PACKAGES, RELATIONSHIPS};
+
+/// Artifacts and relationships are lists, or made one by one while they are written.
 #[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(super) struct Document {
-    pub(super) artifacts: Option<Vec<Artifact>>,
-    pub(super) artifact_relationships: Option<Vec<Relationship>>,
+#[serde(
+    rename_all = "camelCase",
+    default,
+    bound(deserialize = "A: Deserialize<'de> + Default, R: Deserialize<'de> + Default")
+)]
+pub(super) struct Document<A = Bounded<Artifact, PACKAGES>, R = Bounded<Relationship, RELATIONSHIPS>> {
+    pub(super) artifacts: A,
+    pub(super) artifact_relationships: R,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) files: Option<Vec<File>>,
     pub(super) source: Option<Source>,

@@ -10,42 +10,46 @@ use super::wire::{
     Overlap, Relationship, Schema, Source,
 };
 use super::{language, metadata, type_name, wire};
+use crate::lazy::Lazy;
 use crate::license::{self, Choice};
 use crate::{Serial, TOOL, WriteOptions, identity};
 
 const SCHEMA: &str = "16.1.10";
+/// Files that edges of ownership name, all together: a package with many places and many owners names all of them in each of its edges.
+const OVERLAPS: usize = 1_000_000;
 
 /// The inventory in the shape of Syft's JSON, for tools that read it (Grype above all).
 ///
 /// Artifact ids are ours: Syft's hash Go structures. The format states no time and no serial number; a given one becomes the source's id.
 pub fn write(subject: &Subject, inventory: &Inventory, options: &WriteOptions) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // Writing to memory cannot fail.
+    let _written = write_to(subject, inventory, options, &mut bytes);
+    bytes
+}
+
+/// The same, piece by piece into a sink.
+///
+/// Errors: those of the sink.
+pub fn write_to(
+    subject: &Subject,
+    inventory: &Inventory,
+    options: &WriteOptions,
+    sink: &mut dyn std::io::Write,
+) -> std::io::Result<()> {
     let ids = identity::package_ids(inventory);
     let serial = match options.serial {
         Serial::Given(uuid) => uuid,
         Serial::ContentDerived => identity::serial_of(inventory, &ids, "syft"),
     };
     let source_id = Digest::sha256(serial.to_string().as_bytes()).hex();
-    let artifacts = inventory.packages.iter().zip(&ids).map(|(package, id)| artifact(inventory, package, id)).collect();
-    let mut relationships: Vec<Relationship> =
-        ids.iter().map(|id| relationship(&source_id, id, "contains", None)).collect();
-    for edge in &inventory.relationships {
-        let (Some(from), Some(to)) = (ids.get(edge.from.get()), ids.get(edge.to.get())) else { continue };
-        relationships.push(match edge.kind {
-            // The parent is a dependency of the child.
-            RelationshipKind::DependsOn => relationship(to, from, "dependency-of", None),
-            RelationshipKind::ContainedIn => relationship(to, from, "contains", None),
-            RelationshipKind::OwnedBy => {
-                let files = inventory.packages.get(edge.from.get()).map(paths).unwrap_or_default();
-                relationship(to, from, "ownership-by-file-overlap", Some(Overlap { files }))
-            }
-        });
-    }
+    let artifacts = || inventory.packages.iter().zip(&ids).map(|(package, id)| artifact(inventory, package, id));
     let files = files(inventory, options.files);
     let document = Document {
-        artifacts: Some(artifacts),
-        artifact_relationships: Some(relationships),
+        artifacts: Lazy(artifacts),
+        artifact_relationships: Lazy(|| relationships(inventory, &ids, &source_id)),
         files: (!files.is_empty()).then_some(files),
-        source: Some(source(subject, source_id)),
+        source: Some(source(subject, source_id.clone())),
         distro: Some(inventory.distro.as_ref().map(distro).unwrap_or_default()),
         descriptor: Some(Descriptor { name: Some(TOOL.to_owned()), version: Some(options.tool_version.clone()) }),
         schema: Some(Schema {
@@ -53,9 +57,28 @@ pub fn write(subject: &Subject, inventory: &Inventory, options: &WriteOptions) -
             url: Some(format!("https://raw.githubusercontent.com/anchore/syft/main/schema/json/schema-{SCHEMA}.json")),
         }),
     };
-    let mut bytes = serde_json::to_vec_pretty(&document).unwrap_or_default();
-    bytes.push(b'\n');
-    bytes
+    serde_json::to_writer_pretty(&mut *sink, &document)?;
+    sink.write_all(b"\n")
+}
+
+/// The source and its packages, then all edges.
+fn relationships(inventory: &Inventory, ids: &[String], source: &str) -> impl Iterator<Item = Relationship> {
+    let mut budget = OVERLAPS;
+    let edges = inventory.relationships.iter().filter_map(move |edge| {
+        let (from, to) = (ids.get(edge.from.get())?, ids.get(edge.to.get())?);
+        Some(match edge.kind {
+            // The parent is a dependency of the child.
+            RelationshipKind::DependsOn => relationship(to, from, "dependency-of", None),
+            RelationshipKind::ContainedIn => relationship(to, from, "contains", None),
+            RelationshipKind::OwnedBy => {
+                let package = inventory.packages.get(edge.from.get());
+                let files = package.filter(|package| package.locations.len() <= budget).map(paths).unwrap_or_default();
+                budget -= files.len();
+                relationship(to, from, "ownership-by-file-overlap", Some(Overlap { files }))
+            }
+        })
+    });
+    ids.iter().map(move |id| relationship(source, id, "contains", None)).chain(edges)
 }
 
 fn relationship(parent: &str, child: &str, ty: &str, metadata: Option<Overlap>) -> Relationship {

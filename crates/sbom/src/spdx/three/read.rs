@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
+use crate::bounded::Bounded;
 use crate::spdx::read::inventory;
 use crate::spdx::wire::{Checksum, CreationInfo, Document, ExternalRef, Extracted, File, Package, Relationship};
 use crate::{Format, Limits, ReadError, Sbom};
 
-/// Objects inside objects.
-const DEPTH: usize = 64;
+/// Objects inside objects: as many as the parser of JSON lets through, so that nothing lies deeper.
+const DEPTH: usize = 128;
 
 /// Elements by their ids.
 type Elements<'v> = HashMap<&'v str, &'v Value>;
@@ -22,10 +23,11 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Sbom, ReadError> {
     let value: Value = serde_json::from_slice(bytes).map_err(|err| ReadError::Json { format, err })?;
     let mut found = Vec::new();
     match value.get("@graph") {
-        Some(Value::Array(graph)) => graph.iter().for_each(|element| collect(element, &mut found, 0)),
+        Some(Value::Array(graph)) => graph.iter().try_for_each(|element| collect(element, &mut found, 0)),
         Some(_) => return Err(ReadError::Invalid { format, why: "`@graph` is no list".to_owned() }),
         None => collect(&value, &mut found, 0),
     }
+    .map_err(|()| ReadError::TooLarge { what: "levels of elements", limit: DEPTH })?;
     if !found.iter().any(|element| text(element, "type").is_some()) {
         return Err(ReadError::Invalid { format, why: "its graph holds no element with a type".to_owned() });
     }
@@ -38,9 +40,9 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Sbom, ReadError> {
 }
 
 /// Every object with an id or a type, also those that stand where they are used.
-fn collect<'v>(value: &'v Value, found: &mut Vec<&'v Value>, depth: usize) {
+fn collect<'v>(value: &'v Value, found: &mut Vec<&'v Value>, depth: usize) -> Result<(), ()> {
     if depth > DEPTH {
-        return;
+        return Err(());
     }
     match value {
         Value::Object(members) => {
@@ -50,10 +52,10 @@ fn collect<'v>(value: &'v Value, found: &mut Vec<&'v Value>, depth: usize) {
             members
                 .values()
                 .filter(|inner| inner.is_object() || inner.is_array())
-                .for_each(|inner| collect(inner, found, depth + 1));
+                .try_for_each(|inner| collect(inner, found, depth + 1))
         }
-        Value::Array(items) => items.iter().for_each(|item| collect(item, found, depth + 1)),
-        _ => {}
+        Value::Array(items) => items.iter().try_for_each(|item| collect(item, found, depth + 1)),
+        _ => Ok(()),
     }
 }
 
@@ -137,11 +139,11 @@ fn document(found: &[&Value], elements: &Elements<'_>) -> Document {
         creation_info: Some(CreationInfo { created: own(created), ..CreationInfo::default() }),
         comment: own(head.and_then(|head| text(head, "comment"))),
         document_describes: Some(described),
-        packages: Some(packages),
+        packages: Bounded(packages),
         // Names of files win over the bare ids.
-        files: Some(others.chain(imported).chain(files).collect()),
+        files: Bounded(others.chain(imported).chain(files).collect()),
         has_extracted_licensing_infos: Some(extracted.into_values().collect()),
-        relationships: Some(relationships),
+        relationships: Bounded(relationships),
         ..Document::default()
     }
 }

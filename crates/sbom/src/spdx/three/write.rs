@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use signet_model::{Inventory, Package, Relationship, RelationshipKind, Subject, Timestamp};
 
@@ -13,11 +14,77 @@ use crate::{Serial, TOOL, WriteOptions, identity, properties};
 /// Blank node of the one creation information.
 const CREATION: &str = "_:creation";
 
+/// The element of a package. Members are in the order of their names, as in all elements.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Software<'a> {
+    creation_info: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extension: Option<[Properties<'a>; 1]>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    external_identifier: Vec<Value>,
+    name: &'a Option<String>,
+    #[serde(rename = "software_packageUrl", skip_serializing_if = "Option::is_none")]
+    purl: Option<&'a str>,
+    #[serde(rename = "software_packageVersion", skip_serializing_if = "Option::is_none")]
+    version: &'a Option<String>,
+    #[serde(rename = "software_primaryPurpose", skip_serializing_if = "Option::is_none")]
+    purpose: Option<String>,
+    #[serde(rename = "software_sourceInfo", skip_serializing_if = "Option::is_none")]
+    source_info: &'a Option<String>,
+    spdx_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: &'a Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    supplied_by: Option<String>,
+    #[serde(rename = "type")]
+    ty: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    verified_using: Vec<Value>,
+}
+
+#[derive(Serialize)]
+struct Properties<'a> {
+    #[serde(rename = "extension_cdxProperty")]
+    list: Vec<Property<'a>>,
+    #[serde(rename = "type")]
+    ty: &'a str,
+}
+
+#[derive(Serialize)]
+struct Property<'a> {
+    #[serde(rename = "extension_cdxPropName")]
+    name: &'a str,
+    #[serde(rename = "extension_cdxPropValue")]
+    value: &'a str,
+    #[serde(rename = "type")]
+    ty: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Edge<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comment: Option<&'a str>,
+    creation_info: &'a str,
+    from: &'a str,
+    relationship_type: &'a str,
+    spdx_id: String,
+    to: Vec<String>,
+    #[serde(rename = "type")]
+    ty: &'a str,
+}
+
 /// A graph in the making.
-struct Graph {
+struct Graph<'s> {
     base: String,
-    /// The elements so far as JSON, one a line: as values they would take ten times the space.
+    /// Where elements go, one a line.
+    sink: &'s mut dyn std::io::Write,
+    /// JSON that is not there yet.
     elements: Vec<u8>,
+    is_first: bool,
+    /// The first failure of the sink.
+    failed: std::io::Result<()>,
     /// Ids of texts of licences that are there.
     texts: BTreeSet<String>,
     /// Suppliers by name.
@@ -26,7 +93,10 @@ struct Graph {
     licenses: BTreeMap<String, String>,
 }
 
-impl Graph {
+/// So much is gathered before it goes to the sink.
+const CHUNK: usize = 64 * 1024;
+
+impl Graph<'_> {
     /// An element with what every element has, and its id.
     fn element(&mut self, ty: &str, name: &str, members: Value) -> String {
         let id = format!("{}{name}", self.base);
@@ -41,18 +111,29 @@ impl Graph {
         id
     }
 
-    fn push(&mut self, element: &Value) {
-        if !self.elements.is_empty() {
+    fn push(&mut self, element: &impl Serialize) {
+        if !std::mem::take(&mut self.is_first) {
             self.elements.extend_from_slice(b",\n");
         }
         // Writing to memory cannot fail.
         let _written = serde_json::to_writer(&mut self.elements, element);
+        if self.elements.len() >= CHUNK {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        if self.failed.is_ok() {
+            self.failed = self.sink.write_all(&self.elements);
+        }
+        self.elements.clear();
     }
 
     fn relationship(&mut self, name: &str, from: &str, kind: &str, to: Vec<String>, comment: Option<&str>) {
         if !to.is_empty() {
-            let members = json!({"from": from, "relationshipType": kind, "to": to, "comment": comment});
-            self.element("Relationship", &format!("Relationship-{name}"), members);
+            let spdx_id = format!("{}Relationship-{name}", self.base);
+            let creation_info = CREATION;
+            self.push(&Edge { comment, creation_info, from, relationship_type: kind, spdx_id, to, ty: "Relationship" });
         }
     }
 
@@ -100,15 +181,34 @@ fn is_nothing(value: &Value) -> bool {
 /// properties (the extension of SPDX for them), by the names of our CycloneDX. The creation time is required; without one in the options it is
 /// the Unix epoch.
 pub fn write(subject: &Subject, inventory: &Inventory, options: &WriteOptions) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // Writing to memory cannot fail.
+    let _written = write_to(subject, inventory, options, &mut bytes);
+    bytes
+}
+
+/// The same, piece by piece into a sink.
+///
+/// Errors: those of the sink.
+pub fn write_to(
+    subject: &Subject,
+    inventory: &Inventory,
+    options: &WriteOptions,
+    sink: &mut dyn std::io::Write,
+) -> std::io::Result<()> {
     let ids = identity::package_ids(inventory);
     let serial = match options.serial {
         Serial::Given(uuid) => uuid,
         Serial::ContentDerived => identity::serial_of(inventory, &ids, "spdx3"),
     };
     let base = format!("https://signet.dev/spdx3/{serial}#");
+    sink.write_all(b"{\"@context\":\"https://spdx.org/rdf/3.0.1/spdx-context.jsonld\",\"@graph\":[\n")?;
     let mut graph = Graph {
         base,
+        sink,
         elements: Vec::new(),
+        is_first: true,
+        failed: Ok(()),
         texts: BTreeSet::new(),
         agents: BTreeMap::new(),
         licenses: BTreeMap::new(),
@@ -137,7 +237,7 @@ pub fn write(subject: &Subject, inventory: &Inventory, options: &WriteOptions) -
     for (found, id) in inventory.packages.iter().zip(&ids) {
         let name = format!("Package-{id}");
         let mut extracted = BTreeMap::new();
-        let plain = two::one(found, inventory.distro.as_ref(), String::new(), &mut extracted);
+        let plain = two::plain(found, inventory.distro.as_ref(), String::new(), &mut extracted);
         let facts = facts(found, inventory);
         let spdx_id = package(&mut graph, &name, &plain, &facts, &extracted);
         contained.push(spdx_id.clone());
@@ -165,10 +265,9 @@ pub fn write(subject: &Subject, inventory: &Inventory, options: &WriteOptions) -
         "profileConformance": ["core", "software", "simpleLicensing"],
     });
     graph.element("SpdxDocument", "Document", head);
-    let mut bytes = b"{\"@context\":\"https://spdx.org/rdf/3.0.1/spdx-context.jsonld\",\"@graph\":[\n".to_vec();
-    bytes.append(&mut graph.elements);
-    bytes.extend_from_slice(b"\n]}\n");
-    bytes
+    graph.flush();
+    graph.failed?;
+    graph.sink.write_all(b"\n]}\n")
 }
 
 /// What no field of SPDX 3 says of a package.
@@ -180,7 +279,7 @@ fn facts(found: &Package, inventory: &Inventory) -> Vec<(String, String)> {
 }
 
 /// One relationship for each package and kind.
-fn edges(graph: &mut Graph, edges: &[Relationship], names: &[(String, String)]) {
+fn edges(graph: &mut Graph<'_>, edges: &[Relationship], names: &[(String, String)]) {
     let mut grouped: BTreeMap<(usize, &str), Vec<String>> = BTreeMap::new();
     for edge in edges {
         let (from, to, kind) = match edge.kind {
@@ -202,7 +301,7 @@ fn edges(graph: &mut Graph, edges: &[Relationship], names: &[(String, String)]) 
 
 /// A package by the fields that it would have in SPDX 2.
 fn package(
-    graph: &mut Graph,
+    graph: &mut Graph<'_>,
     name: &str,
     found: &wire::Package,
     facts: &[(String, String)],
@@ -221,7 +320,7 @@ fn package(
     let (mut purl, mut identifiers) = (None, Vec::new());
     for reference in found.external_refs.iter().flatten() {
         match reference.reference_type.as_deref() {
-            Some("purl") => purl = reference.reference_locator.clone(),
+            Some("purl") => purl = reference.reference_locator.as_deref(),
             _ => identifiers.push(json!({
                 "type": "ExternalIdentifier", "externalIdentifierType": "cpe23", "identifier": reference.reference_locator,
             })),
@@ -231,27 +330,30 @@ fn package(
     if facts.is_empty() {
         pairs.extend(found.attribution_texts.iter().flatten().filter_map(|text| text.split_once(": ")));
     }
-    let pairs: Vec<Value> = pairs
-        .into_iter()
-        .map(|(name, value)| {
-            json!({"type": "extension_CdxPropertyEntry", "extension_cdxPropName": name, "extension_cdxPropValue": value})
-        })
-        .collect();
-    let extension: Vec<Value> = match pairs.is_empty() {
-        true => Vec::new(),
-        false => vec![json!({"type": "extension_CdxPropertiesExtension", "extension_cdxProperty": pairs})],
-    };
-    let supplier = some(&found.supplier).map(|who| graph.agent(who.trim_start_matches("Organization: ")));
+    let list: Vec<Property<'_>> =
+        pairs.into_iter().map(|(name, value)| Property { name, value, ty: "extension_CdxPropertyEntry" }).collect();
+    let extension = (!list.is_empty()).then_some([Properties { list, ty: "extension_CdxPropertiesExtension" }]);
+    let supplied_by = some(&found.supplier).map(|who| graph.agent(who.trim_start_matches("Organization: ")));
     let purpose = found.primary_package_purpose.as_deref().map(|purpose| match purpose {
         "OPERATING_SYSTEM" => "operatingSystem".to_owned(),
         other => other.to_ascii_lowercase(),
     });
-    let members = json!({
-        "name": found.name, "summary": found.summary, "software_packageVersion": found.version_info,
-        "software_packageUrl": purl, "externalIdentifier": identifiers, "verifiedUsing": hashes, "suppliedBy": supplier,
-        "software_sourceInfo": found.source_info, "software_primaryPurpose": purpose, "extension": extension,
+    let id = format!("{}{name}", graph.base);
+    graph.push(&Software {
+        creation_info: CREATION,
+        extension,
+        external_identifier: identifiers,
+        name: &found.name,
+        purl,
+        version: &found.version_info,
+        purpose,
+        source_info: &found.source_info,
+        spdx_id: &id,
+        summary: &found.summary,
+        supplied_by,
+        ty: "software_Package",
+        verified_using: hashes,
     });
-    let id = graph.element("software_Package", name, members);
     for (kind, license) in
         [("hasDeclaredLicense", &found.license_declared), ("hasConcludedLicense", &found.license_concluded)]
     {
