@@ -7,7 +7,7 @@
 use std::io::{self, BufRead};
 
 use signet_catalog::{Claim, Image, Input, Leaf, Parts};
-use signet_image::{Entry, Limits, Visitor, walk_layer};
+use signet_image::{Compression, Entry, Limits, Visitor, walk_layer};
 use signet_model::{Digest, ImageRef, Location, Purl};
 use signet_trust::{
     Artifact, Certificate, CertificateIdentity, Checkpoint, Envelope, Evidence, Instance, Requirements, Statement,
@@ -34,6 +34,7 @@ pub const TARGETS: &[Target] = &[
     ("grype_db", grype_db),
     ("java_index", java_index),
     ("layer", layer),
+    ("lazy", lazy),
     ("leaf", leaf),
     ("manifest", manifest),
     ("openvex", openvex),
@@ -69,6 +70,57 @@ impl Visitor for ReadAll {
 pub fn layer(data: &[u8]) {
     let limits = Limits { layer_bytes: 64 << 20, ..Limits::default() };
     let _read = walk_layer(data, &limits, &mut ReadAll);
+}
+
+/// A layer that is read in parts. If the first byte is even, the rest is the JSON of a table of contents for [`lazy_archive`]; else a whole stored layer.
+/// The table's digest always holds: what hostile authors of images can write is what counts.
+pub fn lazy(data: &[u8]) {
+    let _read = lazy_is_read(data);
+}
+
+/// Whether the layer of [`lazy`] is read to its end.
+pub fn lazy_is_read(data: &[u8]) -> bool {
+    use signet_image::lazy::{LazyError, Mark};
+    let Some((choice, data)) = data.split_first() else { return false };
+    if choice % 2 == 0 {
+        let (mut blob, _) = lazy_archive();
+        let packed = signet_image::build::pack(data, Compression::Zstd);
+        let start = blob.len() as u64 + 8;
+        blob.extend_from_slice(&[0; 8]);
+        blob.extend_from_slice(&packed);
+        let mark = Mark::ZstdChunked { toc: Digest::sha256(&packed), position: start..blob.len() as u64 };
+        return read_lazily(&mark, &blob).is_ok();
+    }
+    let any = Digest::sha256(b"");
+    match read_lazily(&Mark::Estargz { toc: any }, data) {
+        Err(LazyError::Digest { found, .. }) => read_lazily(&Mark::Estargz { toc: *found }, data).is_ok(),
+        _ => false,
+    }
+}
+
+/// Three members of a tar archive with one file, and where each begins: header, content, rest.
+pub fn lazy_archive() -> (Vec<u8>, [usize; 3]) {
+    let tar = signet_image::build::LayerBuilder::new().file("etc/os-release", b"ID=debian\n").finish();
+    let (head, rest) = tar.split_at(512);
+    let (content, rest) = rest.split_at(10);
+    let mut blob = Vec::new();
+    let starts = [head, content, rest].map(|part| {
+        let start = blob.len();
+        blob.extend(signet_image::build::pack(part, Compression::Zstd));
+        start
+    });
+    (blob, starts)
+}
+
+fn read_lazily(mark: &signet_image::lazy::Mark, blob: &[u8]) -> Result<(), signet_image::lazy::LazyError> {
+    let limits = Limits { layer_bytes: 64 << 20, ..Limits::default() };
+    let mut open = |range: std::ops::Range<u64>| -> io::Result<Box<dyn io::Read + Send>> {
+        let part = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
+        let part = part.and_then(|(start, end)| blob.get(start..end)).ok_or(io::ErrorKind::UnexpectedEof)?;
+        Ok(Box::new(io::Cursor::new(part.to_vec())))
+    };
+    let contents = signet_image::lazy::Contents::fetch(mark, blob.len() as u64, &mut open, &limits)?;
+    contents.walk_all(&mut open, &limits, &mut ReadAll).map(drop)
 }
 
 /// The first byte chooses a leaf; the rest is its file.

@@ -188,6 +188,31 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
             let layer = layer.file("etc/os-release", b"ID=debian\n").symlink("lib", "usr/lib").whiteout("usr/bin/perl");
             vec![layer.finish()]
         }
+        "lazy" => {
+            let (blob, [_, start, end]) = signet_fuzz::lazy_archive();
+            let digest = signet_model::Digest::sha256(b"ID=debian\n");
+            let table = format!(
+                "\0{{\"version\":1,\"entries\":[{{\"type\":\"reg\",\"name\":\"etc/os-release\",\"mode\":420,\"size\":10,\"offset\":{start},\"endOffset\":{end},\"digest\":\"{digest}\"}}]}}"
+            );
+            // An eStargz layer without files: its table of contents, and the footer that leads there.
+            let tar = signet_image::build::LayerBuilder::new();
+            let tar =
+                tar.file("stargz.index.json", br#"{"version":1,"entries":[{"type":"dir","name":"etc","mode":493}]}"#);
+            let head = signet_image::build::LayerBuilder::new().directory("etc").finish();
+            let mut estargz = vec![1];
+            estargz.extend(signet_image::build::pack(&head[..512], signet_image::Compression::Gzip));
+            let offset = estargz.len() - 1;
+            estargz.extend(signet_image::build::pack(&tar.finish(), signet_image::Compression::Gzip));
+            estargz.extend([0x1F, 0x8B, 8, 4, 0, 0, 0, 0, 0, 0xFF, 26, 0, b'S', b'G', 22, 0]);
+            estargz.extend(format!("{offset:016x}STARGZ").bytes());
+            estargz.extend([1, 0, 0, 0xFF, 0xFF, 0, 0, 0, 0, 0, 0, 0, 0]);
+            assert!(!blob.is_empty());
+            let seeds = vec![table.into_bytes(), estargz];
+            for seed in &seeds {
+                assert!(signet_fuzz::lazy_is_read(seed), "a seed that cannot be read leads nowhere");
+            }
+            seeds
+        }
         "leaf" => (0..=255u8)
             .map(|choice| {
                 [&[choice], &b"{\"name\":\"a\",\"version\":\"1.0.0\"}\nPackage: a\nVersion: 1\n\n"[..]].concat()

@@ -104,6 +104,10 @@ pub(crate) struct SourceArgs {
     /// Directories below the source that are left out.
     #[arg(long, env = "SIGNET_SKIP_DIRS", value_name = "PATH", value_delimiter = ',')]
     pub(crate) skip_dirs: Vec<String>,
+    /// Of layers in eStargz or zstd:chunked fetch only the parts that may hold packages, and believe their tables of contents for the rest;
+    /// the report says so.
+    #[arg(long, env = "SIGNET_LAZY")]
+    pub(crate) lazy: bool,
     /// Read every layer again, whatever is remembered of it.
     #[arg(long, env = "SIGNET_NO_CACHE")]
     pub(crate) no_cache: bool,

@@ -15,6 +15,7 @@ use signet_model::{Digest, ImageInfo, Inventory, Package};
 use signet_sources::{ImageSource, SourceError};
 
 use crate::args::SourceArgs;
+use crate::in_parts::InParts;
 use crate::memory::Memory;
 use crate::pipeline;
 use crate::progress::Progress;
@@ -46,7 +47,7 @@ impl Wanted<'_> {
             },
             Some(named) => (named_base(named, info, args, settings)?, named.to_owned()),
         };
-        let inherited = inherited(image, layers, inventory, memory)?;
+        let inherited = inherited(image, layers, inventory, memory, args.lazy)?;
         *self.found.borrow_mut() = Some(BaseImage { layers, known_by, inherited });
         Ok(())
     }
@@ -78,7 +79,13 @@ fn named_base(named: &str, info: &ImageInfo, args: &SourceArgs, settings: &Setti
 ///
 /// The layer that a package was read from is not enough: a package manager rewrites its list in every layer that it adds to. So where a layer
 /// of the image's own wrote such a list, the base alone is catalogued too, mostly from what is remembered of its layers.
-fn inherited(image: &dyn ImageSource, layers: usize, inventory: &Inventory, memory: &Memory<'_>) -> Result<Vec<bool>> {
+fn inherited(
+    image: &dyn ImageSource,
+    layers: usize,
+    inventory: &Inventory,
+    memory: &Memory<'_>,
+    lazy: bool,
+) -> Result<Vec<bool>> {
     let info = image.info();
     let below = |package: &Package| {
         let layer = package.locations.first().and_then(|place| place.layer);
@@ -89,7 +96,7 @@ fn inherited(image: &dyn ImageSource, layers: usize, inventory: &Inventory, memo
         return Ok(inventory.packages.iter().map(below).collect());
     }
     let base = Base::new(image, layers);
-    let base = pipeline::image(&base, memory, &Progress::layers(false, 0, 0))?;
+    let base = pipeline::image(&base, memory, &Progress::layers(false, 0, 0), &InParts::new(lazy))?;
     let there: HashSet<_> = base.packages.iter().filter(|package| package.kind.is_os()).map(identity).collect();
     Ok(inventory
         .packages
@@ -135,5 +142,9 @@ impl ImageSource for Base<'_> {
 
     fn stored(&self, index: usize) -> signet_sources::Stored {
         self.image.stored(index)
+    }
+
+    fn in_parts(&self, index: usize) -> Option<signet_sources::InParts<'_>> {
+        self.image.in_parts(index)
     }
 }

@@ -245,6 +245,7 @@ impl Story<'_> {
             ca_cert: None,
             skip_dirs: Vec::new(),
             skip_files: Vec::new(),
+            lazy: false,
             no_cache: true,
             allow_incomplete: false,
             insecure: false,

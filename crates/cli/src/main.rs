@@ -13,6 +13,7 @@ mod explain;
 mod foreign;
 mod gate;
 mod grype;
+mod in_parts;
 mod licences;
 mod login;
 mod memory;

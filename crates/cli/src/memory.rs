@@ -1,13 +1,17 @@
 //! What was read once and need not be read again: layers and whole images, by verified digests.
 //!
+//! Of several scans at the same time one reads a layer, and the others wait for its record.
+//!
 //! The memory only saves time. When it cannot be opened, read or written the work is done from the bytes, and nothing but a remark is lost.
+
+use std::time::Duration;
 
 use signet_catalog::{CATALOG_VERSION, LayerRecord};
 use signet_image::LayerIndex;
-use signet_model::{ImageInfo, Inventory, LayerInfo, Unexamined};
+use signet_model::{Digest, ImageInfo, Inventory, LayerInfo, Unexamined};
 use signet_sources::Stored;
 use signet_store::records::{decode_inventory, decode_layer, encode_inventory, encode_layer};
-use signet_store::{RecordKey, SqliteStore, Store, StoreError};
+use signet_store::{Lease, Leases, RecordKey, SqliteStore, Store, StoreError};
 
 use crate::settings::Settings;
 
@@ -68,6 +72,42 @@ impl Memory<'_> {
         }
     }
 
+    /// What is remembered of a layer that was read by this table of contents.
+    pub(crate) fn parts(&self, layer: &LayerInfo, toc: &Digest) -> Option<(LayerIndex, LayerRecord, Vec<Unexamined>)> {
+        decode_layer(&self.get(&parts_key(layer, toc)?)?).ok()
+    }
+
+    /// Remembers a layer that was read by this table of contents.
+    pub(crate) fn keep_parts(
+        &self,
+        layer: &LayerInfo,
+        toc: &Digest,
+        index: &LayerIndex,
+        record: &LayerRecord,
+        unexamined: &[Unexamined],
+    ) {
+        let Some(key) = parts_key(layer, toc) else { return };
+        match encode_layer(index, record, unexamined) {
+            Ok(bytes) => self.put(&key, &bytes),
+            Err(err) => self.settings.detail(format!("a layer is not remembered: {err}")),
+        }
+    }
+
+    /// Waits until nobody else reads this layer, but no longer than reading it should take, and keeps others from it while the lease is held.
+    /// `None`: it must be read without.
+    pub(crate) fn lease(&self, layer: &LayerInfo) -> Option<Lease> {
+        self.store.as_ref()?;
+        let wait = Duration::from_secs(30).saturating_add(Duration::from_secs(layer.size / SLOWEST));
+        let leases = Leases::new(&self.settings.cache.join("leases"));
+        let digest = layer.digest.unwrap_or(layer.diff_id);
+        match leases.take(&digest, wait.min(LONGEST_WAIT)) {
+            Ok(Some(lease)) => return Some(lease),
+            Ok(None) => self.settings.detail(format!("layer {digest} is read by somebody else for too long")),
+            Err(err) => self.settings.detail(format!("layers are not shared with other scans: {err}")),
+        }
+        None
+    }
+
     /// Whether the bytes of a layer need not be looked at: a service gives them by their digest, or their file was verified and has not changed.
     pub(crate) fn vouches(&self, stored: Stored, layer: &LayerInfo) -> bool {
         match stored {
@@ -112,6 +152,15 @@ impl Memory<'_> {
 /// image. An archive without a manifest is named by its configuration, which names the layers by diffID.
 fn image_key(info: &ImageInfo) -> RecordKey {
     RecordKey::Image { digest: info.manifest_digest.unwrap_or(info.config_digest) }
+}
+
+/// A scan that reads slower than so many bytes a second is not waited for to its end.
+const SLOWEST: u64 = 4 << 20;
+/// Longest time that a scan waits for another one to read a layer.
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
+
+fn parts_key(layer: &LayerInfo, toc: &Digest) -> Option<RecordKey> {
+    Some(RecordKey::LayerInParts { blob: layer.digest?, toc: *toc })
 }
 
 /// The digests of a layer, as one line.

@@ -9,16 +9,19 @@ use parking_lot::Mutex;
 use signet_catalog::{LateWants, LayerCataloger, LayerRecord, Matcher, late_reads, merge};
 use signet_image::{LayerIndex, Limits, View, walk_layer_with};
 use signet_model::{Digest, ImageInfo, Inventory, LayerInfo, Unexamined};
-use signet_sources::{ImageSource, layer_algorithms, verify_layer};
+use signet_sources::{ImageSource, Stored, layer_algorithms, verify_layer};
 
+use crate::in_parts::{self, InParts};
 use crate::memory::Memory;
 use crate::progress::Progress;
 
 /// What one layer gave.
-struct Layer {
-    index: Arc<LayerIndex>,
-    record: LayerRecord,
-    unexamined: Vec<Unexamined>,
+pub(crate) struct Layer {
+    pub(crate) index: Arc<LayerIndex>,
+    pub(crate) record: LayerRecord,
+    pub(crate) unexamined: Vec<Unexamined>,
+    /// By its table of contents; nobody computed its digests.
+    pub(crate) in_parts: bool,
 }
 
 /// A second pass tells where a far part of a program lies; its headers may point once more. What is open after this many becomes `Unexamined`.
@@ -26,7 +29,13 @@ const LATE_ROUNDS: usize = 3;
 
 /// Reads every layer of an image and gives what they add up to. A digest that does not hold is an error: the bytes are not that image.
 /// What `memory` holds of the image or of a layer is taken from there, unless its bytes lie in a file here that has not been verified as it is now.
-pub(crate) fn image(source: &dyn ImageSource, memory: &Memory<'_>, progress: &Progress) -> Result<Inventory> {
+/// `parts` says whether layers may be read by their tables of contents, and takes what the user must know of that.
+pub(crate) fn image(
+    source: &dyn ImageSource,
+    memory: &Memory<'_>,
+    progress: &Progress,
+    parts: &InParts,
+) -> Result<Inventory> {
     let info = source.info();
     let vouched = |place: usize| memory.vouches(source.stored(place), &info.layers[place]);
     if let Some(inventory) = memory.image(info)
@@ -38,7 +47,7 @@ pub(crate) fn image(source: &dyn ImageSource, memory: &Memory<'_>, progress: &Pr
     let limits = together(threads(info.layers.len()));
     let indexed = AtomicUsize::new(0);
     let read = parallel(info.layers.len(), |place| {
-        let layer = layer(source, info, place, &matcher, limits, memory, progress)?;
+        let layer = layer(source, info, place, &matcher, limits, memory, progress, parts)?;
         // A limit for each layer alone would let a hundred of them take a hundred times as much.
         let all = indexed.fetch_add(layer.index.memory(), Ordering::Relaxed) + layer.index.memory();
         ensure!(all <= MOST_INDEXED, "the paths of all layers together take more than {MOST_INDEXED} bytes of memory");
@@ -48,7 +57,9 @@ pub(crate) fn image(source: &dyn ImageSource, memory: &Memory<'_>, progress: &Pr
     let view = View::squash(&indexes);
     let mut records: Vec<LayerRecord> = Vec::with_capacity(read.len());
     let mut unexamined = Vec::new();
+    let mut read_in_parts = Vec::with_capacity(read.len());
     for layer in read {
+        read_in_parts.push(layer.in_parts);
         records.push(layer.record);
         unexamined.extend(layer.unexamined);
     }
@@ -59,6 +70,12 @@ pub(crate) fn image(source: &dyn ImageSource, memory: &Memory<'_>, progress: &Pr
         }
         for (place, wants) in wants.iter().enumerate().filter(|(_, wants)| !wants.is_empty()) {
             let stated = &info.layers[place];
+            if read_in_parts[place]
+                && let Some(second) = in_parts::second_pass(source, place, &matcher, wants, progress, parts)
+            {
+                records[place].absorb(wants, second);
+                continue;
+            }
             let mut cataloger = LayerCataloger::second_pass(&matcher, signet_catalog::Limits::default(), wants);
             let read = walk_layer_with(
                 open(source, place, stated, progress)?,
@@ -76,7 +93,10 @@ pub(crate) fn image(source: &dyn ImageSource, memory: &Memory<'_>, progress: &Pr
     inventory.unexamined.extend(unexamined);
     inventory.unexamined.sort();
     inventory.unexamined.dedup();
-    memory.keep_image(info, &inventory);
+    // What was not all verified is not remembered under the digest of the whole.
+    if !read_in_parts.contains(&true) {
+        memory.keep_image(info, &inventory);
+    }
     Ok(inventory)
 }
 
@@ -103,6 +123,7 @@ pub(crate) fn single(
     Ok(inventory)
 }
 
+#[allow(clippy::too_many_arguments, reason = "all of them are the surroundings of one pass")]
 fn layer(
     source: &dyn ImageSource,
     info: &ImageInfo,
@@ -111,14 +132,28 @@ fn layer(
     limits: signet_catalog::Limits,
     memory: &Memory<'_>,
     progress: &Progress,
+    parts: &InParts,
 ) -> Result<Layer> {
     let stated = &info.layers[place];
     let stored = source.stored(place);
-    if memory.vouches(stored, stated)
-        && let Some((index, record, unexamined)) = memory.layer(stated)
-    {
+    let remembered = || {
+        let (index, record, unexamined) = memory.vouches(stored, stated).then(|| memory.layer(stated)).flatten()?;
         progress.layer_done();
-        return Ok(Layer { index: Arc::new(index), record, unexamined });
+        Some(Layer { index: Arc::new(index), record, unexamined, in_parts: false })
+    };
+    if let Some(layer) = remembered() {
+        return Ok(layer);
+    }
+    // Another scan, or another layer of this one, may be fetching the same bytes just now: its record will do.
+    let lease = (stored == Stored::Elsewhere).then(|| memory.lease(stated)).flatten();
+    if lease.is_some()
+        && let Some(layer) = remembered()
+    {
+        return Ok(layer);
+    }
+    if let Some(layer) = in_parts::first_pass(source, place, matcher, limits, memory, progress, parts) {
+        progress.layer_done();
+        return Ok(layer);
     }
     let mut cataloger = LayerCataloger::new(matcher, limits);
     let read = walk_layer_with(
@@ -135,7 +170,8 @@ fn layer(
     if source.stored(place) == stored {
         memory.keep_verified(stored, stated);
     }
-    Ok(Layer { index: Arc::new(read.index), record, unexamined: read.unexamined })
+    drop(lease);
+    Ok(Layer { index: Arc::new(read.index), record, unexamined: read.unexamined, in_parts: false })
 }
 
 fn open(

@@ -12,6 +12,7 @@ use signet_sources::{
 };
 
 use crate::args::SourceArgs;
+use crate::in_parts::InParts;
 use crate::memory::Memory;
 use crate::net::{self, Access};
 use crate::pipeline;
@@ -271,13 +272,15 @@ fn image(
     let bytes = info.layers.iter().map(|layer| layer.size).sum();
     let progress = Progress::layers(settings.progress, info.layers.len(), bytes);
     let memory = if args.no_cache { Memory::none(settings) } else { Memory::open(settings) };
-    let inventory = pipeline::image(source, &memory, &progress);
+    let parts = InParts::new(args.lazy);
+    let inventory = pipeline::image(source, &memory, &progress, &parts);
     progress.finish();
+    let notes = parts.notes(info.layers.len(), settings);
     if let (Some(base), Ok(inventory)) = (base, &inventory) {
         base.find(source, inventory, &memory, args, settings)?;
     }
     let subject = Subject { kind: SubjectKind::Image, name, image: Some(info.clone()) };
-    Ok(Examined { subject, inventory: inventory?, notes: Vec::new() })
+    Ok(Examined { subject, inventory: inventory?, notes })
 }
 
 fn directory(path: &Path, kind: SubjectKind, name: String, args: &SourceArgs) -> Result<Examined> {

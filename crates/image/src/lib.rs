@@ -15,6 +15,7 @@ pub mod build;
 mod compression;
 mod entry;
 mod index;
+pub mod lazy;
 mod limits;
 pub mod manifest;
 pub mod path;

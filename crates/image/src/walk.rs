@@ -164,11 +164,11 @@ pub fn walk_layer_with(
     let uncompressed_size = stream.total;
     let compression = stream.unpacked.compression();
     let (digest, size, diff_id) = stream.finish()?;
-    let Walk { index, mut unexamined, .. } = walk;
+    let (index, mut unexamined) = walk.finish();
     for one in &mut unexamined {
         one.location.layer = Some(diff_id);
     }
-    Ok(LayerRead { digest, diff_id, size, uncompressed_size, compression, index: index.finish(), unexamined })
+    Ok(LayerRead { digest, diff_id, size, uncompressed_size, compression, index, unexamined })
 }
 
 /// How large the buffers are: big enough for few calls, small enough to stay in the second-level cache.
@@ -409,7 +409,7 @@ const AUFS: &str = ".wh..wh.";
 const OPAQUE: &str = ".wh..wh..opq";
 
 /// Turns tar entries into what the visitor and the index see.
-struct Walk {
+pub(crate) struct Walk {
     entry: Entry,
     index: LayerIndexBuilder,
     unexamined: Vec<Unexamined>,
@@ -421,7 +421,7 @@ struct Walk {
 const MAX_NOTES: usize = 1000;
 
 impl Walk {
-    fn new(limits: &Limits) -> Walk {
+    pub(crate) fn new(limits: &Limits) -> Walk {
         Walk {
             entry: Entry { path: String::new(), kind: EntryKind::File, size: 0, mode: 0, link: None },
             index: LayerIndexBuilder::new(limits.index_bytes),
@@ -444,6 +444,11 @@ impl Walk {
         while tar.advance().map_err(LayerError::Tar)? {
             self.take(&mut tar, visitor)?;
         }
+        Ok(tar.offset())
+    }
+
+    /// What was found: the index, and what could not be looked at.
+    pub(crate) fn finish(mut self) -> (LayerIndex, Vec<Unexamined>) {
         if self.more_unexamined > 0 {
             let why = format!("{} more entries could not be looked at", self.more_unexamined);
             self.unexamined.push(Unexamined {
@@ -453,10 +458,15 @@ impl Walk {
                 why,
             });
         }
-        Ok(tar.offset())
+        (self.index.finish(), self.unexamined)
     }
 
-    fn take<R: BufRead>(&mut self, tar: &mut TarReader<'_, R>, visitor: &mut dyn Visitor) -> Result<(), LayerError> {
+    /// Takes the entry that the reader stands at.
+    pub(crate) fn take<R: BufRead>(
+        &mut self,
+        tar: &mut TarReader<'_, R>,
+        visitor: &mut dyn Visitor,
+    ) -> Result<(), LayerError> {
         let header = tar.entry();
         let offset = header.header_offset;
         normalize_into(&mut self.entry.path, &header.name);

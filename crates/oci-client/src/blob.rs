@@ -1,5 +1,6 @@
 //! Blobs: streamed, verified, and taken up again where a connection breaks.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +18,7 @@ use crate::transport::{Ask, host_of};
 const MOST_RESUMES: u32 = 64;
 
 /// The bytes of a blob. They are verified when [`BlobStream::next`] has given `None`; until then what came is only as good as the connection.
+/// The bytes of a part ([`Client::blob_range`]) are not verified at all.
 pub struct BlobStream {
     client: Client,
     doing: String,
@@ -27,6 +29,8 @@ pub struct BlobStream {
     /// What the descriptor says, or the first answer.
     size: Option<u64>,
     offset: u64,
+    /// Where a part of the blob ends; `None` for a whole blob. A part has no digest of its own: whoever asks for it knows how to verify it.
+    until: Option<u64>,
     /// Bytes of the present answer that were given before (a server that ignores `Range`).
     skip: u64,
     hasher: Option<Hasher>,
@@ -53,6 +57,36 @@ impl Client {
                 format!("it is larger than {} bytes", self.options().limits.blob),
             ));
         }
+        self.stream(repository, digest, size, 0, None, doing).await
+    }
+
+    /// Opens a part of a blob of `size` bytes. **Its bytes are not verified**: only a digest of the part, from elsewhere, can do that.
+    ///
+    /// Errors: `Unsupported` when the registry gives no parts (it answers 200 or 416), before anything of the body is read; `Usage` for a range
+    /// that is empty or outside the blob.
+    pub async fn blob_range(
+        &self,
+        repository: &ImageRef,
+        digest: &Digest,
+        size: u64,
+        range: Range<u64>,
+    ) -> Result<BlobStream, Error> {
+        let doing = format!("read bytes {} to {} of blob `{}@{digest}`", range.start, range.end, repository.name());
+        if range.is_empty() || range.end > size {
+            return Err(Error::new(ErrorKind::Usage, doing, format!("it has {size} bytes")));
+        }
+        self.stream(repository, digest, Some(size), range.start, Some(range.end), doing).await
+    }
+
+    async fn stream(
+        &self,
+        repository: &ImageRef,
+        digest: &Digest,
+        size: Option<u64>,
+        offset: u64,
+        until: Option<u64>,
+        doing: String,
+    ) -> Result<BlobStream, Error> {
         let mut stream = BlobStream {
             client: self.clone(),
             doing,
@@ -60,7 +94,8 @@ impl Client {
             at: 0,
             digest: *digest,
             size,
-            offset: 0,
+            offset,
+            until,
             skip: 0,
             hasher: Some(Hasher::new(digest.algorithm())),
             response: None,
@@ -108,7 +143,7 @@ impl Client {
 }
 
 impl BlobStream {
-    /// The size, if the descriptor or the registry told it.
+    /// The size of the whole blob, if the descriptor or the registry told it.
     pub fn size(&self) -> Option<u64> {
         self.size
     }
@@ -138,7 +173,7 @@ impl BlobStream {
                     }
                     Error::new(ErrorKind::Timeout, &*self.doing, format!("`{host}` sends next to nothing"))
                 }
-                Ok(Ok(None)) if self.size.is_none_or(|size| self.offset >= size) => return self.finish(),
+                Ok(Ok(None)) if self.until.or(self.size).is_none_or(|end| self.offset >= end) => return self.finish(),
                 Ok(Ok(None)) => {
                     let what = format!("`{host}` ended it after {} bytes", self.offset);
                     Error::new(ErrorKind::SizeMismatch, &*self.doing, what)
@@ -161,15 +196,15 @@ impl BlobStream {
         }
         self.offset = self.offset.saturating_add(chunk.len() as u64);
         self.failures = 0;
-        let most = self.size.unwrap_or(self.client.options().limits.blob);
+        let most = self.until.or(self.size).unwrap_or(self.client.options().limits.blob);
         if self.offset > most {
-            let (kind, what) = match self.size {
-                Some(size) => (ErrorKind::SizeMismatch, format!("more than its {size} bytes came")),
+            let (kind, what) = match self.until.or(self.size) {
+                Some(_) => (ErrorKind::SizeMismatch, "more bytes came than it has".to_owned()),
                 None => (ErrorKind::TooLarge, format!("it is larger than {most} bytes")),
             };
             return Err(Error::new(kind, &*self.doing, what));
         }
-        if let Some(hasher) = &mut self.hasher {
+        if let Some(hasher) = self.hasher.as_mut().filter(|_| self.until.is_none()) {
             hasher.update(&chunk);
         }
         Ok(Some(chunk))
@@ -179,7 +214,7 @@ impl BlobStream {
         self.response = None;
         let Some(hasher) = self.hasher.take() else { return Ok(None) };
         let found = hasher.finish();
-        if found == self.digest {
+        if self.until.is_some() || found == self.digest {
             return Ok(None);
         }
         Err(Error::new(ErrorKind::DigestMismatch, &*self.doing, format!("the bytes that came hash to {found}"))
@@ -233,25 +268,37 @@ impl BlobStream {
         let url = self.client.url(endpoint, Some(&format!("blobs/{}", self.digest))).await?;
         let doing = format!("read blob `{}@{}`", endpoint.name(), self.digest);
         let mut ask = Ask::get(url, doing).at(endpoint, Access::Pull);
-        if self.offset > 0 {
-            ask.header("range", &format!("bytes={}-", self.offset));
+        match self.until {
+            Some(until) => ask.header("range", &format!("bytes={}-{}", self.offset, until.saturating_sub(1))),
+            None if self.offset > 0 => ask.header("range", &format!("bytes={}-", self.offset)),
+            None => {}
         }
-        let answer = self.client.send(&ask).await?;
+        let no_parts = |what: &str| Error::new(ErrorKind::Unsupported, &*ask.doing, what.to_owned());
+        let answer = match self.client.send(&ask).await {
+            // Some servers refuse every range.
+            Err(err) if self.until.is_some() && err.status == Some(416) => {
+                return Err(no_parts("the registry refuses to give a part of it"));
+            }
+            answer => answer?,
+        };
         let malformed = |what: String| Error::new(ErrorKind::Malformed, &*ask.doing, what);
         let length = answer.open.as_ref().and_then(reqwest::Response::content_length);
         let total = match answer.status {
+            StatusCode::OK if self.until.is_some() => return Err(no_parts("the registry gives no parts of it")),
             StatusCode::OK => {
                 self.skip = self.offset;
                 length
             }
-            StatusCode::PARTIAL_CONTENT if self.offset > 0 => {
+            StatusCode::PARTIAL_CONTENT if self.offset > 0 || self.until.is_some() => {
                 let range = answer.header("content-range").and_then(content_range);
-                let Some((first, total)) = range.filter(|(first, _)| *first == self.offset) else {
+                let last = self.until.map(|until| until.saturating_sub(1));
+                let asked =
+                    |range: &ContentRange| range.first == self.offset && last.is_none_or(|last| range.last == last);
+                let Some(range) = range.filter(asked) else {
                     return Err(malformed("the registry gives another range than it was asked for".to_owned()));
                 };
-                debug_assert_eq!(first, self.offset);
                 self.skip = 0;
-                total
+                range.total
             }
             status => return Err(malformed(format!("the registry answered {}", status.as_u16()))),
         };
@@ -273,12 +320,20 @@ impl BlobStream {
     }
 }
 
-/// `bytes FIRST-LAST/TOTAL`: first byte and total. Source: RFC 9110 section 14.4.
-fn content_range(header: &str) -> Option<(u64, Option<u64>)> {
+/// What an answer says that it holds: the places of its first and last byte, and the size of the whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct ContentRange {
+    first: u64,
+    last: u64,
+    total: Option<u64>,
+}
+
+/// `bytes FIRST-LAST/TOTAL`. Source: RFC 9110 section 14.4.
+fn content_range(header: &str) -> Option<ContentRange> {
     let (range, total) = header.trim().strip_prefix("bytes ")?.split_once('/')?;
     let (first, last) = range.trim().split_once('-')?;
     let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
-    (first <= last).then_some((first, total.trim().parse().ok()))
+    (first <= last).then_some(ContentRange { first, last, total: total.trim().parse().ok() })
 }
 
 /// Tells a slow peer from one that keeps us waiting on purpose. Only the time that we wait for it counts, not the time that the reader takes.
@@ -308,8 +363,9 @@ mod tests {
 
     #[test]
     fn content_ranges_are_read() {
-        assert_eq!(content_range("bytes 5-9/10"), Some((5, Some(10))));
-        assert_eq!(content_range("bytes 5-9/*"), Some((5, None)));
+        let range = |total| Some(ContentRange { first: 5, last: 9, total });
+        assert_eq!(content_range("bytes 5-9/10"), range(Some(10)));
+        assert_eq!(content_range("bytes 5-9/*"), range(None));
         for text in ["", "bytes */10", "bytes 9-5/10", "items 5-9/10", "bytes 5-99999999999999999999/1"] {
             assert_eq!(content_range(text), None, "{text}");
         }

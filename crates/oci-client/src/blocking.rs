@@ -1,6 +1,7 @@
 //! The client for code that runs on threads: plain calls, and blobs as [`std::io::Read`].
 
 use std::io::{self, Read, Write};
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
@@ -8,6 +9,7 @@ use signet_model::{Digest, ImageRef};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::mpsc;
 
+use crate::blob::BlobStream;
 use crate::client::Client;
 use crate::credentials::{CredentialConfig, SavedTo};
 use crate::error::{Error, ErrorKind};
@@ -94,7 +96,23 @@ impl BlockingClient {
 
     /// Opens a blob. The network runs ahead of the reader by a few chunks, on threads of its own; several blobs can be read at once.
     pub fn blob(&self, repository: &ImageRef, digest: &Digest, size: Option<u64>) -> Result<BlobReader, Error> {
-        let mut stream = self.handle.block_on(self.client.blob(repository, digest, size))?;
+        let stream = self.handle.block_on(self.client.blob(repository, digest, size))?;
+        Ok(self.reader(stream))
+    }
+
+    /// Opens a part of a blob, as [`BlockingClient::blob`]. **Its bytes are not verified**, see [`Client::blob_range`].
+    pub fn blob_range(
+        &self,
+        repository: &ImageRef,
+        digest: &Digest,
+        size: u64,
+        range: Range<u64>,
+    ) -> Result<BlobReader, Error> {
+        let stream = self.handle.block_on(self.client.blob_range(repository, digest, size, range))?;
+        Ok(self.reader(stream))
+    }
+
+    fn reader(&self, mut stream: BlobStream) -> BlobReader {
         let (sender, chunks) = mpsc::channel(READ_AHEAD);
         self.handle.spawn(async move {
             loop {
@@ -106,7 +124,7 @@ impl BlockingClient {
                 }
             }
         });
-        Ok(BlobReader { chunks, chunk: Bytes::new(), state: ReaderState::Open, _runtime: self.runtime.clone() })
+        BlobReader { chunks, chunk: Bytes::new(), state: ReaderState::Open, _runtime: self.runtime.clone() }
     }
 
     /// See [`Client::tags`].

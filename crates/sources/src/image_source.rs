@@ -1,7 +1,9 @@
 //! What every source of an image gives: what the image is, and its layers as bytes.
 
-use std::io::Read;
+use std::io::{self, Read};
+use std::ops::Range;
 
+use signet_image::lazy::Mark;
 use signet_model::{Digest, ImageInfo};
 
 /// Why a source could not give what was asked for. The text names source, layer and offset where they are known.
@@ -42,6 +44,30 @@ pub trait ImageSource: Send + Sync {
 
     /// Where the bytes of a layer lie, for whoever remembers what they were.
     fn stored(&self, index: usize) -> Stored;
+
+    /// How a layer can be read in parts, if its manifest says that it has a table of contents and its bytes can be had in parts.
+    fn in_parts(&self, _index: usize) -> Option<InParts<'_>> {
+        None
+    }
+}
+
+/// Gives a range of a stored layer. **Its bytes are not verified**: a table of contents does that.
+pub type OpenPart<'a> = Box<dyn Fn(Range<u64>) -> io::Result<Box<dyn Read + Send>> + 'a>;
+
+/// A layer with a table of contents.
+pub struct InParts<'a> {
+    /// What the manifest says of the table.
+    pub mark: Mark,
+    /// Bytes of the stored layer.
+    pub size: u64,
+    /// Gives its parts.
+    pub open: OpenPart<'a>,
+}
+
+impl std::fmt::Debug for InParts<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InParts").field("mark", &self.mark).field("size", &self.size).finish_non_exhaustive()
+    }
 }
 
 /// Where bytes lie that were verified once, and whether they can have changed since.

@@ -31,7 +31,7 @@ pub use daemon::{Containerd, DaemonImage, docker_sockets, podman_sockets};
 pub use directory::{DirectoryOptions, DirectoryRead, walk_directory, walk_file};
 pub use docker_archive::DockerArchive;
 pub use git::{GitOptions, GitTree};
-pub use image_source::{ImageSource, SourceError, SourceErrorKind, Stored};
+pub use image_source::{ImageSource, InParts, OpenPart, SourceError, SourceErrorKind, Stored};
 pub use layout::{ImageOptions, Selection, layer_algorithms, verify_layer};
 pub use layout_archive::LayoutArchive;
 pub use mapped::MappedFile;

@@ -3,10 +3,11 @@
 use std::io::Read;
 
 use serde::Deserialize;
+use signet_image::lazy::Mark;
 use signet_model::{Digest, ImageInfo, ImageRef, LayerInfo, Platform};
 use signet_oci_client::{BlockingClient, Descriptor, Error, ErrorKind, Manifest, PlatformChoice, media_type};
 
-use crate::image_source::{ImageSource, SourceError, SourceErrorKind, Stored};
+use crate::image_source::{ImageSource, InParts, SourceError, SourceErrorKind, Stored};
 
 /// An image in a registry. The tag was resolved once, when it was opened; everything after goes by digest.
 #[derive(Debug)]
@@ -128,6 +129,17 @@ impl ImageSource for RegistryImage {
 
     fn stored(&self, _index: usize) -> Stored {
         Stored::Elsewhere
+    }
+
+    fn in_parts(&self, index: usize) -> Option<InParts<'_>> {
+        let layer = self.layers.get(index)?;
+        let annotations = layer.annotations.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let mark = Mark::of(annotations, layer.size)?;
+        let open = move |range| -> std::io::Result<Box<dyn Read + Send>> {
+            let part = self.client.blob_range(&self.reference, &layer.digest, layer.size, range);
+            Ok(Box::new(part.map_err(std::io::Error::other)?))
+        };
+        Some(InParts { mark, size: layer.size, open: Box::new(open) })
     }
 }
 

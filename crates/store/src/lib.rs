@@ -8,6 +8,7 @@
 //!
 //! ```text
 //!   (blob digest, diffID, catalog version) ──▶ layer record
+//!   (blob digest, digest of its table of contents, catalog version) ──▶ record of a layer that was read in parts
 //!   (manifest digest, catalog version)     ──▶ image record
 //!   (a file's inode, size and times)       ──▶ the digests that its bytes were found to have
 //! ```
@@ -15,9 +16,11 @@
 //! The trait keeps bytes; [`records`] gives them their form.
 #![forbid(unsafe_code)]
 
+mod lease;
 pub mod records;
 mod sqlite;
 
+pub use lease::{Lease, Leases};
 pub use sqlite::SqliteStore;
 
 use signet_model::Digest;
@@ -31,6 +34,13 @@ pub enum RecordKey {
         blob: Option<Digest>,
         /// Digest of the uncompressed tar stream.
         diff_id: Digest,
+    },
+    /// One layer of which only parts were fetched: what its table of contents says. Never taken for a layer that was read whole.
+    LayerInParts {
+        /// Digest of the blob as the manifest states it; nobody computed it.
+        blob: Digest,
+        /// Digest of the table of contents, which was verified.
+        toc: Digest,
     },
     /// A whole image, by the digest that names its bytes.
     Image {

@@ -84,6 +84,7 @@ fn columns(key: &RecordKey) -> (&'static str, String, String) {
         RecordKey::Layer { blob, diff_id } => {
             ("layer", blob.map(|digest| digest.to_string()).unwrap_or_default(), diff_id.to_string())
         }
+        RecordKey::LayerInParts { blob, toc } => ("parts", blob.to_string(), toc.to_string()),
         RecordKey::Image { digest } => ("image", String::new(), digest.to_string()),
         RecordKey::File { looks } => ("file", String::new(), looks.to_string()),
     }
@@ -155,6 +156,8 @@ mod tests {
             None,
             "the same diffID claimed for another blob was never verified"
         );
+        let RecordKey::Layer { blob: Some(blob), .. } = layer(b"a") else { unreachable!("because layer() makes one") };
+        assert_eq!(store.get(&RecordKey::LayerInParts { blob, toc: diff_id }, 1).unwrap(), None, "read in parts");
         store.put(&layer(b"a"), 1, b"newer").unwrap();
         assert_eq!(store.get(&layer(b"a"), 1).unwrap().as_deref(), Some(&b"newer"[..]));
         store.put(&layer(b"a"), 2, b"next").unwrap();

@@ -126,6 +126,7 @@ impl Side {
             plain_http: args.plain_http.clone(),
             ca_cert: args.ca_cert.clone(),
             skip_dirs: Vec::new(),
+            lazy: false,
             no_cache: args.no_cache,
             allow_incomplete: args.allow_incomplete,
             skip_files: Vec::new(),

@@ -205,6 +205,7 @@ fn one(text: &str, name: Option<&str>, wanted: &Wanted, settings: &Settings) -> 
         plain_http: wanted.access.plain_http.clone(),
         ca_cert: wanted.access.ca_cert.clone(),
         skip_dirs: Vec::new(),
+        lazy: false,
         no_cache: false,
         allow_incomplete: true,
         skip_files: Vec::new(),

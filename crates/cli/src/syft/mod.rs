@@ -63,6 +63,7 @@ fn run(cli: &Cli, config: &Config, global: &Global) -> Result<u8> {
                 plain_http: Vec::new(),
                 ca_cert: None,
                 skip_dirs: Vec::new(),
+                lazy: false,
                 no_cache: true,
                 allow_incomplete: true,
                 skip_files: Vec::new(),

@@ -147,6 +147,7 @@ fn one(source: &Source, args: &Scan, access: &Access, settings: &Settings) -> Re
         plain_http: access.plain_http.clone(),
         ca_cert: access.ca_cert.clone(),
         skip_dirs: args.skip_dirs.iter().map(|pattern| trimmed(pattern).to_owned()).collect(),
+        lazy: false,
         no_cache: false,
         allow_incomplete: true,
         skip_files: args.skip_files.iter().map(|pattern| trimmed(pattern).to_owned()).collect(),

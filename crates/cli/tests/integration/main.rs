@@ -14,6 +14,10 @@ mod as_syft;
 #[path = "../../../advisories/src/testing.rs"]
 #[allow(dead_code, reason = "shared with the tests of another crate")]
 mod bolt;
+/// Writes eStargz and zstd:chunked layers; the same code that the reader's own tests use.
+#[path = "../../../image/tests/integration/chunked.rs"]
+#[allow(dead_code, reason = "shared with the tests of another crate")]
+mod chunked;
 mod closed;
 mod debian_gate;
 mod distribution;
@@ -26,8 +30,10 @@ mod harness;
 mod house;
 mod java_index;
 mod peers;
+mod remote;
 mod reports;
 mod sboms;
+mod standin;
 mod suppression;
 mod trivy;
 mod truth;

@@ -1,7 +1,9 @@
 //! Layers, views and manifests from the outside.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
+mod chunked;
 mod layers;
+mod lazy;
 mod manifests;
 mod tars;
 mod views;

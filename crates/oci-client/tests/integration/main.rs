@@ -9,5 +9,6 @@
 mod auth;
 mod downloads;
 mod faults;
+mod ranges;
 mod real;
 mod standin;
