@@ -33,6 +33,7 @@ pub const TARGETS: &[Target] = &[
     ("feed", feed),
     ("grype_db", grype_db),
     ("java_index", java_index),
+    ("key", key),
     ("layer", layer),
     ("lazy", lazy),
     ("leaf", leaf),
@@ -64,6 +65,20 @@ impl Visitor for ReadAll {
             content.consume(count);
         }
     }
+}
+
+/// A private key as PEM, what stands in an encrypted one, and the texts that lead to keys. scrypt is left out: it would make each try slow.
+pub fn key(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let _sealed = signet_keys::looks_sealed(data);
+    let _uri = signet_keys::check_pkcs11_uri(&text);
+    let _place = signet_keys::Place::parse(&text);
+    let _settings = signet_keys::check_kubeconfig(data);
+    let _agent = signet_keys::identity::check_spiffe_answer(data);
+    let _token = signet_keys::identity::IdentityToken::parse(&text, "sigstore", signet_model::Timestamp::UNIX_EPOCH);
+    let _private = signet_keys::PrivateKey::from_pkcs8(data);
+    let _private =
+        signet_keys::PrivateKey::from_pem(data, "fuzzed", || Err(signet_keys::Error::new("fuzz", "no password")));
 }
 
 /// A layer in any compression.

@@ -183,6 +183,20 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
             // Each form for a few feeds: all for all would take minutes.
             feeds.map(|choice| [&[choice], forms[usize::from(choice) % forms.len()].as_bytes()].concat()).collect()
         }
+        "key" => {
+            let keys = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/keys/tests/testdata");
+            let pem = std::fs::read(keys.join("sigstore-65536.key")).unwrap();
+            let mut seeds = text(&[
+                "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n-----BEGIN EC PRIVATE KEY-----\nMAA=\n-----END EC PRIVATE KEY-----\n",
+                "pkcs11:token=My%20token;slot-id=7;object=k%3B1;id=%01%ff?module-path=/lib/m.so&pin-value=12%2634",
+                r#"{"kdf":{"name":"scrypt","params":{"N":65536,"r":8,"p":1},"salt":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="},"cipher":{"name":"nacl/secretbox","nonce":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"},"ciphertext":"AAAA"}"#,
+                "current-context: b\ncontexts:\n- {name: b, context: {cluster: c, user: u}}\nclusters:\n- {name: c, cluster: {server: https://k.example:6443/}}\nusers:\n- {name: u, user: {exec: {command: aws, args: [get-token]}}}\n",
+                "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJpIiwiYXVkIjoic2lnc3RvcmUiLCJleHAiOjksInN1YiI6Im1lIn0.c2ln",
+            ]);
+            seeds.push(pem);
+            seeds.push(vec![0x18, 0x96, 0x01, 0x0a, 8, 0x0a, 1, b's', 0x12, 3, b't', b'o', b'k']);
+            seeds
+        }
         "layer" => {
             let layer = signet_image::build::LayerBuilder::new();
             let layer = layer.file("etc/os-release", b"ID=debian\n").symlink("lib", "usr/lib").whiteout("usr/bin/perl");

@@ -68,6 +68,9 @@ pub(crate) enum Command {
     Db(DbCommand),
     /// Keep the credentials of a registry.
     Login(LoginArgs),
+    /// Signing keys: files, Kubernetes secrets, tokens, key management services.
+    #[command(subcommand)]
+    Key(crate::key::args::KeyCommand),
     /// Show all of it on this machine: no network, nothing left behind.
     Demo(DemoArgs),
     /// Print the JSON schema of an output.
@@ -80,6 +83,9 @@ pub(crate) enum Command {
     /// Work as Syft: its flags, configuration, outputs and exit codes.
     #[command(disable_help_flag = true)]
     Syft(ForeignArgs),
+    /// Work as Cosign: its flags, messages and exit codes.
+    #[command(disable_help_flag = true)]
+    Cosign(ForeignArgs),
     /// Work as Grype: its flags, configuration, outputs and exit codes.
     #[command(disable_help_flag = true)]
     Grype(ForeignArgs),

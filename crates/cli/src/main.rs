@@ -5,6 +5,7 @@ mod args;
 mod base;
 mod baseline;
 mod catalogers;
+mod cosign;
 mod database;
 mod demo;
 mod diff;
@@ -14,6 +15,7 @@ mod foreign;
 mod gate;
 mod grype;
 mod in_parts;
+mod key;
 mod licences;
 mod login;
 mod memory;
@@ -75,6 +77,7 @@ fn run(cli: &Cli) -> Result<Exit> {
         Command::Sbom(args) => scan::sbom(args, &settings),
         Command::Scan(args) => scan::scan(args, &settings),
         Command::Diff(args) => diff::command(args, &settings),
+        Command::Key(wanted) => key::command(wanted, &settings),
         Command::Login(args) => login::command(args, &settings),
         Command::Db(DbCommand::Update(args)) => database::update_command(args, &settings),
         Command::Db(DbCommand::Build(args)) => database::build_command(args, &settings),
@@ -89,7 +92,7 @@ fn run(cli: &Cli) -> Result<Exit> {
         Command::Db(DbCommand::Apply(args)) => database::apply_command(args, &settings),
         Command::Schema(args) => report::schema_command(&args.name),
         Command::Demo(args) => demo::command(args, &settings),
-        Command::Trivy(_) | Command::Syft(_) | Command::Grype(_) => {
+        Command::Trivy(_) | Command::Syft(_) | Command::Grype(_) | Command::Cosign(_) => {
             unreachable!("because their arguments were taken whole before")
         }
         Command::Catalogers(args) => catalogers::command(args),
@@ -100,7 +103,8 @@ fn run(cli: &Cli) -> Result<Exit> {
 type Tool = fn(&[OsString], &Global) -> ExitCode;
 
 /// Tools whose command lines are understood.
-const TOOLS: &[(&str, Tool)] = &[("grype", grype::command), ("syft", syft::command), ("trivy", trivy::command)];
+const TOOLS: &[(&str, Tool)] =
+    &[("cosign", cosign::command), ("grype", grype::command), ("syft", syft::command), ("trivy", trivy::command)];
 
 /// Another tool's command line: the program was started under its name, or the name is the command. What follows is that tool's, down to flags
 /// that Signet has too, so it is split off before Signet's own table reads it.
@@ -109,7 +113,10 @@ fn as_another(args: &[OsString]) -> Option<(Tool, Global, Vec<OsString>)> {
     let own = |name: &str, options: &[OsString]| {
         let line = std::iter::once(program).chain(options).cloned().chain([OsString::from(name)]);
         match Cli::try_parse_from(line) {
-            Ok(Cli { global, command: Command::Trivy(_) | Command::Syft(_) | Command::Grype(_) }) => Some(global),
+            Ok(Cli {
+                global,
+                command: Command::Trivy(_) | Command::Syft(_) | Command::Grype(_) | Command::Cosign(_),
+            }) => Some(global),
             _ => None,
         }
     };
@@ -157,7 +164,7 @@ fn tell(err: &anyhow::Error) {
     let text = parts.join(": ");
     eprintln!("error: {text}");
     // Some errors bring their hint in their text; those of registries carry it beside.
-    let theirs = || err.chain().find_map(|cause| cause.downcast_ref::<signet_oci_client::Error>()?.hint.clone());
+    let theirs = || foreign::hint_within(err);
     if let Some(hint) = ours.or_else(theirs).filter(|_| !text.contains("hint: ")) {
         eprintln!("\nhint: {hint}");
     }

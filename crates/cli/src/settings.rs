@@ -102,7 +102,7 @@ impl Settings {
 
 /// The time. The program asks for it here and nowhere else; everything below gets it as a value.
 #[allow(clippy::disallowed_methods, reason = "the one place that reads the clock")]
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     Timestamp::try_from(std::time::SystemTime::now()).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 

@@ -69,6 +69,11 @@ impl BlockingClient {
         &self.client
     }
 
+    /// Waits for something that needs the client's runtime.
+    pub fn wait<F: Future>(&self, future: F) -> F::Output {
+        self.handle.block_on(future)
+    }
+
     /// See [`Client::manifest`].
     pub fn manifest(&self, reference: &ImageRef) -> Result<Manifest, Error> {
         self.handle.block_on(self.client.manifest(reference))

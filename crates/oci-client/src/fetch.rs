@@ -217,8 +217,8 @@ impl Client {
         }
     }
 
-    fn checked_url(&self, text: &str) -> Result<Url, Error> {
-        let refuse = |what: &str| Error::new(ErrorKind::Usage, "download", what);
+    pub(crate) fn checked_url(&self, text: &str) -> Result<Url, Error> {
+        let refuse = |what: &str| Error::new(ErrorKind::Usage, "ask a server", what);
         let url = Url::parse(text).map_err(|err| refuse(&format!("`{}` is no URL", printable(text))).cause(err))?;
         if !url.username().is_empty() || url.password().is_some() {
             return Err(refuse("a URL with user and password in it is not used: they would end up in logs"));

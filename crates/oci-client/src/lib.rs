@@ -17,12 +17,15 @@
 mod backoff;
 mod blob;
 mod blocking;
+mod call;
 mod challenge;
 mod client;
 mod credentials;
 mod endpoint;
 mod error;
 mod fetch;
+#[cfg(unix)]
+mod grpc;
 mod link;
 mod list;
 mod manifest;
@@ -37,11 +40,14 @@ mod unix;
 
 pub use blob::BlobStream;
 pub use blocking::{BlobReader, BlockingClient};
+pub use call::{Call, CallAnswer};
 pub use challenge::{Challenge, parse_challenges};
 pub use client::Client;
 pub use credentials::{Credential, CredentialConfig, CredentialPair, SavedTo};
 pub use error::{Error, ErrorKind};
 pub use fetch::{Conditional, FetchRequest, Fetched, TransportTrust};
+#[cfg(unix)]
+pub use grpc::grpc_over_socket;
 pub use manifest::{Descriptor, ImageIndex, ImageManifest, Manifest, ManifestBody, ManifestHead, media_type};
 pub use options::{ClientOptions, Limits, Mirror, MirrorEndpoint, Timeouts};
 pub use push::{BlobSource, Pushed};

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::secret::Secret;
+
 /// Settings of a [`crate::Client`].
 #[derive(Clone, Debug)]
 pub struct ClientOptions {
@@ -13,6 +15,10 @@ pub struct ClientOptions {
     pub plain_http: Vec<String>,
     /// Certificates in PEM that are trusted besides the system's (which are read from `SSL_CERT_FILE` or the usual places).
     pub extra_ca_pem: Vec<Vec<u8>>,
+    /// Only [`ClientOptions::extra_ca_pem`] is trusted, not the system's certificates: for a service with an authority of its own.
+    pub only_extra_ca: bool,
+    /// A client certificate with its private key (PKCS#8), both as PEM, for services that tell callers by it.
+    pub client_identity_pem: Option<Secret>,
     /// Accepts any certificate from any host. Everything but a pinned digest is then unauthenticated.
     pub dangerously_skip_tls_verification: bool,
     /// Whether the proxy variables of the environment are used (never for loopback).
@@ -44,6 +50,8 @@ impl Default for ClientOptions {
             offline: false,
             plain_http: Vec::new(),
             extra_ca_pem: Vec::new(),
+            only_extra_ca: false,
+            client_identity_pem: None,
             dangerously_skip_tls_verification: false,
             use_proxy_from_environment: true,
             max_concurrency: 16,

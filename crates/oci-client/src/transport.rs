@@ -31,6 +31,8 @@ pub(crate) struct Ask {
     pub(crate) small_body: Option<u64>,
     /// Redirects to another origin are refused.
     pub(crate) stay_on_origin: bool,
+    /// A status of 400 or more is an answer like any other, unless it may pass.
+    pub(crate) any_status: bool,
 }
 
 /// An answer with a status below 400.
@@ -71,6 +73,7 @@ impl Ask {
             fixed_authorization: None,
             small_body: None,
             stay_on_origin: false,
+            any_status: false,
         }
     }
 
@@ -288,17 +291,17 @@ impl Client {
         let (status, host) = (response.status(), host_of(&url));
         let headers = response.headers().clone();
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        if status.as_u16() >= 400 {
+        let may_pass = match status.as_u16() {
+            429 | 503 => true,
+            408 | 500 | 502 | 504 => ask.is_idempotent(),
+            _ => false,
+        };
+        if status.as_u16() >= 400 && (may_pass || !ask.any_status) {
             let after = text("retry-after").and_then(|value| backoff::retry_after(value, text("date")));
             let body = self.read_small(response, self.options().limits.error_body, true, ask).await.unwrap_or_default();
             let error =
                 Error::status(&ask.doing, &host, status, &body, StatusContext { had_credentials, retry_after: after });
-            let again = match status.as_u16() {
-                429 | 503 => true,
-                408 | 500 | 502 | 504 => ask.is_idempotent(),
-                _ => false,
-            };
-            return Err(Failure { error, again, after });
+            return Err(Failure { error, again: may_pass, after });
         }
         if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
             return Err(Error::new(
@@ -399,6 +402,13 @@ impl Client {
             }
             authorities.extend(read);
         }
+        let identity = match &options.client_identity_pem {
+            Some(pem) => Some(reqwest::Identity::from_pem(pem.reveal().as_bytes()).map_err(|_| {
+                // The library's own text may quote what it read, and that is a private key.
+                Error::new(ErrorKind::Usage, doing, "the client certificate and its key are not readable as PEM")
+            })?),
+            None => None,
+        };
         let base = || {
             let builder = reqwest::Client::builder()
                 .user_agent(options.user_agent.clone())
@@ -409,8 +419,18 @@ impl Client {
                 .http1_max_headers(128)
                 .http2_max_header_list_size(64 << 10)
                 .tls_danger_accept_invalid_certs(options.dangerously_skip_tls_verification);
+            let builder = match &identity {
+                Some(identity) => builder.identity(identity.clone()),
+                None => builder,
+            };
             if direct { builder.no_proxy() } else { builder }
         };
+        if options.only_extra_ca {
+            return base()
+                .tls_certs_only(authorities)
+                .build()
+                .map_err(|err| Error::new(ErrorKind::Usage, doing, "the HTTP client cannot be set up").cause(err));
+        }
         let with_system = base().tls_certs_merge(authorities.clone()).build();
         // A machine without any certificate authority still reaches plain HTTP registries; HTTPS then fails with an unknown issuer.
         with_system

@@ -37,14 +37,22 @@ pub(crate) fn finish(result: Result<u8>) -> ExitCode {
 }
 
 /// The causes in one line, without our own marks of usage; what can be done about it on the next.
-fn chain(err: &anyhow::Error) -> String {
+pub(crate) fn chain(err: &anyhow::Error) -> String {
     let hint = err.downcast_ref::<crate::Hint>().map(|hint| hint.0.clone());
     let usage = crate::Usage.to_string();
     let parts: Vec<String> =
         err.chain().map(ToString::to_string).filter(|text| *text != usage && Some(text) != hint.as_ref()).collect();
     let text = parts.join(": ");
-    match hint {
+    match hint.or_else(|| hint_within(err).filter(|_| !text.contains("hint: "))) {
         Some(hint) => format!("{text}\nhint: {hint}"),
         None => text,
     }
+}
+
+/// What registries' and keys' errors carry beside their text.
+pub(crate) fn hint_within(err: &anyhow::Error) -> Option<String> {
+    err.chain().find_map(|cause| {
+        let registry = cause.downcast_ref::<signet_oci_client::Error>().and_then(|err| err.hint.clone());
+        registry.or_else(|| cause.downcast_ref::<signet_keys::Error>()?.hint.clone())
+    })
 }

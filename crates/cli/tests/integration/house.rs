@@ -19,7 +19,7 @@ const PURE: &[&str] = &[
     "signet-trust",
 ];
 /// Rooms that open files, sockets and databases.
-const IO: &[&str] = &["signet-oci-client", "signet-sources", "signet-store"];
+const IO: &[&str] = &["signet-keys", "signet-oci-client", "signet-sources", "signet-store"];
 /// Programs.
 const EDGE: &[&str] = &["signet-cli", "signet-conformance", "signet-bench", "signet-fuzz"];
 

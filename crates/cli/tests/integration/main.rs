@@ -29,6 +29,7 @@ mod grype_data;
 mod harness;
 mod house;
 mod java_index;
+mod keys;
 mod peers;
 mod remote;
 mod reports;

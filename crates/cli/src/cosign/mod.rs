@@ -1,0 +1,54 @@
+//! `signet cosign ...`, and the program started under the name `cosign`: Cosign's flags, messages and exit codes over our own rooms.
+//!
+//! ```text
+//!   args ──▶ keys (generate-key-pair, import-key-pair, public-key)
+//! ```
+//!
+//! Source: sigstore/cosign:cmd/cosign/cli, version 3. Exit codes: 0, 1, and those of `doc/cosign_exit_codes.md`.
+
+mod args;
+mod keys;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser as _;
+
+use self::args::{Cli, Command};
+use crate::args::Global;
+use crate::foreign;
+use crate::settings::Settings;
+
+/// Runs Cosign's command line. `global` are Signet's own options, which may stand before `cosign`.
+pub(crate) fn command(args: &[OsString], global: &Global) -> ExitCode {
+    let line = std::iter::once(OsString::from("cosign")).chain(args.iter().cloned());
+    match Cli::try_parse_from(line) {
+        Ok(cli) => finish(run(&cli, global)),
+        Err(err) => foreign::help_or_usage(&err),
+    }
+}
+
+fn run(cli: &Cli, global: &Global) -> Result<u8> {
+    let verbose = global.verbose || cli.verbose;
+    let settings = Settings::gather(&Global { verbose, ..global.clone() })?;
+    match &cli.command {
+        Command::GenerateKeyPair(args) => keys::generate(args, &settings),
+        Command::ImportKeyPair(args) => keys::import(args, &settings),
+        Command::PublicKey(args) => keys::public(args, &settings),
+        Command::Version => foreign::version::command("cosign", "text"),
+    }
+}
+
+/// Errors in Cosign's two lines, which scripts look for.
+#[allow(clippy::print_stderr, reason = "the edge, where errors are printed")]
+fn finish(result: Result<u8>) -> ExitCode {
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(err) => {
+            let text = foreign::chain(&err);
+            eprintln!("Error: {text}\nerror during command execution: {}", text.lines().next().unwrap_or_default());
+            ExitCode::from(1)
+        }
+    }
+}
