@@ -158,7 +158,7 @@ pub fn leaf(data: &[u8]) {
 pub fn path_of(leaf: &Leaf) -> String {
     match leaf.claims.first() {
         Some(Claim::Name(name)) => (*name).to_owned(),
-        Some(Claim::Suffix(suffix)) => format!("name{suffix}"),
+        Some(Claim::Suffix(suffix) | Claim::Head(suffix)) => format!("name{suffix}"),
         Some(Claim::Path(path)) => (*path).to_owned(),
         Some(Claim::In(folder, suffix)) => format!("{folder}/name{suffix}"),
         Some(Claim::Executable) | None => "usr/bin/program".to_owned(),

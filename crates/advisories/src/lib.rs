@@ -15,7 +15,6 @@
 #![forbid(unsafe_code)]
 
 pub mod artifact;
-pub mod bbolt;
 mod bytes;
 mod cpe;
 mod cvss;
@@ -27,11 +26,8 @@ mod order;
 mod ranges;
 mod record;
 pub mod segment;
-pub mod sqlite;
 mod streams;
 mod suppress;
-#[cfg(test)]
-mod testing;
 
 pub use database::delta;
 pub use database::{BuildError, BuildReport, Builder, Contents, Database, DatabaseError, FORMAT_VERSION, Hit, Query};
@@ -41,6 +37,7 @@ pub use record::{
     Advisory, Affected, Detail, Feed, GoImport, Lifecycle, Named, Op, ProductKey, Qualifiers, Range, Record, Sink,
     Trust,
 };
+pub use signet_pages::{bbolt, sqlite};
 pub use suppress::{
     IgnoreEntry, IgnoreError, IgnoreFile, Remark, RemarkKind, Standing, SuppressContext, Suppressions, VexDocument,
     VexError, VexStatement, may_be_vex,

@@ -270,8 +270,11 @@ impl<'a> LayerCataloger<'a> {
             // A file is asked for again either under another name, or for parts of it.
             readers.extend(claims.extract_if(.., |claim| !claim.ranges.is_empty()));
         }
+        if program || script {
+            claims.retain(|claim| !claim.leaf.reads_heads());
+        }
         claims.retain(|claim| {
-            let fits = entry.size <= claim.leaf.max_size;
+            let fits = entry.size <= claim.leaf.max_size || claim.leaf.reads_heads();
             if !fits {
                 let why = format!("the file has {} bytes; at most {} are read", entry.size, claim.leaf.max_size);
                 self.record.unexamined.push(unexamined(&entry.path, claim.leaf.id, UnexaminedKind::TooLarge, why));
@@ -298,11 +301,15 @@ impl<'a> LayerCataloger<'a> {
         }
         let mut bytes = std::mem::take(&mut self.buffer);
         bytes.clear();
-        let limit = claims.iter().map(|claim| claim.leaf.max_size).max().unwrap_or(0).max(self.limits.whole_program);
+        let heads = !hashed && readers.is_empty() && claims.iter().all(|claim| claim.leaf.reads_heads());
+        let most = claims.iter().map(|claim| claim.leaf.max_size).max().unwrap_or(0);
+        let limit = if heads { most } else { most.max(self.limits.whole_program) };
         // What the header claims, within the limit: a buffer that doubles as it grows would take twice the file.
         bytes.reserve_exact(usize::try_from(entry.size.min(limit).saturating_add(1)).unwrap_or_default());
         content.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > limit {
+        if heads {
+            bytes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        } else if bytes.len() as u64 > limit {
             let why = format!("the file grew beyond {limit} bytes while it was read");
             let by = claims.iter().chain(&readers).next().map_or("catalog", |claim| claim.leaf.id);
             self.give_up(&entry.path, by, UnexaminedKind::TooLarge, why);
@@ -312,7 +319,12 @@ impl<'a> LayerCataloger<'a> {
             self.executable(true, &entry.path, Digest::of(Algorithm::Sha256, &bytes), bytes.len() as u64);
         }
         for claim in &claims {
-            self.call(&entry.path, claim, &bytes, None);
+            let most = if claim.leaf.reads_heads() {
+                usize::try_from(claim.leaf.max_size).unwrap_or(usize::MAX)
+            } else {
+                bytes.len()
+            };
+            self.call(&entry.path, claim, bytes.get(..most).unwrap_or(&bytes), None);
         }
         if !readers.is_empty() {
             let seen = scan_for(&entry.path, &readers).map(|scan| scan.whole(&bytes)).unwrap_or_default();

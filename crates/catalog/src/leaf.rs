@@ -14,6 +14,9 @@ pub enum Claim {
     Name(&'static str),
     /// The file's name ends with this: `Suffix(".jar")`.
     Suffix(&'static str),
+    /// The file's name ends with this, and its beginning, at most `max_size` bytes, is enough: `Head(".gguf")`. All other claims of such a leaf are
+    /// of this kind. A program or script of such a name is no file of this kind, and is not offered.
+    Head(&'static str),
     /// The path is this or ends with `/` and this: `Path("lib/dpkg/status")`.
     Path(&'static str),
     /// The file lies directly in a directory whose path is or ends with the first, and its name ends with the second:
@@ -33,12 +36,19 @@ pub struct Leaf {
     pub claims: &'static [Claim],
     /// Narrows the claims by path, where names are not enough. A file that this refuses is not claimed.
     pub accepts: fn(path: &str) -> bool,
-    /// Largest file that it reads, in bytes; a larger one is `Unexamined`. Not used for executables.
+    /// Largest file that it reads, in bytes; a larger one is `Unexamined`. Not used for executables. Of files claimed by [`Claim::Head`] it reads so much.
     pub max_size: u64,
     /// Reads one file. Never fails: what cannot be read becomes an `Unexamined`, the rest is kept.
     pub read: fn(&Input<'_>) -> Found,
     /// What it can tell and what not: `coverage.yaml` of its folder.
     pub coverage: &'static str,
+}
+
+impl Leaf {
+    /// Whether the beginnings of files are enough for it.
+    pub(crate) fn reads_heads(&self) -> bool {
+        matches!(self.claims.first(), Some(Claim::Head(_)))
+    }
 }
 
 /// `Leaf::accepts` of a leaf that takes whatever it claims.
@@ -51,7 +61,7 @@ pub fn any_path(_path: &str) -> bool {
 pub struct Input<'a> {
     /// Where it is. Findings take their location from here.
     pub location: &'a Location,
-    /// The whole file. Empty for executables: they are read through `binary`.
+    /// The whole file, or as much of its beginning as the leaf reads. Empty for executables: they are read through `binary`.
     pub bytes: &'a [u8],
     /// The file as a program, for [`Claim::Executable`].
     pub binary: Option<&'a dyn Binary>,

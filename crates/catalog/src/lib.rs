@@ -57,6 +57,7 @@ pub mod julia;
 pub mod kernel;
 pub mod lua;
 pub mod mise;
+pub mod model;
 pub mod nix;
 pub mod npm;
 pub mod ocaml;

@@ -14,7 +14,7 @@ pub struct Matcher {
     paths: HashMap<&'static str, Vec<(&'static str, usize)>>,
     /// By name of the directory, with the directory's path and the suffix of the file's name: `Claim::In`.
     directories: HashMap<&'static str, Vec<(&'static str, &'static str, usize)>>,
-    /// By the last byte of the suffix: `Claim::Suffix`.
+    /// By the last byte of the suffix: `Claim::Suffix`, `Claim::Head`.
     suffixes: Vec<Vec<(&'static str, usize)>>,
     executables: Vec<&'static Leaf>,
 }
@@ -38,7 +38,7 @@ impl Matcher {
                     Claim::In(directory, suffix) => {
                         matcher.directories.entry(last_part(directory)).or_default().push((directory, suffix, place));
                     }
-                    Claim::Suffix(suffix) => {
+                    Claim::Suffix(suffix) | Claim::Head(suffix) => {
                         if let Some(bucket) =
                             suffix.bytes().last().and_then(|last| matcher.suffixes.get_mut(usize::from(last)))
                         {

@@ -255,6 +255,35 @@ fn a_package_in_very_many_places_takes_no_square_of_time() {
     assert_eq!((inventory.packages.len(), inventory.packages[0].locations.len()), (1, 50_000));
 }
 
+/// Names a package by what it was given.
+fn read_head(input: &Input<'_>) -> Found {
+    let package =
+        input.package(PackageKind::Other, String::from_utf8_lossy(input.bytes), input.bytes.len().to_string());
+    Found { packages: vec![package], ..Found::default() }
+}
+
+static HEADS: Leaf =
+    Leaf { id: "heads", claims: &[Claim::Head(".big")], accepts: any_path, max_size: 8, read: read_head, coverage: "" };
+
+#[test]
+fn only_the_head_of_a_large_file_is_read() {
+    let matcher = Matcher::new(&[&HEADS]);
+    let files: Files<'_> = &[("a.big", "0123456789"), ("b.big", "short"), ("c.big", "#!/bin/sh\nexit"), ("d.bi", "x")];
+    let inventory = scan_with(&matcher, &[files]);
+    assert_eq!(
+        (names(&inventory), inventory.unexamined),
+        (vec!["01234567 8".to_owned(), "short 5".to_owned()], vec![])
+    );
+    // a terabyte is stated, and a terabyte is there
+    let mut cataloger = LayerCataloger::new(&matcher, Limits::default());
+    let huge = Entry { size: 1 << 40, ..entry("e.big", "") };
+    let mut content = std::io::BufReader::new(std::io::Read::take(std::io::repeat(b'z'), 1 << 40));
+    cataloger.visit(&huge, &mut content).unwrap();
+    let record = cataloger.finish();
+    assert_eq!(record.files[0].found.packages[0].name, "zzzzzzzz");
+    assert!(record.unexamined.is_empty());
+}
+
 #[test]
 fn a_bug_in_a_leaf_costs_its_file() {
     let inventory =

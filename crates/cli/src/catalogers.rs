@@ -48,7 +48,7 @@ fn reads(leaf: &Leaf) -> String {
         .iter()
         .map(|claim| match claim {
             Claim::Name(name) => (*name).to_owned(),
-            Claim::Suffix(suffix) => format!("*{suffix}"),
+            Claim::Suffix(suffix) | Claim::Head(suffix) => format!("*{suffix}"),
             Claim::Path(path) => format!("**/{path}"),
             Claim::In(folder, suffix) => format!("**/{folder}/*{suffix}"),
             Claim::Executable => "programs and libraries (ELF, PE, Mach-O)".to_owned(),

@@ -154,6 +154,7 @@ impl PackageKind {
             PackageKind::Gem,
             PackageKind::Nuget,
             PackageKind::Composer,
+            PackageKind::Pear,
             PackageKind::Pub,
             PackageKind::Swift,
             PackageKind::CocoaPods,
@@ -169,6 +170,7 @@ impl PackageKind {
             PackageKind::Cpan,
             PackageKind::Gleam,
             PackageKind::SwiplPack,
+            PackageKind::Jsr,
             PackageKind::Conda,
             PackageKind::Nix,
             PackageKind::Bitnami,
@@ -179,6 +181,8 @@ impl PackageKind {
             PackageKind::GithubAction,
             PackageKind::WordpressPlugin,
             PackageKind::JenkinsPlugin,
+            PackageKind::ChromeExtension,
+            PackageKind::VscodeExtension,
             PackageKind::LinuxKernel,
             PackageKind::LinuxKernelModule,
             PackageKind::Binary,
@@ -301,7 +305,8 @@ pub struct Package {
     pub dev: bool,
     /// The leaf of `catalog` that found it, or the SBOM format that stated it.
     pub found_by: &'static str,
-    /// The purl that an SBOM stated. `None` for what we found ourselves: [`Package::purl`] makes it.
+    /// The purl that an SBOM stated, or that a leaf knows where the rules of the kind do not give it: of a recognised program, a Java runtime, a model.
+    /// `None` for everything else that we found ourselves: [`Package::purl`] makes it.
     pub stated_purl: Option<Purl>,
     /// CPEs that an SBOM or the package itself stated (2.3 form).
     pub cpes: Vec<String>,

@@ -3,7 +3,7 @@
 use signet_model::{PackageKind, UnexaminedKind};
 
 use super::COVERAGE;
-use crate::syntax::{self, xml};
+use crate::syntax::{self, bplist, xml};
 use crate::{Claim, Found, Input, Leaf};
 
 /// Reads `NAME.app/Contents/Info.plist`.
@@ -21,28 +21,22 @@ fn of_an_application(path: &str) -> bool {
     path.rsplit('/').nth(2).is_some_and(|folder| folder.ends_with(".app"))
 }
 
-/// Reads a property list in XML: `CFBundleName` (else `CFBundleDisplayName`, else the identifier), `CFBundleShortVersionString` (else
+/// Reads a property list, in XML or binary: `CFBundleName` (else `CFBundleDisplayName`, else the identifier), `CFBundleShortVersionString` (else
 /// `CFBundleVersion`).
 ///
-/// Errors: no XML property list, binary ones included; no name. Source: developer.apple.com, "Information Property List".
+/// Errors: no property list; no name. Source: developer.apple.com, "Information Property List".
 fn read(input: &Input<'_>) -> Found {
-    if input.bytes.starts_with(b"bplist") {
-        return Found::unexamined(input.unexamined(UnexaminedKind::Unsupported, "a binary property list"));
-    }
     let malformed = |why: String| Found::unexamined(input.unexamined(UnexaminedKind::Malformed, why));
-    let root = match xml::parse(&syntax::text(input.bytes)) {
-        Ok(root) => root,
+    let pairs = match input.bytes.starts_with(b"bplist") {
+        true => bplist::texts(input.bytes).map_err(str::to_owned),
+        false => texts_of_xml(&syntax::text(input.bytes)),
+    };
+    let pairs = match pairs {
+        Ok(pairs) => pairs,
         Err(why) => return malformed(why),
     };
-    let pairs = root.children.first().map_or(&[][..], |dictionary| dictionary.children.as_slice());
-    let value = |name: &str| {
-        let key = pairs.iter().position(|pair| pair.name == "key" && pair.text == name)?;
-        pairs
-            .get(key + 1)
-            .filter(|pair| pair.name == "string")
-            .map(|pair| pair.text.as_str())
-            .filter(|text| !text.is_empty())
-    };
+    let value =
+        |name: &str| pairs.iter().find(|(key, text)| key == name && !text.is_empty()).map(|(_, text)| text.as_str());
     let names = ["CFBundleName", "CFBundleDisplayName", "CFBundleIdentifier"];
     let Some(name) = names.iter().find_map(|name| value(name)) else {
         return malformed("the bundle has no name".to_owned());
@@ -54,4 +48,13 @@ fn read(input: &Input<'_>) -> Found {
         package.extra.insert("apple.bundle_identifier".to_owned(), id.to_owned());
     }
     Found { packages: vec![package], ..Found::default() }
+}
+
+/// Keys and texts of the dictionary at the top: `<key>` before its `<string>`.
+fn texts_of_xml(text: &str) -> Result<Vec<(String, String)>, String> {
+    let root = xml::parse(text)?;
+    let nodes = root.children.first().map_or(&[][..], |dictionary| dictionary.children.as_slice());
+    let pairs = nodes.iter().zip(nodes.iter().skip(1));
+    let texts = pairs.filter(|(key, value)| key.name == "key" && value.name == "string");
+    Ok(texts.map(|(key, value)| (key.text.clone(), value.text.clone())).collect())
 }

@@ -48,7 +48,9 @@ fn chocolatey() {
 fn bundles() {
     let leaf = &app_bundle::LEAF;
     check(leaf, BUNDLE, include_str!("testdata/Info.plist"), &["Signet@1.3.1"]);
-    check(leaf, BUNDLE, "bplist00\0", &["! unsupported: a binary property list"]);
+    let binary = crate::syntax::bplist::tests::bplist(&[("CFBundleIdentifier", "org.x"), ("CFBundleVersion", "7")]);
+    check(leaf, BUNDLE, binary, &["org.x@7"]);
+    check(leaf, BUNDLE, "bplist00\0", &["! malformed: no binary property list"]);
     check(leaf, BUNDLE, "<plist><dict/></plist>", &["! malformed: the bundle has no name"]);
     assert_eq!(read(leaf, BUNDLE, b"").unexamined.len(), 1);
     assert!((leaf.accepts)(BUNDLE) && !(leaf.accepts)("Library/Frameworks/A.framework/Contents/Info.plist"));

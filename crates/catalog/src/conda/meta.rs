@@ -12,7 +12,7 @@ pub(crate) static LEAF: Leaf = Leaf {
     accepts: any_path,
     // lists of files: the largest packages have a hundred thousand
     max_size: 32 << 20,
-    read,
+    read: record,
     coverage: super::COVERAGE,
 };
 
@@ -21,7 +21,7 @@ pub(crate) static LEAF: Leaf = Leaf {
 /// Shape: an object with `name`, `version`, `build`, `channel`, `subdir`, `license`, `md5`, `sha256`, `depends` (match specifications), and `files`
 /// (or `paths_data.paths[]._path`), relative to the directory above `conda-meta`.
 /// Errors: no JSON object; no name or version. Source: docs.conda.io, "Package metadata"; conda/conda:conda/models/records.py.
-fn read(input: &Input<'_>) -> Found {
+pub(super) fn record(input: &Input<'_>) -> Found {
     let mut found = Found::default();
     let Some(root) = document::json_object(input, &mut found) else { return found };
     let text = |name: &str| root.str(name).map(str::trim).filter(|text| !text.is_empty());

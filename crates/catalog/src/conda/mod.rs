@@ -1,8 +1,10 @@
-//! Conda packages: installed in an environment, and asked for by an environment file.
+//! Conda packages: installed in an environment, asked for by an environment file, fixed by a lock file, and as files.
 //!
-//! Claimed: `conda-meta/*.json`; `environment.yml`, `environment.yaml`.
+//! Claimed: `conda-meta/*.json`; `environment.yml`, `environment.yaml`; `pixi.lock`, `conda-lock.yml`; `*.conda`.
 
+pub(crate) mod archive;
 pub(crate) mod environment;
+pub(crate) mod lock;
 pub(crate) mod meta;
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,12 @@
-//! Images that other artifacts stand on: `FROM` of Dockerfiles, `image` of Compose files. And what Red Hat's image builds leave behind.
+//! Images that other artifacts stand on: `FROM` of Dockerfiles, `image` of Compose files; images in the stores of containerd, Podman and Docker.
+//! And what Red Hat's image builds leave behind.
 
 pub(crate) mod buildinfo;
 pub(crate) mod compose;
+pub(crate) mod containerd;
 pub(crate) mod dockerfile;
+pub(crate) mod podman;
+pub(crate) mod stored;
 #[cfg(test)]
 mod tests;
 

@@ -1,8 +1,10 @@
 //! Packages of Debian, Ubuntu and their relatives, of distroless images, and of opkg (OpenWrt), which keeps the same records.
 //!
-//! Three leaves: [`LEAF`] reads the records (`var/lib/dpkg/status`, `var/lib/dpkg/status.d/*`, opkg's `status` and `info/*.control`),
-//! [`FILES`] which package owns which file (`info/*.list`, `*.md5sums`), [`COPYRIGHT`] the licences (`usr/share/doc/*/copyright`).
+//! Four leaves: [`LEAF`] reads the records (`var/lib/dpkg/status`, `var/lib/dpkg/status.d/*`, opkg's `status` and `info/*.control`),
+//! [`FILES`] which package owns which file (`info/*.list`, `*.md5sums`), [`COPYRIGHT`] the licences (`usr/share/doc/*/copyright`),
+//! [`ARCHIVE`] the record in a package that lies about as a file.
 
+mod archive;
 mod copyright;
 mod files;
 mod status;
@@ -26,6 +28,16 @@ pub static LEAF: Leaf = Leaf {
     accepts: is_record,
     max_size: 64 << 20,
     read: status::read,
+    coverage: include_str!("coverage.yaml"),
+};
+
+/// `.deb` files, and opkg's `.ipk`, which are made alike. The record stands at the beginning.
+pub static ARCHIVE: Leaf = Leaf {
+    id: "dpkg-archive",
+    claims: &[Claim::Head(".deb"), Claim::Head(".udeb"), Claim::Head(".ipk")],
+    accepts: any_path,
+    max_size: 16 << 20,
+    read: archive::read,
     coverage: include_str!("coverage.yaml"),
 };
 
@@ -61,5 +73,5 @@ fn is_record(path: &str) -> bool {
 
 /// The ecosystem of a database: opkg's packages have advisories of their own.
 fn kind_of(path: &str) -> PackageKind {
-    if path.contains("lib/opkg/") { PackageKind::Opkg } else { PackageKind::Deb }
+    if path.contains("lib/opkg/") || path.ends_with(".ipk") { PackageKind::Opkg } else { PackageKind::Deb }
 }

@@ -149,3 +149,44 @@ fn a_version_that_dpkg_would_refuse_costs_its_record() {
     check("Package: a\nVersion: 1:5.#\n\nPackage: b\nVersion: x:1\n\nPackage: c\nVersion: 1:\n", &[], 3);
     check("Package: a\nVersion: 1:2.0~rc1+dfsg-3_4\n", &["a 1:2.0~rc1+dfsg-3_4 a 1:2.0~rc1+dfsg-3_4 -"], 0);
 }
+
+#[test]
+fn archives() {
+    use crate::syntax::testing::{check, mutate, read};
+    for (name, bytes) in [
+        ("a.deb", &include_bytes!("testdata/signet-demo.xz.deb")[..]),
+        ("b.deb", include_bytes!("testdata/signet-demo.zstd.deb")),
+        ("c.udeb", include_bytes!("testdata/signet-demo.none.deb")),
+    ] {
+        check(&ARCHIVE, name, bytes, &["signet-demo@1:1.2-3"]);
+        let found = read(&ARCHIVE, name, bytes);
+        let package = &found.packages[0];
+        assert_eq!((package.presence, package.kind), (signet_model::Presence::Declared, PackageKind::Deb));
+        assert_eq!(package.source.as_ref().and_then(|source| source.version.as_deref()), Some("1.1"));
+        assert!(found.requires.is_empty() && package.locations[0].lines.is_none());
+        // the data is not needed
+        assert_eq!(read(&ARCHIVE, name, &bytes[..bytes.len() - 100]).packages.len(), 1);
+        for cut in 0..20 {
+            read(&ARCHIVE, name, &mutate(bytes, 70 + cut * 13, 0xff, cut, bytes.len()));
+        }
+    }
+    check(&ARCHIVE, "a.deb", "text", &["! malformed: no package of dpkg or opkg"]);
+    check(&ARCHIVE, "a.deb", "!<arch>\n", &["! malformed: the package has no member `control.tar`"]);
+    let long = format!("!<arch>\n{:<48}{:<10}`\n", "control.tar.gz", 99);
+    check(&ARCHIVE, "a.deb", long, &["! malformed: the member `control.tar` is cut off"]);
+    let size = format!("!<arch>\n{:<48}{:<10}`\n", "debian-binary", "x");
+    check(&ARCHIVE, "a.deb", size, &["! malformed: a header of the archive is damaged"]);
+}
+
+proptest::proptest! {
+    #[test]
+    fn broken_archives_never_panic(which in 0usize..3, place: usize, byte: u8, cut in 0usize..40, keep: usize) {
+        let bytes = [
+            &include_bytes!("testdata/signet-demo.xz.deb")[..],
+            include_bytes!("testdata/signet-demo.zstd.deb"),
+            include_bytes!("testdata/signet-demo.none.deb"),
+        ][which];
+        let bytes = crate::syntax::testing::mutate(bytes, place, byte, cut, keep);
+        proptest::prop_assert!(crate::syntax::testing::read(&ARCHIVE, "a.deb", &bytes).packages.len() <= 1);
+    }
+}

@@ -1,4 +1,4 @@
-//! The Linux kernel: its image (`boot/vmlinuz*`) and its modules (`*.ko`).
+//! The Linux kernel: its image (`boot/vmlinuz*`) and its modules (`*.ko`, packed or not).
 
 mod image;
 mod module;
@@ -22,7 +22,7 @@ pub(crate) static IMAGE: Leaf = Leaf {
 /// Kernel modules.
 pub(crate) static MODULE: Leaf = Leaf {
     id: "linux-kernel-module",
-    claims: &[Claim::Suffix(".ko"), Claim::Suffix(".ko.zst")],
+    claims: &[Claim::Suffix(".ko"), Claim::Suffix(".ko.gz"), Claim::Suffix(".ko.xz"), Claim::Suffix(".ko.zst")],
     accepts: any_path,
     max_size: 64 << 20,
     read: module::read,

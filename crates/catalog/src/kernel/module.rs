@@ -1,11 +1,11 @@
 //! Kernel modules.
 
 use std::borrow::Cow;
-use std::io::Read as _;
 
 use object::{Object as _, ObjectSection as _};
 use signet_model::{License, PackageKind, UnexaminedKind};
 
+use crate::syntax::unpack;
 use crate::{Found, Input};
 
 /// Bytes of a compressed module that are unpacked.
@@ -51,15 +51,8 @@ pub(super) fn read(input: &Input<'_>) -> Found {
 }
 
 fn unpacked<'a>(input: &Input<'a>) -> Result<Cow<'a, [u8]>, String> {
-    if !input.name().ends_with(".zst") {
-        return Ok(Cow::Borrowed(input.bytes));
-    }
-    let mut bytes = Vec::new();
-    let decoder = zstd::stream::read::Decoder::new(input.bytes).map_err(|error| format!("no zstd: {error}"))?;
-    decoder.take(UNPACKED + 1).read_to_end(&mut bytes).map_err(|error| format!("no zstd: {error}"))?;
-    if bytes.len() as u64 > UNPACKED {
-        Err("the module unpacks to more than 256 MiB".to_owned())
-    } else {
-        Ok(Cow::Owned(bytes))
+    match unpack::Packing::of_name(input.name()) {
+        None => Ok(Cow::Borrowed(input.bytes)),
+        Some(packing) => unpack::whole(input.bytes, packing, UNPACKED).map(Cow::Owned),
     }
 }

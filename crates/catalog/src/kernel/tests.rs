@@ -52,9 +52,26 @@ fn modules() {
     check(&MODULE, "lib/modules/6.1/a.ko", module(&modinfo()), &["signet_seal@0.4ac1"]);
     let packed = zstd::bulk::compress(&module(b"name=plain\0license=GPL v2\0"), 3).unwrap();
     check(&MODULE, "lib/modules/6.1/a.ko.zst", packed, &["plain@"]);
+    let plain = module(b"name=plain\0license=GPL v2\0");
+    check(&MODULE, "a.ko.xz", xz(&plain), &["plain@"]);
+    check(&MODULE, "a.ko.gz", gzip(&plain), &["plain@"]);
+    check(&MODULE, "a.ko.xz", b"text", &["! malformed: it does not unpack as xz"]);
     for odd in [Vec::new(), b"text".to_vec(), module(b"license=GPL\0")] {
         assert_eq!(read(&MODULE, "a.ko", &odd).unexamined.len(), 1);
     }
+}
+
+fn xz(bytes: &[u8]) -> Vec<u8> {
+    let mut writer = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::with_preset(0)).unwrap();
+    std::io::Write::write_all(&mut writer, bytes).unwrap();
+    writer.finish().unwrap()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::read::GzEncoder::new(bytes, flate2::Compression::fast());
+    let mut packed = Vec::new();
+    std::io::Read::read_to_end(&mut encoder, &mut packed).unwrap();
+    packed
 }
 
 proptest::proptest! {
@@ -62,5 +79,6 @@ proptest::proptest! {
     fn mutated_files_never_panic(place in 0usize..2000, byte: u8, cut in 0usize..200, keep in 0usize..4000) {
         read(&IMAGE, "boot/vmlinuz", &mutate(&kernel("6.1 x"), place, byte, cut, keep));
         read(&MODULE, "a.ko", &mutate(&module(&modinfo()), place, byte, cut, keep));
+        read(&MODULE, "a.ko.xz", &mutate(&xz(&module(&modinfo())), place, byte, cut, keep));
     }
 }

@@ -1,4 +1,4 @@
-//! bun's lock files: `bun.lock` (text), and `bun.lockb` (binary), which is told and not read.
+//! bun's lock file in text, `bun.lock`.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -19,26 +19,8 @@ pub(crate) static LEAF: Leaf = Leaf {
     coverage: super::COVERAGE,
 };
 
-/// Tells of `bun.lockb`. Its tables are those of bun's memory, and change with bun.
-pub(crate) static BINARY: Leaf = Leaf {
-    id: "bun-lockb",
-    claims: &[Claim::Name("bun.lockb")],
-    accepts: super::own_lock_file,
-    max_size: 32 << 20,
-    read: read_binary,
-    coverage: super::COVERAGE,
-};
-
 /// Longest key that is believed: places in a tree of npm stay far below. It bounds the work of looking upward.
 const KEY: usize = 1024;
-
-fn read_binary(input: &Input<'_>) -> Found {
-    if input.bytes.is_empty() {
-        return Found::default();
-    }
-    let why = "bun's binary lock file is not read; `bun install --save-text-lockfile` writes one that is";
-    Found::unexamined(input.unexamined(UnexaminedKind::Unsupported, why))
-}
 
 /// Reads a lock file, version 0 or 1.
 ///

@@ -1,6 +1,7 @@
 //! JavaScript packages: installed (`package.json`), and named by the lock files of npm, yarn, pnpm and bun.
 
 pub(crate) mod bun_lock;
+pub(crate) mod bun_lockb;
 pub(crate) mod package_json;
 pub(crate) mod package_lock;
 pub(crate) mod pnpm_lock;

@@ -182,7 +182,9 @@ fn manifests_that_a_lock_file_answers() {
     let deno = r#"{"version": "4", "npm": {"a@1.0.0": {}}}"#;
     check(&[("x/y/deno.json", r#"{"imports": {"a": "npm:a@1"}}"#), ("x/deno.lock", deno)], &[]);
     let bun = r#"{"lockfileVersion": 1, "packages": {"a": ["a@1.0.0"]}}"#;
-    check(&[("bun.lockb", "x"), ("bun.lock", bun)], &[]);
-    let why = "bun's binary lock file is not read; `bun install --save-text-lockfile` writes one that is";
-    check(&[("bun.lockb", "x")], &[&format!("! unsupported: {why}")]);
+    // a form of an unknown number is not read, and what it holds stands in the text
+    let binary = "#!/usr/bin/env bun\nbun-lockfile-format-v0\n\u{9}\0\0\0";
+    check(&[("bun.lockb", binary), ("bun.lock", bun)], &[]);
+    let why = "a binary lock file of a format that is not known; `bun install --save-text-lockfile` writes one that is";
+    check(&[("bun.lockb", binary)], &[&format!("! unsupported: {why}")]);
 }

@@ -2,8 +2,9 @@
 //!
 //! [`LEAF`] reads the database, in whichever of its three forms it is: SQLite (`rpmdb.sqlite`), NDB (`Packages.db`) or a Berkeley DB hash
 //! (`Packages`), under `var/lib/rpm`, `usr/lib/sysimage/rpm` or `usr/share/rpm` (CoreOS). All three hold one header blob per package.
-//! [`MANIFEST`] reads the table that distroless images of Azure Linux keep instead.
+//! [`MANIFEST`] reads the table that distroless images of Azure Linux keep instead, [`ARCHIVE`] the header of packages that lie about as files.
 
+mod archive;
 mod bdb;
 mod header;
 mod manifest;
@@ -49,6 +50,16 @@ pub static MANIFEST: Leaf = Leaf {
     accepts: any_path,
     max_size: 16 << 20,
     read: manifest::read,
+    coverage: include_str!("coverage.yaml"),
+};
+
+/// `.rpm` files. Their headers have some ten KiB, those of kernels some MiB.
+pub static ARCHIVE: Leaf = Leaf {
+    id: "rpm-archive",
+    claims: &[Claim::Head(".rpm")],
+    accepts: any_path,
+    max_size: 16 << 20,
+    read: archive::read,
     coverage: include_str!("coverage.yaml"),
 };
 

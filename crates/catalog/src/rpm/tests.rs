@@ -9,6 +9,8 @@ const NDB: &[u8] = include_bytes!("testdata/Packages.db");
 const BDB: &[u8] = include_bytes!("testdata/Packages");
 const BDB_BIG: &[u8] = include_bytes!("testdata/Packages.big-endian");
 
+const RPM: &[u8] = include_bytes!("testdata/signet-demo-1.2-3.noarch.rpm");
+
 fn look(leaf: &Leaf, path: &str, bytes: &[u8]) -> Found {
     let location = Location::of_path(path);
     (leaf.read)(&Input { location: &location, bytes, binary: None, leaf: leaf.id })
@@ -172,12 +174,39 @@ fn manifests() {
     assert_eq!(look(&MANIFEST, "container-manifest-2", b"a\tb\n\n\t\t\t\tSigNet\t\t\t\t\t\n").unexamined.len(), 2);
 }
 
+#[test]
+fn archives() {
+    let found = look(&ARCHIVE, "srv/signet-demo.rpm", RPM);
+    assert_eq!((names(&found), found.unexamined.len()), (vec!["signet-demo 1:1.2-3".to_owned()], 0));
+    let package = &found.packages[0];
+    assert_eq!((package.presence, package.arch.as_deref()), (signet_model::Presence::Declared, Some("noarch")));
+    assert!(found.owns.is_empty() && found.requires.is_empty(), "its files are not installed");
+    // The payload is not needed.
+    let payload = RPM.windows(2).rposition(|bytes| bytes == [0x1f, 0x8b]).expect("because it is packed by gzip");
+    assert_eq!(look(&ARCHIVE, "a.rpm", &RPM[..payload]).packages.len(), 1);
+    let mut source = RPM.to_vec();
+    source[7] = 1;
+    assert_eq!(look(&ARCHIVE, "a.src.rpm", &source).packages[0].arch.as_deref(), Some("src"));
+    for (broken, why) in [
+        (&b"not an rpm"[..], "no rpm file"),
+        (&RPM[..96], "it is cut off"),
+        (&RPM[..5000], "it claims"),
+        (&RPM[..3000], "it is cut off"),
+        (&[&RPM[..96], &[0; 200]].concat(), "no header at offset 96"),
+    ] {
+        let found = look(&ARCHIVE, "a.rpm", broken);
+        assert_eq!((found.packages.len(), found.unexamined.len()), (0, 1));
+        assert!(found.unexamined[0].why.contains(why), "{}", found.unexamined[0].why);
+    }
+}
+
 /// Damage of any kind neither panics nor makes more packages than there are bytes for.
 fn check_survives(bytes: &[u8]) {
     let found = look_at(bytes);
     assert!(found.packages.len() + found.unexamined.len() <= 200);
     look(&LEAF, "var/lib/rpm/rpmdb.sqlite-wal", bytes);
     look(&MANIFEST, "container-manifest-2", bytes);
+    look(&ARCHIVE, "a.rpm", bytes);
 }
 
 #[test]
@@ -199,8 +228,8 @@ proptest::proptest! {
     }
 
     #[test]
-    fn damaged_databases_are_read_without_a_panic(form in 0..3usize, at: proptest::sample::Index, byte: u8, cut: proptest::sample::Index) {
-        let mut bytes = [SQLITE, NDB, BDB][form].to_vec();
+    fn damaged_databases_are_read_without_a_panic(form in 0..4usize, at: proptest::sample::Index, byte: u8, cut: proptest::sample::Index) {
+        let mut bytes = [SQLITE, NDB, BDB, RPM][form].to_vec();
         let at = at.index(bytes.len());
         bytes[at] = byte;
         check_survives(&bytes);

@@ -4,6 +4,7 @@
 
 pub(crate) mod any_yaml;
 pub(crate) mod block_yaml;
+pub(crate) mod bplist;
 pub(crate) mod document;
 pub(crate) mod headers;
 pub(crate) mod json;
@@ -12,6 +13,7 @@ pub(crate) mod terms;
 #[cfg(test)]
 pub(crate) mod testing;
 pub(crate) mod toml;
+pub(crate) mod unpack;
 #[cfg(test)]
 pub(crate) mod whole_binary;
 pub(crate) mod xml;

@@ -10,6 +10,7 @@ use serde_json::Value;
 const PURE: &[&str] = &[
     "signet-model",
     "signet-yaml",
+    "signet-pages",
     "signet-versions",
     "signet-image",
     "signet-catalog",

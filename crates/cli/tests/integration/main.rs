@@ -11,7 +11,7 @@ mod articles;
 mod as_grype;
 mod as_syft;
 /// Writes small bbolt files; the same code that the reader's own tests use.
-#[path = "../../../advisories/src/testing.rs"]
+#[path = "../../../pages/src/testing.rs"]
 #[allow(dead_code, reason = "shared with the tests of another crate")]
 mod bolt;
 /// Writes eStargz and zstd:chunked layers; the same code that the reader's own tests use.

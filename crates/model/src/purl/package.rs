@@ -128,7 +128,7 @@ struct Parts<'p> {
 }
 
 impl Parts<'_> {
-    /// Source: package-url/purl-spec, `types/{conan,julia,cocoapods,github}-definition.json`.
+    /// Source: package-url/purl-spec, `types/{conan,julia,oci,cocoapods,github}-definition.json`.
     fn of(package: &Package) -> Parts<'_> {
         let fact = |name: &str| package.extra.get(name).map(String::as_str);
         match package.kind {
@@ -140,6 +140,12 @@ impl Parts<'_> {
             PackageKind::Julia => {
                 Parts { qualifier: fact("julia.uuid").map(|uuid| ("uuid", uuid)), ..Parts::default() }
             }
+            // the last part of the repository, which stands whole in a qualifier
+            PackageKind::Container => Parts {
+                name: package.name.rsplit('/').next(),
+                qualifier: package.name.contains('/').then_some(("repository_url", package.name.as_str())),
+                ..Parts::default()
+            },
             // a subspec is a part of its pod
             PackageKind::CocoaPods => match package.name.split_once('/') {
                 Some((pod, subspec)) => Parts { name: Some(pod), subpath: Some(subspec), ..Parts::default() },
@@ -207,6 +213,9 @@ fn split_name(package: &Package) -> (Option<&str>, &str) {
 fn whole_name(purl: &Purl, kind: PackageKind) -> String {
     if let (PackageKind::CocoaPods, Some(subspec)) = (kind, purl.subpath.as_deref()) {
         return format!("{}/{subspec}", purl.name);
+    }
+    if let (PackageKind::Container, Some(repository)) = (kind, purl.qualifier("repository_url")) {
+        return repository.to_owned();
     }
     let Some(namespace) = purl.namespace.as_deref() else { return purl.name.clone() };
     match kind {

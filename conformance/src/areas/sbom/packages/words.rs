@@ -44,6 +44,8 @@ pub(super) fn named(expected: &Expected, package: &Value) -> (String, String) {
         ("scalibr", "golang-vendormodules") if version.is_empty() => {
             fact("go.replaces").and_then(|old| Some(old.split_once('@')?.1.to_owned())).unwrap_or(version)
         }
+        // scalibr names an image by the bare digits of its id
+        ("scalibr", "containers-podman") => version.trim_start_matches("sha256:").to_owned(),
         // Trivy: the branch is the version where there is none
         ("trivy", "swift-swift") if version.is_empty() => fact("swift.branch").unwrap_or(version),
         // Syft: the commit is the version
@@ -65,6 +67,10 @@ pub(super) fn named(expected: &Expected, package: &Value) -> (String, String) {
         ("scalibr", "sbom-cdx" | "sbom-spdx") => {
             let purl = package["purl"].as_str().and_then(|text| Purl::parse_lenient(text).ok());
             purl.map(|purl| purl.name().to_owned()).unwrap_or(name)
+        }
+        // scalibr keeps the tag in an image's name
+        ("scalibr", "containers-containerd" | "containers-podman") => {
+            fact("oci.tag").map(|tag| format!("{name}:{tag}")).unwrap_or(name)
         }
         // Syft names an action with its directory, and a Swift package by the last part of its address
         ("syft", "githubactions") => fact("github.path").map(|path| format!("{name}/{path}")).unwrap_or(name),

@@ -85,7 +85,7 @@ fn another_schema_is_refused() {
     assert!(at > 0);
     let mut records = |_| Ok(());
     assert!(matches!(read(b"SQLite format 3\0", &mut records), Err(FeedError::Sqlite(_))));
-    let tables = include_bytes!("../../testdata/tables.sqlite");
+    let tables = include_bytes!("../../../../pages/src/testdata/tables.sqlite");
     let err = read(tables, &mut records).unwrap_err();
     assert!(matches!(err, FeedError::Sqlite(SqliteError::Missing(_))), "{err}");
 }

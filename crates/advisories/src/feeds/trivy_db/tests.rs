@@ -1,5 +1,5 @@
 use super::*;
-use crate::testing::{Node, bolt_file, bucket, value};
+use signet_pages::testing::{Node, bolt_file, bucket, value};
 
 fn records(items: &[(&'static str, Node)]) -> Result<(Vec<Record>, Summary), FeedError> {
     let mut records = Vec::new();

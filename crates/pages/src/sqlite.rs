@@ -37,7 +37,7 @@ const MAX_PAYLOAD: u64 = 64 << 20;
 
 /// A database over bytes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sqlite<'a> {
+pub struct Sqlite<'a> {
     bytes: &'a [u8],
     page_size: usize,
     /// Bytes of a page that hold content.
@@ -46,7 +46,7 @@ pub(crate) struct Sqlite<'a> {
 
 /// A table of it.
 #[derive(Clone, Debug)]
-pub(crate) struct Table<'a> {
+pub struct Table<'a> {
     database: Sqlite<'a>,
     root: u64,
     name: String,
@@ -57,7 +57,7 @@ pub(crate) struct Table<'a> {
 
 /// One row: its id and its record.
 #[derive(Clone, Debug)]
-pub(crate) struct Row<'a> {
+pub struct Row<'a> {
     id: i64,
     record: Cow<'a, [u8]>,
     /// Place of the column whose value is the row id.
@@ -67,16 +67,22 @@ pub(crate) struct Row<'a> {
 
 /// A column's value.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Value<'r> {
+pub enum Value<'r> {
+    /// Nothing.
     Null,
+    /// A whole number.
     Integer(i64),
+    /// A number with a fraction.
     Real(f64),
+    /// Text.
     Text(&'r str),
+    /// Bytes.
     Blob(&'r [u8]),
 }
 
 impl<'a> Sqlite<'a> {
-    pub(crate) fn open(bytes: &'a [u8]) -> Result<Sqlite<'a>, SqliteError> {
+    /// Reads the header of a file.
+    pub fn open(bytes: &'a [u8]) -> Result<Sqlite<'a>, SqliteError> {
         if !bytes.starts_with(MAGIC) {
             return Err(SqliteError::Foreign);
         }
@@ -97,12 +103,12 @@ impl<'a> Sqlite<'a> {
     }
 
     /// The table of this name.
-    pub(crate) fn table(&self, name: &str) -> Result<Table<'a>, SqliteError> {
+    pub fn table(&self, name: &str) -> Result<Table<'a>, SqliteError> {
         self.find_table(name)?.ok_or_else(|| SqliteError::Missing(format!("table `{name}`")))
     }
 
     /// The table of this name, if there is one.
-    pub(crate) fn find_table(&self, name: &str) -> Result<Option<Table<'a>>, SqliteError> {
+    pub fn find_table(&self, name: &str) -> Result<Option<Table<'a>>, SqliteError> {
         // The schema is itself a table: type, name, tbl_name, rootpage, sql.
         let schema = Table { database: *self, root: 1, name: "schema".to_owned(), columns: Vec::new(), id: None };
         for row in schema.rows() {
@@ -219,12 +225,12 @@ impl Page<'_> {
 
 impl<'a> Table<'a> {
     /// All rows, by id.
-    pub(crate) fn rows(&self) -> Rows<'a> {
+    pub fn rows(&self) -> Rows<'a> {
         Rows { database: self.database, alias: self.id, open: vec![(self.root, 0)], left: self.database.pages() + 1 }
     }
 
     /// The row with this id.
-    pub(crate) fn get(&self, id: i64) -> Result<Option<Row<'a>>, SqliteError> {
+    pub fn get(&self, id: i64) -> Result<Option<Row<'a>>, SqliteError> {
         let mut number = self.root;
         for _ in 0..MAX_DEPTH {
             let page = self.database.page(number)?;
@@ -264,19 +270,19 @@ impl<'a> Table<'a> {
     }
 
     /// Place of a column.
-    pub(crate) fn column(&self, name: &str) -> Result<usize, SqliteError> {
+    pub fn column(&self, name: &str) -> Result<usize, SqliteError> {
         self.find_column(name).ok_or_else(|| SqliteError::Missing(format!("column `{name}` in `{}`", self.name)))
     }
 
     /// Place of a column, if there is one: later schemas have more.
-    pub(crate) fn find_column(&self, name: &str) -> Option<usize> {
+    pub fn find_column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.eq_ignore_ascii_case(name))
     }
 }
 
 /// An iterator over the rows of a table. After an error it ends.
 #[derive(Debug)]
-pub(crate) struct Rows<'a> {
+pub struct Rows<'a> {
     database: Sqlite<'a>,
     alias: Option<usize>,
     /// Page and next cell, root first.
@@ -330,12 +336,12 @@ impl<'a> Iterator for Rows<'a> {
 
 impl Row<'_> {
     /// The row id.
-    pub(crate) fn id(&self) -> i64 {
+    pub fn id(&self) -> i64 {
         self.id
     }
 
     /// All values. Source: section 2.1, "Record format".
-    pub(crate) fn values(&self) -> Result<Vec<Value<'_>>, SqliteError> {
+    pub fn values(&self) -> Result<Vec<Value<'_>>, SqliteError> {
         self.read().ok_or(SqliteError::Damaged { page: self.page, why: "a record is cut, or its text is no UTF-8" })
     }
 
@@ -375,21 +381,24 @@ impl Row<'_> {
 }
 
 impl<'r> Value<'r> {
-    pub(crate) fn text(self) -> Option<&'r str> {
+    /// The text, if it is one.
+    pub fn text(self) -> Option<&'r str> {
         match self {
             Value::Text(text) => Some(text),
             _ => None,
         }
     }
 
-    pub(crate) fn integer(self) -> Option<i64> {
+    /// The number, if it is whole.
+    pub fn integer(self) -> Option<i64> {
         match self {
             Value::Integer(number) => Some(number),
             _ => None,
         }
     }
 
-    pub(crate) fn real(self) -> Option<f64> {
+    /// The number.
+    pub fn real(self) -> Option<f64> {
         match self {
             Value::Real(number) => Some(number),
             Value::Integer(number) => Some(number as f64),

@@ -2,27 +2,31 @@
 
 /// What stands under a key.
 #[derive(Clone, Debug)]
-pub(crate) enum Node {
+pub enum Node {
+    /// Bytes.
     Value(Vec<u8>),
+    /// Keys of a bucket of its own.
     Bucket(Vec<(&'static str, Node)>),
 }
 
-pub(crate) fn value(json: &str) -> Node {
+/// A value of this text.
+pub fn value(json: &str) -> Node {
     Node::Value(json.as_bytes().to_vec())
 }
 
-pub(crate) fn bucket(items: &[(&'static str, Node)]) -> Node {
+/// A bucket of these keys.
+pub fn bucket(items: &[(&'static str, Node)]) -> Node {
     let mut items = items.to_vec();
     items.sort_by_key(|(key, _)| *key);
     Node::Bucket(items)
 }
 
 /// Small pages and few elements on each, so that small trees have branches, overflow pages and inline buckets too.
-pub(crate) const PAGE: usize = 1024;
+pub const PAGE: usize = 1024;
 const PER_LEAF: usize = 4;
 
 /// The file whose root bucket holds `items`.
-pub(crate) fn bolt_file(items: &[(&'static str, Node)]) -> Vec<u8> {
+pub fn bolt_file(items: &[(&'static str, Node)]) -> Vec<u8> {
     let Node::Bucket(items) = bucket(items) else { unreachable!() };
     let mut file = vec![0; 4 * PAGE];
     let root = write_bucket(&mut file, &items);
