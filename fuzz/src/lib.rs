@@ -47,6 +47,7 @@ pub const TARGETS: &[Target] = &[
     ("segment", segment),
     ("timestamp", timestamp),
     ("trivy_db", trivy_db),
+    ("twirp", twirp),
     ("versions", versions),
     ("vunnel", vunnel),
     ("yaml", yaml),
@@ -196,6 +197,24 @@ pub fn java_index(data: &[u8]) {
             let _found = index.find(hash);
         }
     }
+}
+
+/// A body of Trivy's protocol, in both forms, and an error of a server.
+pub fn twirp(data: &[u8]) {
+    use signet_twirp::{Body, Form, Limits, cache, decode, scanner};
+    fn read<M: Body>(data: &[u8]) {
+        let limits = Limits { bytes: 1 << 20, units: 50_000 };
+        for form in [Form::Protobuf, Form::Json] {
+            if let Ok(message) = decode::<M>(form, data, &limits) {
+                let _written = signet_twirp::encode(Form::Json, &message);
+            }
+        }
+    }
+    read::<cache::PutBlobRequest>(data);
+    read::<cache::PutArtifactRequest>(data);
+    read::<scanner::ScanRequest>(data);
+    read::<scanner::ScanResponse>(data);
+    let _error = signet_twirp::TwirpError::of_answer(500, data);
 }
 
 /// A record of vunnel.
@@ -387,10 +406,9 @@ pub fn dsse(data: &[u8]) {
         let _statement = Statement::of(&envelope);
     }
     let _statement = Statement::parse(data);
-    for evidence in [Evidence::envelope(data), Evidence::attestation(data, &std::collections::BTreeMap::new())] {
-        if let Ok(evidence) = evidence {
-            verified(&evidence);
-        }
+    let layer = Evidence::attestation(data, &std::collections::BTreeMap::new());
+    for evidence in [Evidence::envelope(data), layer].into_iter().flatten() {
+        verified(&evidence);
     }
 }
 

@@ -158,6 +158,13 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
             let end = signet_advisories::segment::SegmentEnd { remarks, ..Default::default() };
             vec![writer.finish(&end).unwrap()]
         }
+        "twirp" => ["PutBlobRequest.bin", "PutBlobRequest.json", "ScanRequest.bin", "ScanResponse.bin"]
+            .iter()
+            .map(|name| {
+                let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/twirp/testdata/");
+                std::fs::read(format!("{folder}{name}")).unwrap()
+            })
+            .collect(),
         "expression" => text(&[
             "severity >= high && fixed && (kev || epss >= 0.1)",
             "aliases.exists(a, a.startsWith('CVE-')) ? age > duration('7d') : [1, 2].all(x, x > 0) || {'a': 1}['a'] == 1",

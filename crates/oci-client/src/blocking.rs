@@ -16,6 +16,7 @@ use crate::error::{Error, ErrorKind};
 use crate::fetch::{FetchRequest, Fetched};
 use crate::manifest::{Descriptor, Manifest, ManifestHead};
 use crate::options::ClientOptions;
+use crate::post::{PostRequest, Posted};
 use crate::push::{BlobSource, Pushed};
 use crate::resolve::{PlatformChoice, Resolved};
 use crate::secret::Secret;
@@ -150,6 +151,11 @@ impl BlockingClient {
     /// See [`Client::fetch`].
     pub fn fetch(&self, request: &FetchRequest, to: &mut (dyn Write + Send)) -> Result<Fetched, Error> {
         self.handle.block_on(self.client.fetch(request, to))
+    }
+
+    /// See [`Client::post`].
+    pub fn post(&self, request: &PostRequest) -> Result<Posted, Error> {
+        self.handle.block_on(self.client.post(request))
     }
 
     /// See [`Client::push_blob`].

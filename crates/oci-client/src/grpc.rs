@@ -77,7 +77,10 @@ pub async fn grpc_over_socket(
                 Some(chunk) if body.len() + chunk.len() <= LONGEST + 5 => body.extend_from_slice(&chunk),
                 Some(_) => return Err(failed(ErrorKind::TooLarge, "the answer is too long".to_owned())),
                 None => {
-                    return Err(failed(ErrorKind::Forbidden, "the service ended the call without a message".to_owned()));
+                    return Err(failed(
+                        ErrorKind::Forbidden,
+                        "the service ended the call without a message".to_owned(),
+                    ));
                 }
             }
         }

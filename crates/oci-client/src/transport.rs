@@ -165,6 +165,27 @@ impl Client {
         }
     }
 
+    /// Sends a question and gives the whole answer whatever its status. Only a connection that was never made is tried again.
+    pub(crate) async fn ask_once(&self, ask: &Ask, most: u64) -> Result<(StatusCode, HeaderMap, Bytes), Error> {
+        let options = self.options();
+        let mut attempt = 0;
+        let response = loop {
+            let failure = match self.follow(ask, None).await {
+                Ok((response, _)) => break response,
+                Err(failure) => failure,
+            };
+            attempt += 1;
+            if !failure.again || attempt > options.retries {
+                return Err(failure.error);
+            }
+            let random = backoff::next_random(&mut self.shared.random.lock());
+            tokio::time::sleep(backoff::pause(options.first_pause, attempt, random)).await;
+        };
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = self.read_small(response, most, false, ask).await?;
+        Ok((status, headers, body))
+    }
+
     async fn send_authorized(&self, ask: &Ask) -> Result<Answer, Failure> {
         let mut authorization = match (&ask.fixed_authorization, &ask.endpoint) {
             (Some(fixed), _) => Some(fixed.clone()),

@@ -131,7 +131,7 @@ impl fmt::Display for Target {
 pub fn write(target: Target, subject: &Subject, inventory: &Inventory, options: &WriteOptions) -> Vec<u8> {
     match target {
         Target::CycloneDxJson(minor) => cyclonedx::write_json(minor, subject, inventory, None, options),
-        Target::CycloneDxXml(minor) => cyclonedx::write_xml(minor, subject, inventory, options),
+        Target::CycloneDxXml(minor) => cyclonedx::write_xml(minor, subject, inventory, None, options),
         Target::Spdx2(version, form) => spdx::write_as(version, form, subject, inventory, options),
         Target::Spdx3 => spdx::three::write(subject, inventory, options),
         Target::SyftJson => syft::write(subject, inventory, options),
@@ -154,7 +154,7 @@ pub fn write_to(
     match target {
         Target::CycloneDxJson(minor) => cyclonedx::write_json_to(minor, subject, inventory, None, options, sink),
         Target::Spdx2(version, form) => spdx::write_to(version, form, subject, inventory, options, sink),
-        Target::CycloneDxXml(minor) => cyclonedx::write_xml_to(minor, subject, inventory, options, sink),
+        Target::CycloneDxXml(minor) => cyclonedx::write_xml_to(minor, subject, inventory, None, options, sink),
         Target::Spdx3 => spdx::three::write_to(subject, inventory, options, sink),
         Target::SyftJson => syft::write_to(subject, inventory, options, sink),
         other => sink.write_all(&write(other, subject, inventory, options)),

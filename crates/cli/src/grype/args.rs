@@ -45,6 +45,7 @@ pub(super) const OTHER_KEYS: &[&str] = &[
     "db.ca-cert",
     "db.cache-dir",
     "db.auto-update",
+    "db.update-url",
     "db.validate-age",
     "db.max-allowed-built-age",
     "db.require-update-check",

@@ -94,11 +94,11 @@ impl Form {
             "json" => Form::Json,
             "cyclonedx-json" => Form::Native(Format::CycloneDxJson),
             "sarif" => Form::Native(Format::Sarif),
-            "cyclonedx" | "cyclonedx-xml" => {
-                bail!("the format `{name}` (XML) is not in this version: `cyclonedx-json` is")
-            }
+            "cyclonedx" | "cyclonedx-xml" => Form::Native(Format::Sbom(signet_sbom::Target::CycloneDxXml(6))),
             "template" => Form::Template,
-            other => bail!("unsupported output format `{other}`: table, json, cyclonedx-json, sarif"),
+            other => {
+                bail!("unsupported output format `{other}`: table, json, cyclonedx, cyclonedx-json, sarif, template")
+            }
         })
     }
 }
@@ -312,7 +312,8 @@ fn write(
             Form::Template => {
                 let path = args.template.as_deref().context("`-o template` needs `-t FILE`")?;
                 let template = crate::scan::template_file(path)?;
-                let context = crate::template::Context { now: report.now, app_version: env!("CARGO_PKG_VERSION") };
+                let context =
+                    crate::template::Context { now: report.now, app_version: env!("CARGO_PKG_VERSION"), env: &[] };
                 template.render(&serde_json::to_value(&document)?, &context)?.into_bytes()
             }
             Form::Native(format) => report.render(*format, Look::default())?,

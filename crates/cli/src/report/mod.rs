@@ -189,6 +189,12 @@ impl Report {
             Format::Markdown => markdown::render(self).into_bytes(),
             Format::CycloneDxJson => self.cyclonedx(6),
             Format::Sbom(signet_sbom::Target::CycloneDxJson(minor)) => self.cyclonedx(minor),
+            Format::Sbom(signet_sbom::Target::CycloneDxXml(minor)) => {
+                let active: Vec<Finding> = self.active().cloned().collect();
+                let findings = signet_sbom::cyclonedx::Findings { findings: &active, primary_url: &primary_url };
+                let (findings, options) = (self.judged.then_some(findings), self.sbom_options());
+                signet_sbom::cyclonedx::write_xml(minor, &self.subject, &self.inventory, findings, &options)
+            }
             Format::Sbom(target) => signet_sbom::write(target, &self.subject, &self.inventory, &self.sbom_options()),
             Format::SpdxJson => signet_sbom::spdx::write(&self.subject, &self.inventory, &self.sbom_options()),
             Format::SyftJson => signet_sbom::syft::write(&self.subject, &self.inventory, &self.sbom_options()),
@@ -214,7 +220,7 @@ impl Report {
             return Err(crate::usage(anyhow::anyhow!("`--output template` needs `--template FILE`")));
         };
         let document: serde_json::Value = serde_json::from_slice(&json::v1::render(self)?)?;
-        let context = crate::template::Context { now: self.now, app_version: env!("CARGO_PKG_VERSION") };
+        let context = crate::template::Context { now: self.now, app_version: env!("CARGO_PKG_VERSION"), env: &[] };
         Ok(template.render(&document, &context)?.into_bytes())
     }
 

@@ -44,7 +44,7 @@ impl Format {
                 let template = template.context("`-o template` needs `-t FILE`")?;
                 let document: serde_json::Value =
                     serde_json::from_slice(&Sbom::parse("syft-json", &[])?.render(report)?)?;
-                let context = Context { now: report.now, app_version: env!("CARGO_PKG_VERSION") };
+                let context = Context { now: report.now, app_version: env!("CARGO_PKG_VERSION"), env: &[] };
                 Ok(template.render(&document, &context)?.into_bytes())
             }
             Format::Sbom(format) => format.render(report),

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::value::{Number, Val, equal, items, order, owned, print, text, truth};
 use super::wording::{escape, escape_js, escape_query, go_layout, title};
-use super::{Context, printf};
+use super::{Context, matching, printf, sums};
 
 /// All names that a template may call.
 const NAMES: &[&str] = &[
@@ -38,6 +38,10 @@ const NAMES: &[&str] = &[
     "getCurrentTime",
     "getLastIndex",
     "byMatchName",
+    "sourceID",
+    "sum",
+    "env",
+    "getEnv",
     // sprig's
     "lower",
     "upper",
@@ -112,12 +116,13 @@ const NAMES: &[&str] = &[
     "until",
     "kindIs",
     "kindOf",
-    "b64enc",
-    "sha256sum",
+    "ceil",
+    "floor",
+    "compact",
 ];
 
 /// Names that other tools have and that would let a template read what it has no business with.
-const REFUSED: &[&str] = &["env", "expandenv", "getEnv", "getHostByName", "readFile", "call"];
+const REFUSED: &[&str] = &["expandenv", "getHostByName", "readFile", "call"];
 
 /// Longest string that a function makes, in bytes.
 const MOST_TEXT: usize = 16 << 20;
@@ -157,7 +162,7 @@ pub(super) fn check(name: &str) -> Result<(), String> {
             "the function `{name}` is refused: a template sees the report and nothing of its surroundings"
         ));
     }
-    match NAMES.contains(&name) {
+    match NAMES.contains(&name) || matching::NAMES.contains(&name) || sums::NAMES.contains(&name) {
         true => Ok(()),
         false => Err(format!("there is no function `{name}`")),
     }
@@ -180,6 +185,12 @@ pub(super) fn call<'v>(name: &str, arguments: &[Val<'v>], context: &Context<'_>)
     if let Some(result) = collections(name, &args) {
         return result;
     }
+    if let Some(result) = sums::call(name, &args) {
+        return result;
+    }
+    if let Some(result) = matching::call(name, &args, MOST_TEXT) {
+        return result;
+    }
     Ok(match name {
         "appVersion" => text(context.app_version),
         "now" | "getCurrentTime" => text(context.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
@@ -188,18 +199,26 @@ pub(super) fn call<'v>(name: &str, arguments: &[Val<'v>], context: &Context<'_>)
                 args.text(1)?.parse().map_err(|_| format!("{:?} is no time", args.text(1).unwrap_or_default()))?;
             text(time.strftime(&go_layout(&args.text(0)?)).to_string())
         }
-        "b64enc" => {
-            use base64::Engine as _;
-            text(base64::engine::general_purpose::STANDARD.encode(args.text(0)?))
+        "sourceID" => text(args.text(0)?),
+        // Only what whoever calls has named: a template that somebody sent must not read tokens out of the environment.
+        "env" | "getEnv" => {
+            let wanted = args.text(0)?;
+            match context.env.iter().find(|(name, _)| *name == wanted) {
+                Some((_, value)) => text(*value),
+                None => {
+                    return Err(format!(
+                        "the variable `{wanted}` is refused: a template sees the report and nothing of its surroundings"
+                    ));
+                }
+            }
         }
-        "sha256sum" => text(signet_model::Digest::sha256(args.text(0)?.as_bytes()).hex()),
         "fail" => return Err(args.text(0)?),
         _ => return Err("there is no such function".to_owned()),
     })
 }
 
 /// Arguments with what is asked of them.
-struct Args<'a, 'v>(&'a [Val<'v>]);
+pub(super) struct Args<'a, 'v>(&'a [Val<'v>]);
 
 impl<'v> Args<'_, 'v> {
     fn value(&self, at: usize) -> Result<&Val<'v>, String> {
@@ -207,11 +226,11 @@ impl<'v> Args<'_, 'v> {
     }
 
     /// The argument as text; numbers and the like as they are printed.
-    fn text(&self, at: usize) -> Result<String, String> {
+    pub(super) fn text(&self, at: usize) -> Result<String, String> {
         Ok(print(self.value(at)?))
     }
 
-    fn int(&self, at: usize) -> Result<i64, String> {
+    pub(super) fn int(&self, at: usize) -> Result<i64, String> {
         match integer(self.value(at)?) {
             Some(number) => Ok(number),
             None => Err(format!("`{}` is no number", print(self.value(at)?))),
@@ -492,7 +511,7 @@ fn numbers<'v>(name: &str, args: &Args<'_, 'v>) -> Option<Result1<'v>> {
         Ok(owned(result))
     };
     Some(match name {
-        "add" => fold(i64::checked_add),
+        "add" | "sum" => fold(i64::checked_add),
         "sub" => fold(i64::checked_sub),
         "mul" => fold(i64::checked_mul),
         "div" => fold(i64::checked_div),
@@ -502,6 +521,8 @@ fn numbers<'v>(name: &str, args: &Args<'_, 'v>) -> Option<Result1<'v>> {
         "add1" => args.int(0).and_then(|number| number.checked_add(1).map(owned).ok_or_else(|| "too large".to_owned())),
         "int" | "int64" | "atoi" => args.value(0).map(|value| owned(integer(value).unwrap_or(0))),
         "float64" => args.value(0).map(|value| owned(float(value))),
+        "ceil" => args.value(0).map(|value| owned(float(value).ceil())),
+        "floor" => args.value(0).map(|value| owned(float(value).floor())),
         "round" => args.value(0).and_then(|value| {
             let scale = 10_f64.powi(i32::try_from(args.int(1)?).unwrap_or(0).clamp(-300, 300));
             Ok(owned((float(value) * scale).round() / scale))
@@ -559,6 +580,7 @@ fn collections<'v>(name: &str, args: &Args<'_, 'v>) -> Option<Result1<'v>> {
             list.reverse();
             put(list)
         }),
+        "compact" => args.list(0).map(|list| put(list.into_iter().filter(|value| truth(value)).collect())),
         "uniq" => args.list(0).map(|list| {
             let mut seen = std::collections::HashSet::new();
             put(list.into_iter().filter(|value| seen.insert(value.to_string())).collect())

@@ -8,15 +8,18 @@
 //! Understood are actions, pipelines, variables, `if`, `with`, `range`, `break`, `continue`, `define`, `template`, `block`, comments, trim markers,
 //! the language's own functions and the part of the sprig library that reports need. A field is looked up by its exact name, then without
 //! regard to case, as Go's struct fields are named otherwise than the JSON made of them; a field that is not there is empty, as an unset field of
-//! a struct is. Nothing reads a file, the environment or the network, and every run is bounded in steps, depth and output.
+//! a struct is. Nothing reads a file, the network or more of the environment than
+//! the caller names, and every run is bounded in steps, depth and output.
 //!
 //! Source: Go's package documentation of `text/template`; sprig's documentation of its functions.
 
 mod eval;
 mod functions;
 mod lex;
+mod matching;
 mod parse;
 mod printf;
+mod sums;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -51,6 +54,8 @@ pub(crate) struct Context<'a> {
     pub(crate) now: Timestamp,
     /// The version of `appVersion`.
     pub(crate) app_version: &'a str,
+    /// Variables that `env` may ask for, and their values; all others are refused.
+    pub(crate) env: &'a [(&'a str, &'a str)],
 }
 
 /// A template that was read whole, without errors.

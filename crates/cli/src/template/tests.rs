@@ -3,7 +3,8 @@ use serde_json::json;
 use super::{Context, Template};
 
 fn fill(template: &str, value: &serde_json::Value) -> Result<String, String> {
-    let context = Context { now: "2026-01-16T00:00:00Z".parse().unwrap(), app_version: "1.2.3" };
+    let context =
+        Context { now: "2026-01-16T00:00:00Z".parse().unwrap(), app_version: "1.2.3", env: &[("AWS_REGION", "eu-1")] };
     Template::parse("t", template).and_then(|parsed| parsed.render(value, &context)).map_err(|err| err.to_string())
 }
 
@@ -146,8 +147,9 @@ fn mistakes_say_where() {
     refused("{{ end }}", "`end` without a beginning");
     refused("{{ else }}", "`else` without");
     refused("{{ frobnicate .x }}", "t:1: there is no function `frobnicate`");
-    refused("{{ getEnv \"HOME\" }}", "`getEnv` is refused");
-    refused("{{ env \"HOME\" }}", "`env` is refused");
+    refused("{{ getEnv \"HOME\" }}", "the variable `HOME` is refused");
+    refused("{{ env \"HOME\" }}", "the variable `HOME` is refused");
+    check("{{ env \"AWS_REGION\" }}{{ getEnv \"AWS_REGION\" }}", "eu-1eu-1");
     refused("{{ $x }}", "there is no variable `$x`");
     refused("{{ .name.deeper }}", "no `.deeper`");
     refused("{{ index .list 7 }}", "there is no item 7");
@@ -199,4 +201,20 @@ fn damaged_templates_never_panic() {
             let _answer = fill(&String::from_utf8_lossy(&bytes), &value);
         }
     }
+}
+
+#[test]
+fn regular_expressions_and_sums() {
+    check(r#"{{ .name | regexFind "[^h]+" }}{{ regexMatch "^s.*p$" .name }}{{ regexMatch "x" .name }}"#, "struefalse");
+    check(
+        r#"{{ regexReplaceAll "(s)(h)" .name "${2}${1}" }} {{ regexReplaceAllLiteral "sh" .name "$1" }}"#,
+        "hsop $1op",
+    );
+    check(r#"{{ regexFindAll "[a-z]" "a1b2c3" 2 }} {{ regexFindAll "[a-z]" "a1b2c3" -1 }}"#, "[a b] [a b c]");
+    check(r#"{{ regexSplit "[,;]" "a,b;c" -1 }} {{ regexSplit "," "a,b,c" 2 }}"#, "[a b c] [a b,c]");
+    check(r#"{{ regexQuoteMeta "a.b" }}{{ mustRegexMatch "a" "a" }}"#, r"a\.btrue");
+    refused(r#"{{ regexMatch "(" "a" }}"#, "no regular expression");
+    refused(r#"{{ regexMatch "((a{1,100}){1,100}){1,100}" "a" }}"#, "no regular expression");
+    check(r#"{{ "abc" | sha1sum }} {{ b64dec "YQ==" }}"#, "a9993e364706816aba3e25717850c26c9cd0d89d a");
+    check("{{ sum 1 2 }} {{ ceil 1.2 }} {{ floor 1.8 }} {{ list 0 1 \"\" 2 | compact }}", "3 2 1 [1 2]");
 }

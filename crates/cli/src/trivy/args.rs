@@ -67,14 +67,20 @@ pub(super) enum Command {
     Sbom(Scan),
     /// Convert Trivy JSON report into a different format.
     Convert(Convert),
+    /// Server mode.
+    #[command(visible_alias = "s")]
+    Server(Serve),
 }
 
 /// What becomes of the findings, and of the report.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Report {
-    /// Format: table, json, sarif, cyclonedx, spdx-json, cosign-vuln.
+    /// Format: table, json, sarif, cyclonedx, spdx-json, cosign-vuln, template.
     #[arg(short, long, env = "TRIVY_FORMAT", default_value = "table")]
     pub(super) format: String,
+    /// Output template: its text, or `@FILE`.
+    #[arg(short, long, env = "TRIVY_TEMPLATE", value_name = "TEMPLATE")]
+    pub(super) template: Option<String>,
     /// Output file name.
     #[arg(short, long, env = "TRIVY_OUTPUT", value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
@@ -124,6 +130,82 @@ pub(super) struct Convert {
     pub(super) target: PathBuf,
     #[command(flatten)]
     pub(super) report: Report,
+}
+
+/// The database of vulnerabilities, and how it is fetched.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Data {
+    /// Skip updating vulnerability database.
+    #[arg(long, env = "TRIVY_SKIP_DB_UPDATE")]
+    pub(super) skip_db_update: bool,
+    /// OCI repositories of the vulnerability database, in order.
+    #[arg(
+        long,
+        env = "TRIVY_DB_REPOSITORY",
+        value_delimiter = ',',
+        default_value = "mirror.gcr.io/aquasec/trivy-db:2,ghcr.io/aquasecurity/trivy-db:2"
+    )]
+    pub(super) db_repository: Vec<String>,
+    /// Download/update vulnerability database but don't run a scan.
+    #[arg(long, env = "TRIVY_DOWNLOAD_DB_ONLY")]
+    pub(super) download_db_only: bool,
+    /// Suppress progress bar.
+    #[arg(long, env = "TRIVY_NO_PROGRESS")]
+    pub(super) no_progress: bool,
+    /// Username of the registry.
+    #[arg(long, env = "TRIVY_USERNAME")]
+    pub(super) username: Option<String>,
+    /// Password of the registry. `--password-stdin` is safer: others can read a command line.
+    #[arg(long, env = "TRIVY_PASSWORD", hide_env_values = true)]
+    pub(super) password: Option<String>,
+    /// Password from stdin.
+    #[arg(long, env = "TRIVY_PASSWORD_STDIN")]
+    pub(super) password_stdin: bool,
+}
+
+/// Where the server is, for its clients.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Remote {
+    /// Server address in client mode: the target is read here and judged there.
+    #[arg(long, env = "TRIVY_SERVER", value_name = "URL")]
+    pub(super) server: Option<String>,
+    /// For authentication in client/server mode.
+    #[arg(long, env = "TRIVY_TOKEN", hide_env_values = true)]
+    pub(super) token: Option<String>,
+    /// Specify a header name for token in client/server mode.
+    #[arg(long, env = "TRIVY_TOKEN_HEADER", default_value = "Trivy-Token", value_name = "NAME")]
+    pub(super) token_header: String,
+    /// Custom headers in client mode, `NAME:VALUE`.
+    #[arg(long, env = "TRIVY_CUSTOM_HEADERS", value_delimiter = ',', hide_env_values = true)]
+    pub(super) custom_headers: Vec<String>,
+    /// Prefix of the server's paths [default: twirp].
+    #[arg(long, env = "TRIVY_PATH_PREFIX")]
+    pub(super) path_prefix: Option<String>,
+}
+
+/// `trivy server`.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Serve {
+    /// Listen address in server mode.
+    #[arg(long, env = "TRIVY_LISTEN", default_value = "localhost:4954", value_name = "HOST:PORT")]
+    pub(super) listen: String,
+    /// For authentication in client/server mode: clients without it are refused.
+    #[arg(long, env = "TRIVY_TOKEN", hide_env_values = true)]
+    pub(super) token: Option<String>,
+    /// Specify a header name for token in client/server mode.
+    #[arg(long, env = "TRIVY_TOKEN_HEADER", default_value = "Trivy-Token", value_name = "NAME")]
+    pub(super) token_header: String,
+    /// Prefix of the server's paths [default: twirp].
+    #[arg(long, env = "TRIVY_PATH_PREFIX")]
+    pub(super) path_prefix: Option<String>,
+    #[command(flatten)]
+    pub(super) data: Data,
+    /// Where blobs are kept: `fs`, below the cache directory.
+    #[arg(long, env = "TRIVY_CACHE_BACKEND", default_value = "fs", value_parser = ["fs"])]
+    pub(super) cache_backend: String,
+    /// Suppress notices about version updates (there are none).
+    #[arg(long, env = "TRIVY_SKIP_VERSION_CHECK")]
+    pub(super) skip_version_check: bool,
 }
 
 /// The commands that scan.
@@ -185,9 +267,10 @@ pub(super) struct Scan {
     /// [EXPERIMENTAL] Specify a distribution, FAMILY/VERSION.
     #[arg(long, env = "TRIVY_DISTRO")]
     pub(super) distro: Option<String>,
-    /// Skip updating vulnerability database.
-    #[arg(long, env = "TRIVY_SKIP_DB_UPDATE")]
-    pub(super) skip_db_update: bool,
+    #[command(flatten)]
+    pub(super) data: Data,
+    #[command(flatten)]
+    pub(super) remote: Remote,
     /// Skip updating Java index database.
     #[arg(long, env = "TRIVY_SKIP_JAVA_DB_UPDATE")]
     pub(super) skip_java_db_update: bool,
@@ -206,14 +289,6 @@ pub(super) struct Scan {
     /// Do not issue API requests to identify dependencies (none are ever issued).
     #[arg(long, env = "TRIVY_OFFLINE_SCAN")]
     pub(super) offline_scan: bool,
-    /// OCI repositories of the vulnerability database, in order.
-    #[arg(
-        long,
-        env = "TRIVY_DB_REPOSITORY",
-        value_delimiter = ',',
-        default_value = "mirror.gcr.io/aquasec/trivy-db:2,ghcr.io/aquasecurity/trivy-db:2"
-    )]
-    pub(super) db_repository: Vec<String>,
     /// OCI repositories of the Java index, in order.
     #[arg(
         long,
@@ -225,21 +300,6 @@ pub(super) struct Scan {
     /// Download/update Java index database but don't run a scan.
     #[arg(long, env = "TRIVY_DOWNLOAD_JAVA_DB_ONLY")]
     pub(super) download_java_db_only: bool,
-    /// Download/update vulnerability database but don't run a scan.
-    #[arg(long, env = "TRIVY_DOWNLOAD_DB_ONLY")]
-    pub(super) download_db_only: bool,
-    /// Suppress progress bar.
-    #[arg(long, env = "TRIVY_NO_PROGRESS")]
-    pub(super) no_progress: bool,
-    /// Username of the registry.
-    #[arg(long, env = "TRIVY_USERNAME")]
-    pub(super) username: Option<String>,
-    /// Password of the registry. `--password-stdin` is safer: others can read a command line.
-    #[arg(long, env = "TRIVY_PASSWORD", hide_env_values = true)]
-    pub(super) password: Option<String>,
-    /// Password from stdin.
-    #[arg(long, env = "TRIVY_PASSWORD_STDIN")]
-    pub(super) password_stdin: bool,
     /// Number of goroutines (accepted: every processor is used).
     #[arg(long, env = "TRIVY_PARALLEL", default_value_t = 5)]
     pub(super) parallel: u32,

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use signet_advisories::feeds::trivy_db::Metadata;
 use signet_model::{Digest, Inventory};
 
-use super::args::{Global, Scan};
+use super::args::{Data, Global, Scan};
 use crate::database::{self, Opened, Wanted, java};
 use crate::net::Access;
 use crate::settings::Settings;
@@ -27,7 +27,7 @@ pub(super) fn cache(global: &Global, settings: &Settings) -> Result<PathBuf> {
 }
 
 /// The database that a scan uses. `settings.cache` is our own folder within `cache`.
-pub(super) fn open(cache: &Path, args: &Scan, access: &Access, settings: &Settings) -> Result<Opened> {
+pub(super) fn open(cache: &Path, args: &Data, access: &Access, settings: &Settings) -> Result<Opened> {
     let theirs = cache.join("db/trivy.db");
     let ours = database::place(settings);
     if theirs.is_file()

@@ -170,6 +170,19 @@ pub(super) fn family(id: &str) -> &str {
     }
 }
 
+/// What a distribution calls itself, of whose family Trivy speaks.
+pub(super) fn id_of_family(family: &str) -> &str {
+    match family {
+        "redhat" => "rhel",
+        "oracle" => "ol",
+        "amazon" => "amzn",
+        "alma" => "almalinux",
+        "slem" => "sl-micro",
+        "cbl-mariner" => "mariner",
+        other => other,
+    }
+}
+
 /// The analyzer of an operating system's packages.
 pub(super) fn os_analyzer(kind: PackageKind) -> &'static str {
     match kind {

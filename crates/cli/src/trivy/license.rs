@@ -99,6 +99,12 @@ pub(super) fn add(report: &mut Report) {
     report.results.extend(results);
 }
 
+/// The severity and the category of a licence, in Trivy's words.
+pub(super) fn judged(name: &str) -> (&'static str, &'static str) {
+    let category = category(name, 0);
+    (severity(category), word(category))
+}
+
 fn word(category: Option<Category>) -> &'static str {
     match category {
         Some(Category::Forbidden) => "forbidden",

@@ -15,11 +15,13 @@ mod filter;
 mod kinds;
 mod license;
 mod model;
+mod remote;
 mod render;
 mod report;
 mod spdx;
 mod table;
 mod target;
+mod template;
 mod uid;
 mod vex;
 mod wire;
@@ -30,17 +32,19 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use signet_advisories::{MatchOptions, Owned};
-use signet_model::{Location, SuppressionKind, Timestamp, Unexamined, UnexaminedKind};
+use signet_model::{Finding, Location, SuppressionKind, Timestamp, Unexamined, UnexaminedKind};
 use signet_oci_client::Secret;
 
-use self::args::{Cli, Command, Scan};
+use self::args::{Cli, Command, Data, Scan, Serve};
 use self::filter::Filter;
+use self::remote::Server;
 use self::target::Target;
 use crate::args::Global;
 use crate::net::{Access, Login};
 use crate::output;
 use crate::report::Look;
 use crate::settings::Settings;
+use crate::source::Examined;
 
 /// Runs Trivy's command line. `global` are Signet's own options, which may stand before `trivy`.
 pub(crate) fn command(args: &[OsString], global: &Global) -> ExitCode {
@@ -99,8 +103,12 @@ fn run(cli: &Cli, global: &Global) -> Result<u8> {
             );
             return finish(report, &filter, &convert.report, &settings);
         }
+        Command::Server(serve) => {
+            self::serve(serve, cli, global)?;
+            return Ok(0);
+        }
     };
-    let settings = settings(cli, global, scan.no_progress)?;
+    let settings = settings(cli, global, scan.data.no_progress)?;
     let filter = Filter::parse(&scan.report)?;
     let report = self::scan(target, scan, cli, &settings)?;
     match report {
@@ -122,7 +130,7 @@ fn settings(cli: &Cli, global: &Global, no_progress: bool) -> Result<Settings> {
     Ok(settings)
 }
 
-fn access(args: &Scan, cli: &Cli) -> Result<Access> {
+fn access(args: &Data, cli: &Cli) -> Result<Access> {
     let password = match (&args.password, args.password_stdin) {
         (Some(_), true) => bail!("`--password` and `--password-stdin` cannot be given together"),
         (Some(password), false) => Some(password.clone()),
@@ -153,11 +161,11 @@ pub(crate) fn read_report(document: &serde_json::Value, now: Timestamp) -> Resul
 /// `None`: only the database was wanted.
 fn scan(target: Target, args: &Scan, cli: &Cli, settings: &Settings) -> Result<Option<wire::Report>> {
     check_format(&args.report.format)?;
-    let access = access(args, cli)?;
+    let access = access(&args.data, cli)?;
     let cache = data::cache(&cli.global, settings)?;
-    if args.download_db_only || args.download_java_db_only {
-        if args.download_db_only {
-            data::open(&cache, args, &access, settings)?;
+    if args.data.download_db_only || args.download_java_db_only {
+        if args.data.download_db_only {
+            data::open(&cache, &args.data, &access, settings)?;
         }
         if args.download_java_db_only {
             data::fetch_java(&cache, args, &access, settings)?;
@@ -171,12 +179,32 @@ fn scan(target: Target, args: &Scan, cli: &Cli, settings: &Settings) -> Result<O
         settings.warn(format!("the scanner `{name}` is not in this version: nothing was looked for by it"));
     }
     let vex = vex::read(&args.vex, &cache, args.skip_vex_repo_update, &access, settings)?;
-    let database = if judged { Some(data::open(&cache, args, &access, settings)?) } else { None };
+    let server = Server::of(&args.remote, &access, settings)?;
+    let here = judged && server.is_none();
+    let database = if here { Some(data::open(&cache, &args.data, &access, settings)?) } else { None };
     let mut examined = target::examine(target, args, &access, settings)?;
     if judged {
         data::name_archives(&cache, args, &access, &mut examined.inventory, settings)?;
     }
     target::narrow(target, args, &mut examined.inventory)?;
+    // Whoever wants an inventory wants to know the files by their sums.
+    let digests = if inventory_format { target::digests(target, args, &examined.inventory)? } else { HashMap::new() };
+    let frame = Frame {
+        artifact_type: match target {
+            Target::Sbom if examined.inventory.packages.iter().any(|package| package.found_by.starts_with("spdx")) => {
+                "spdx"
+            }
+            Target::Sbom => report::artifact_type(&examined.subject, "sbom"),
+            Target::Repository => report::artifact_type(&examined.subject, "repo"),
+            _ => report::artifact_type(&examined.subject, ""),
+        },
+        now: settings.now,
+        include_dev: args.include_dev_deps || target == Target::Sbom,
+        sbom: target == Target::Sbom,
+        judged: judged && args.pkg_types.iter().any(|ty| ty == "os"),
+        base: args.target.as_deref().filter(|name| std::path::Path::new(name).is_dir()).unwrap_or_default(),
+        digests: &digests,
+    };
     let mut findings = Vec::new();
     if let Some(opened) = &database {
         let options = MatchOptions {
@@ -192,6 +220,14 @@ fn scan(target: Target, args: &Scan, cli: &Cli, settings: &Settings) -> Result<O
         findings = matched.findings;
         findings
             .retain(|finding| finding.suppressed.as_ref().is_none_or(|reason| reason.kind != SuppressionKind::Owned));
+    }
+    if let Some(server) = server.as_ref().filter(|_| judged) {
+        let bare = report::build(&frame.facts(&examined, &[]));
+        let (found, gaps) = remote::findings(server, &bare, &examined.inventory, args, frame.include_dev)?;
+        examined.inventory.unexamined.extend(gaps);
+        findings = found;
+    }
+    if judged {
         vex::apply(&vex, &examined.subject, &examined.inventory, &mut findings, settings)?;
     }
     let gaps = missing.iter().map(|name| Unexamined {
@@ -203,31 +239,7 @@ fn scan(target: Target, args: &Scan, cli: &Cli, settings: &Settings) -> Result<O
     examined.inventory.unexamined.extend(gaps);
     examined.inventory.unexamined.sort();
     examined.inventory.unexamined.dedup();
-    let command = match target {
-        Target::Repository => "repo",
-        Target::Sbom => "sbom",
-        _ => "",
-    };
-    // Whoever wants an inventory wants to know the files by their sums.
-    let digests = if inventory_format { target::digests(target, args, &examined.inventory)? } else { HashMap::new() };
-    let facts = report::Facts {
-        subject: &examined.subject,
-        inventory: &examined.inventory,
-        findings: &findings,
-        artifact_type: match target {
-            Target::Sbom if examined.inventory.packages.iter().any(|package| package.found_by.starts_with("spdx")) => {
-                "spdx"
-            }
-            _ => report::artifact_type(&examined.subject, command),
-        },
-        now: settings.now,
-        include_dev: args.include_dev_deps || target == Target::Sbom,
-        sbom: target == Target::Sbom,
-        judged: judged && args.pkg_types.iter().any(|ty| ty == "os"),
-        base: args.target.as_deref().filter(|name| std::path::Path::new(name).is_dir()).unwrap_or_default(),
-        digests: &digests,
-    };
-    let mut report = report::build(&facts);
+    let mut report = report::build(&frame.facts(&examined, &findings));
     if let Some(os) = report.metadata.os.as_mut().filter(|_| judged) {
         os.eosl = eol::over(&os.family, &os.name, settings.now);
         if os.eosl {
@@ -239,6 +251,57 @@ fn scan(target: Target, args: &Scan, cli: &Cli, settings: &Settings) -> Result<O
         license::add(&mut report);
     }
     Ok(Some(report))
+}
+
+/// What a report is made with beside what was found.
+struct Frame<'a> {
+    artifact_type: &'static str,
+    now: Timestamp,
+    include_dev: bool,
+    sbom: bool,
+    judged: bool,
+    base: &'a str,
+    digests: &'a HashMap<String, String>,
+}
+
+impl Frame<'_> {
+    fn facts<'a>(&'a self, examined: &'a Examined, findings: &'a [Finding]) -> report::Facts<'a> {
+        report::Facts {
+            subject: &examined.subject,
+            inventory: &examined.inventory,
+            findings,
+            artifact_type: self.artifact_type,
+            now: self.now,
+            include_dev: self.include_dev,
+            sbom: self.sbom,
+            judged: self.judged,
+            base: self.base,
+            digests: self.digests,
+        }
+    }
+}
+
+/// `trivy server`: until it is told to end.
+fn serve(args: &Serve, cli: &Cli, global: &Global) -> Result<()> {
+    let settings = settings(cli, global, args.data.no_progress)?;
+    let access = access(&args.data, cli)?;
+    let cache = data::cache(&cli.global, &settings)?;
+    let database = data::open(&cache, &args.data, &access, &settings)?;
+    if args.data.download_db_only {
+        return Ok(());
+    }
+    let token = args.token.clone().filter(|token| !token.is_empty());
+    let again = settings.clone();
+    let data = args.data.clone();
+    let reopen = move || data::open(&cache, &data, &access, &Settings { now: crate::settings::now(), ..again.clone() });
+    remote::serve(remote::Options {
+        listen: args.listen.clone(),
+        token: token.map(|token| (args.token_header.clone(), token)),
+        prefix: args.path_prefix.clone(),
+        reopen: (!args.data.skip_db_update && !settings.offline).then(|| Box::new(reopen) as remote::Reopen),
+        settings,
+        database,
+    })
 }
 
 /// What is looked for.
@@ -291,7 +354,13 @@ fn finish(mut report: wire::Report, filter: &Filter, args: &args::Report, settin
     }
     let look = if args.output.is_some() { Look::default() } else { settings.look };
     let table = table::Options::new(args, filter, look)?;
-    let bytes = render::render(&report, &args.format, &table, now(settings))?;
+    let bytes = match args.format.as_str() {
+        "template" => template::render(&report, args.template.as_deref(), now(settings))?,
+        format => render::render(&report, format, &table, now(settings))?,
+    };
+    if args.template.is_some() && args.format != "template" {
+        settings.warn("`--template` is ignored because `--format template` is not given");
+    }
     match &args.output {
         Some(path) => {
             output::replace(path, &bytes).with_context(|| format!("cannot write the report `{}`", path.display()))?

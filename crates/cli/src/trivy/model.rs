@@ -128,8 +128,12 @@ fn kind(purl: Option<&Purl>) -> PackageKind {
 }
 
 fn package(row: &PackageRow, result: &ResultRow) -> Package {
+    package_of_kind(row, result, kind(Purl::parse_lenient(&row.identifier.purl).ok().as_ref()))
+}
+
+/// The package of a row, whose kind is known.
+pub(super) fn package_of_kind(row: &PackageRow, result: &ResultRow, kind: PackageKind) -> Package {
     let purl = Purl::parse_lenient(&row.identifier.purl).ok();
-    let kind = kind(purl.as_ref());
     let whole = |epoch: u64, version: &str, release: &str| {
         let mut text = if epoch == 0 { version.to_owned() } else { format!("{epoch}:{version}") };
         if !release.is_empty() {
@@ -192,7 +196,8 @@ fn package_of(row: &VulnerabilityRow, result: &ResultRow) -> Package {
     package(&row, result)
 }
 
-fn finding(row: &VulnerabilityRow, package: PackageIndex, suppressed: Option<Suppression>) -> Finding {
+/// The finding of a row about a package.
+pub(super) fn finding(row: &VulnerabilityRow, package: PackageIndex, suppressed: Option<Suppression>) -> Finding {
     let severity = |number: u8| Severity::ALL.get(usize::from(number)).copied().unwrap_or_default();
     let score = |number: &Option<serde_json::Number>| number.as_ref().and_then(serde_json::Number::as_f64);
     let vulnerability = Vulnerability {

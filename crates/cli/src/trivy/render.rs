@@ -12,7 +12,7 @@ use super::wire::Report;
 use crate::report::{Format, Look};
 
 /// What `--format` may say here.
-pub(super) const FORMATS: &[&str] = &["table", "json", "sarif", "cyclonedx", "spdx-json", "cosign-vuln"];
+pub(super) const FORMATS: &[&str] = &["table", "json", "sarif", "cyclonedx", "spdx-json", "cosign-vuln", "template"];
 
 /// The report as the bytes of a file.
 pub(super) fn render(report: &Report, format: &str, table: &table::Options, now: Timestamp) -> Result<Vec<u8>> {

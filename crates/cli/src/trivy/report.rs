@@ -232,6 +232,7 @@ fn result(
             _ => row.file_path.clone(),
         };
         row.identifier.uid = uid::of(&row, &file);
+        row.place = Some(member.index);
         let project = kind.is_some_and(|kind| !kind.root) && package.directness == Directness::Root;
         if project || unread(package) && kind.is_some_and(|kind| kind.ty == "pom") || package.dev && !facts.include_dev
         {
@@ -460,7 +461,8 @@ fn parts(kind: PackageKind, version: &str) -> (u64, String, String) {
     }
 }
 
-fn vulnerability(
+/// A finding about the package of a row.
+pub(super) fn vulnerability(
     facts: &Facts<'_>,
     finding: &Finding,
     row: &PackageRow,

@@ -172,6 +172,9 @@ pub(crate) struct PackageRow {
     pub(crate) analyzed_by: String,
     #[serde(flatten)]
     pub(crate) rest: Map<String, Value>,
+    /// The package's place in the inventory that the report was made of.
+    #[serde(skip)]
+    pub(crate) place: Option<usize>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -18,6 +18,7 @@ const PURE: &[&str] = &[
     "signet-advisories",
     "signet-policy",
     "signet-trust",
+    "signet-twirp",
 ];
 /// Rooms that open files, sockets and databases.
 const IO: &[&str] = &["signet-keys", "signet-oci-client", "signet-sources", "signet-store"];

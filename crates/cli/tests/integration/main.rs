@@ -10,10 +10,6 @@
 mod articles;
 mod as_grype;
 mod as_syft;
-/// Writes small bbolt files; the same code that the reader's own tests use.
-#[path = "../../../pages/src/testing.rs"]
-#[allow(dead_code, reason = "shared with the tests of another crate")]
-mod bolt;
 /// Writes eStargz and zstd:chunked layers; the same code that the reader's own tests use.
 #[path = "../../../image/tests/integration/chunked.rs"]
 #[allow(dead_code, reason = "shared with the tests of another crate")]
@@ -34,8 +30,12 @@ mod peers;
 mod remote;
 mod reports;
 mod sboms;
+mod server;
 mod standin;
 mod suppression;
 mod trivy;
 mod truth;
 mod views;
+
+/// Writes small bbolt files; the same code that the reader's own tests use.
+use signet_pages::testing as bolt;

@@ -351,3 +351,37 @@ fn a_table_is_trivys() {
     assert!(text(&["--severity", "HIGH,CRITICAL"]).contains("Total: 1 (HIGH: 0, CRITICAL: 1)"));
     stage.check(&[&scan[..], &["--table-mode", "nothing"]].concat(), 1);
 }
+
+/// In the manner of the templates that Trivy's users have: text for GitLab, XML, HTML, Security Hub.
+#[test]
+fn templates_see_what_those_of_trivy_see() {
+    let stage = Stage::new();
+    let [_, archive] = stage.put(&image(&[CURL, OLD, ZLIB]));
+    let check = |template: &str, expected: &str| {
+        let args = ["image", "--input", &archive, "--format", "template", "--template", template];
+        let output = stage.check(&args, 0);
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), expected, "{template}");
+    };
+    check(
+        "{{ range . }}{{ .Target | regexFind \"[^\\\\s]+\" }} {{ .Class }} {{ len .Misconfigurations }}{{ end }}",
+        "image.tar os-pkgs 0",
+    );
+    check(
+        "{{ $n := 0 }}{{ range . }}{{ range .Vulnerabilities }}{{ $n = sum $n 2 }}{{ if eq .Vulnerability.Severity \"CRITICAL\" }}{{ .PkgName }};{{ end }}{{ end }}{{ $n }}{{ end }}",
+        "libssl3;zlib1g;6",
+    );
+    check(
+        "{{ range . }}{{ range .Vulnerabilities }}{{ if .FixedVersion }}{{ list .VulnerabilityID .PkgName | join \" - \" | printf \"%q\" }}{{ (index .CVSS \"nvd\").V3Score }}{{ escapeXML .PkgPath }}{{ end }}{{ end }}{{ end }}",
+        "\"CVE-2099-0003 - libcurl4\"0\"CVE-2099-0001 - libssl3\"0",
+    );
+    std::fs::write(stage.path("own.tpl"), "{{ range . }}{{ range .Vulnerabilities }}{{ .VulnerabilityID | sha1sum | trunc 4 }} {{ end }}{{ end }}{{ env \"AWS_REGION\" }}").unwrap();
+    check("@own.tpl", "c6b8 2a98 87a3 ");
+    let refused = |template: &str, needle: &str| {
+        let output = stage.check(&["image", "--input", &archive, "--format", "template", "--template", template], 1);
+        let talk = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(talk.contains(needle), "{template}: {talk}");
+    };
+    refused("@nowhere.tpl", "error retrieving template from path");
+    refused("{{ env \"HOME\" }}", "is refused");
+    refused("", "needs `--template`");
+}

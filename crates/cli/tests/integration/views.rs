@@ -113,7 +113,11 @@ fn templates() {
         &["wrong.tpl:2: there is no function `frobnicate`"],
     );
     room.file("env.tpl", "{{ getEnv \"HOME\" }}");
-    room.check(&format!("{SCAN} dir:shop -o template --template env.tpl"), 1, &["`getEnv` is refused"]);
+    room.check(
+        &format!("{SCAN} dir:shop -o template --template env.tpl"),
+        1,
+        &["`getEnv`: the variable `HOME` is refused"],
+    );
     room.check(&format!("{SCAN} dir:shop -o template"), 2, &["needs `--template FILE`"]);
     room.check(&format!("{SCAN} dir:shop --template rows.tpl"), 2, &["needs `--output template`"]);
 }

@@ -7,6 +7,7 @@
 )]
 
 mod auth;
+mod calls;
 mod downloads;
 mod faults;
 mod ranges;

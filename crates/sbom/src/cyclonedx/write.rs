@@ -64,10 +64,16 @@ pub fn write_json_to(
 }
 
 /// The same in XML: `minor` of 1.x, from 2 to 7.
-pub fn write_xml(minor: u32, subject: &Subject, inventory: &Inventory, options: &WriteOptions) -> Vec<u8> {
+pub fn write_xml(
+    minor: u32,
+    subject: &Subject,
+    inventory: &Inventory,
+    findings: Option<Findings<'_>>,
+    options: &WriteOptions,
+) -> Vec<u8> {
     let mut bytes = Vec::new();
     // Writing to memory cannot fail.
-    let _written = write_xml_to(minor, subject, inventory, options, &mut bytes);
+    let _written = write_xml_to(minor, subject, inventory, findings, options, &mut bytes);
     bytes
 }
 
@@ -78,12 +84,13 @@ pub fn write_xml_to(
     minor: u32,
     subject: &Subject,
     inventory: &Inventory,
+    findings: Option<Findings<'_>>,
     options: &WriteOptions,
     sink: &mut dyn std::io::Write,
 ) -> std::io::Result<()> {
     let ids = identity::package_ids(inventory);
     let refs = refs(inventory, &ids);
-    let bom = super::version::as_of(minor, bom(subject, inventory, None, options, &ids, &refs));
+    let bom = super::version::as_of(minor, bom(subject, inventory, findings, options, &ids, &refs));
     super::xml_write::write(minor, &bom, components(minor, inventory, options, &refs), sink)
 }
 

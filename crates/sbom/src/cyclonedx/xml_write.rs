@@ -1,9 +1,9 @@
 //! A document in XML: the elements in the order that the XML schemas demand.
 
-use super::wire::{Bom, Component, Property, Tools};
+use super::wire::{Bom, Component, Property, Source, Tools, Vulnerability};
 use crate::xml::Writer;
 
-/// The document as XML of version 1.`minor`. Vulnerabilities are not written: no tool of ours is asked for them in XML.
+/// The document as XML of version 1.`minor`.
 ///
 /// Errors: those of the sink.
 pub(super) fn write(
@@ -81,7 +81,83 @@ pub(super) fn write(
         out.close();
     }
     properties(&mut out, bom.properties.as_deref());
+    if let Some(list) = &bom.vulnerabilities {
+        out.open("vulnerabilities", &[]);
+        list.iter().for_each(|found| vulnerability(&mut out, found));
+        out.close();
+    }
     out.finish()
+}
+
+fn vulnerability(out: &mut Writer<'_>, found: &Vulnerability) {
+    out.open("vulnerability", &[]);
+    out.text("id", &[], &found.id);
+    source(out, &found.source);
+    if !found.ratings.is_empty() {
+        out.open("ratings", &[]);
+        for rating in &found.ratings {
+            out.open("rating", &[]);
+            source(out, &rating.source);
+            text(out, "score", rating.score.as_ref().map(ToString::to_string).as_deref());
+            out.text("severity", &[], rating.severity);
+            text(out, "method", rating.method);
+            text(out, "vector", rating.vector.as_deref());
+            out.close();
+        }
+        out.close();
+    }
+    if !found.cwes.is_empty() {
+        out.open("cwes", &[]);
+        found.cwes.iter().for_each(|number| out.text("cwe", &[], &number.to_string()));
+        out.close();
+    }
+    text(out, "description", found.description.as_deref());
+    text(out, "recommendation", found.recommendation.as_deref());
+    if !found.advisories.is_empty() {
+        out.open("advisories", &[]);
+        for advisory in &found.advisories {
+            out.open("advisory", &[]);
+            out.text("url", &[], &advisory.url);
+            out.close();
+        }
+        out.close();
+    }
+    text(out, "published", found.published.as_deref());
+    text(out, "updated", found.updated.as_deref());
+    if let Some(analysis) = &found.analysis {
+        out.open("analysis", &[]);
+        out.text("state", &[], analysis.state);
+        text(out, "detail", analysis.detail.as_deref());
+        out.close();
+    }
+    out.open("affects", &[]);
+    for target in &found.affects {
+        out.open("target", &[]);
+        out.text("ref", &[], &target.to);
+        if !target.versions.is_empty() {
+            out.open("versions", &[]);
+            for version in &target.versions {
+                out.open("version", &[]);
+                out.text("version", &[], &version.version);
+                out.text("status", &[], version.status);
+                out.close();
+            }
+            out.close();
+        }
+        out.close();
+    }
+    out.close();
+    out.close();
+}
+
+fn source(out: &mut Writer<'_>, source: &Source) {
+    if source.name.is_none() && source.url.is_none() {
+        return;
+    }
+    out.open("source", &[]);
+    text(out, "name", source.name.as_deref());
+    text(out, "url", source.url.as_deref());
+    out.close();
 }
 
 fn text(out: &mut Writer<'_>, name: &str, value: Option<&str>) {
