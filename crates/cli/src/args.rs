@@ -71,6 +71,14 @@ pub(crate) enum Command {
     /// Signing keys: files, Kubernetes secrets, tokens, key management services.
     #[command(subcommand)]
     Key(crate::key::args::KeyCommand),
+    /// Establish who signed an image.
+    Verify(crate::verify::args::ImageArgs),
+    /// Establish who attests something about an image, and print it.
+    VerifyAttestation(crate::verify::args::AttestationArgs),
+    /// Establish who signed a file.
+    VerifyBlob(crate::verify::args::BlobArgs),
+    /// Establish who attests something about a file.
+    VerifyBlobAttestation(crate::verify::args::BlobAttestationArgs),
     /// Show all of it on this machine: no network, nothing left behind.
     Demo(DemoArgs),
     /// Print the JSON schema of an output.

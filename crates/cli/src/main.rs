@@ -34,6 +34,7 @@ mod suppress;
 mod syft;
 mod template;
 mod trivy;
+mod verify;
 mod vex;
 
 use std::ffi::OsString;
@@ -78,6 +79,10 @@ fn run(cli: &Cli) -> Result<Exit> {
         Command::Scan(args) => scan::scan(args, &settings),
         Command::Diff(args) => diff::command(args, &settings),
         Command::Key(wanted) => key::command(wanted, &settings),
+        Command::Verify(args) => verify::image(args, &settings),
+        Command::VerifyAttestation(args) => verify::attestation(args, &settings),
+        Command::VerifyBlob(args) => verify::blob(args, &settings),
+        Command::VerifyBlobAttestation(args) => verify::blob_attestation(args, &settings),
         Command::Login(args) => login::command(args, &settings),
         Command::Db(DbCommand::Update(args)) => database::update_command(args, &settings),
         Command::Db(DbCommand::Build(args)) => database::build_command(args, &settings),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use signet_oci_client::{BlockingClient, ClientOptions, CredentialConfig, CredentialPair, Secret};
+use signet_oci_client::{BlockingClient, ClientOptions, CredentialConfig, CredentialPair, Limits, Secret};
 
 use crate::settings::Settings;
 
@@ -29,6 +29,11 @@ pub(crate) struct Login {
 
 /// A client with the user's credentials. Under `--offline` it refuses every request.
 pub(crate) fn client(access: &Access, settings: &Settings) -> Result<BlockingClient> {
+    client_within(access, settings, Limits::default())
+}
+
+/// The same with ceilings of its own.
+pub(crate) fn client_within(access: &Access, settings: &Settings, limits: Limits) -> Result<BlockingClient> {
     let extra_ca_pem = match &access.ca_cert {
         Some(path) => vec![certificates(path)?],
         None => Vec::new(),
@@ -38,6 +43,7 @@ pub(crate) fn client(access: &Access, settings: &Settings) -> Result<BlockingCli
         plain_http: access.plain_http.clone(),
         extra_ca_pem,
         dangerously_skip_tls_verification: access.insecure,
+        limits,
         ..ClientOptions::default()
     };
     let mut credentials = CredentialConfig::from_environment(&|name| std::env::var_os(name));

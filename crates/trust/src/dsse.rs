@@ -181,7 +181,7 @@ mod tests {
         };
         let (one, two) = (sign(&pairs[0]), sign(&pairs[1]));
         assert_eq!(envelope(&[one.clone(), one.clone()]).signed_by(&keys), 1);
-        assert_eq!(envelope(&[one.clone()]).signed_by(&[keys[0].clone(), keys[0].clone()]), 1);
+        assert_eq!(envelope(std::slice::from_ref(&one)).signed_by(&[keys[0].clone(), keys[0].clone()]), 1);
         assert_eq!(envelope(&[one, two]).signed_by(&keys), 2);
     }
 

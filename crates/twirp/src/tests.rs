@@ -23,11 +23,11 @@ fn without_defaults(value: &Value) -> Value {
                 .map(|(name, value)| (name.clone(), without_defaults(value)))
                 .filter(|(_, value)| {
                     !matches!(value, Value::Null | Value::Bool(false))
-                        && *value != Value::from("")
-                        && *value != Value::from("0")
-                        && *value != Value::from(0)
-                        && *value != Value::from(0.0)
-                        && *value != Value::from("UNKNOWN")
+                        && *value != ""
+                        && *value != "0"
+                        && *value != 0
+                        && *value != 0.0
+                        && *value != "UNKNOWN"
                         && value.as_array().is_none_or(|items| !items.is_empty())
                         && value.as_object().is_none_or(|fields| !fields.is_empty())
                 })

@@ -14,13 +14,17 @@ pub(crate) fn evaluate(folder: &Path) -> Result<Vec<Judged>> {
         .into_iter()
         .map(|path| Case::new(path.strip_prefix(folder).unwrap_or(&path).display().to_string(), path, ()))
         .collect();
-    Ok(judge(cases, answer, |_, answer, ()| match answer {
-        Ok(()) => Verdict::Passed,
-        Err(why) => Verdict::Failed(why.clone()),
-    }))
+    Ok(judge(
+        cases,
+        |path: &PathBuf| answer(path),
+        |_, answer, ()| match answer {
+            Ok(()) => Verdict::Passed,
+            Err(why) => Verdict::Failed(why.clone()),
+        },
+    ))
 }
 
-fn answer(path: &PathBuf) -> std::result::Result<(), String> {
+fn answer(path: &Path) -> std::result::Result<(), String> {
     let content = bytes(path).map_err(|error| error.to_string())?;
     let text = String::from_utf8_lossy(&content);
     let refusals = [

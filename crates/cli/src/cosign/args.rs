@@ -4,7 +4,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand};
+
+use crate::verify::args::{AttestationArgs, BlobArgs, BlobAttestationArgs, ImageArgs};
 
 /// Sign and verify container images, under Cosign's command line.
 #[derive(Debug, Parser)]
@@ -19,6 +21,9 @@ pub(super) struct Cli {
     /// Log output to a file. Not done: redirect standard error.
     #[arg(long, global = true, value_name = "FILE", hide = true)]
     _output_file: Option<PathBuf>,
+    /// Whose success lines `verify` prints: 3, or 2 for the wording that scripts of Cosign 2 look for.
+    #[arg(long, global = true, env = "SIGNET_COSIGN_COMPAT", value_name = "VERSION", default_value = "3", value_parser = ["2", "3"])]
+    pub(super) compat: String,
     #[command(subcommand)]
     pub(super) command: Command,
 }
@@ -31,6 +36,21 @@ pub(super) enum Command {
     ImportKeyPair(ImportArgs),
     /// Gets a public key from the key-pair.
     PublicKey(PublicArgs),
+    /// Verify a signature on the supplied container image.
+    Verify(VerifyArgs<ImageArgs>),
+    /// Verify an attestation on the supplied container image.
+    VerifyAttestation(VerifyArgs<AttestationArgs>),
+    /// Verify a signature on the supplied blob.
+    VerifyBlob(VerifyArgs<BlobArgs>),
+    /// Verify an attestation on the supplied blob.
+    VerifyBlobAttestation(VerifyArgs<BlobAttestationArgs>),
+    /// Outputs the located cosign image reference.
+    Triangulate(TriangulateArgs),
+    /// Display supply chain security related artifacts for an image.
+    Tree(ReferenceArgs),
+    /// Download artifacts beside an image.
+    #[command(subcommand)]
+    Download(DownloadCommand),
     /// Prints the version.
     Version,
 }
@@ -81,4 +101,63 @@ pub(super) struct PublicArgs {
     /// Security key slot to use for generated key.
     #[arg(long, value_name = "SLOT")]
     pub(super) slot: Option<String>,
+}
+
+/// A verification, with the flags of Cosign's that change nothing here.
+#[derive(Debug, Args)]
+pub(super) struct VerifyArgs<T: Args> {
+    #[command(flatten)]
+    pub(super) wanted: T,
+    /// Whether to check the claims found. They are always checked here.
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "true", value_name = "BOOL")]
+    pub(super) check_claims: bool,
+    /// Only allow offline verification. Nothing else is done here.
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", value_name = "BOOL", hide = true)]
+    _offline: bool,
+    /// Expect the signature to be packaged in a Sigstore bundle. Both layouts are always read here.
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "true", value_name = "BOOL", hide = true)]
+    _new_bundle_format: bool,
+    /// The amount of maximum workers for parallel executions.
+    #[arg(long, value_name = "NUMBER", hide = true)]
+    _max_workers: Option<u64>,
+    /// Address of rekor STL server. Not asked: evidence brings its proof.
+    #[arg(long, value_name = "URL", hide = true)]
+    _rekor_url: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TriangulateArgs {
+    /// Which tag: signature, attestation, sbom or digest.
+    #[arg(long = "type", value_name = "TYPE", default_value = "signature")]
+    pub(super) kind: String,
+    #[command(flatten)]
+    pub(super) reference: ReferenceArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReferenceArgs {
+    /// The image.
+    #[arg(value_name = "IMAGE")]
+    pub(super) image: String,
+    #[command(flatten)]
+    pub(super) reach: crate::verify::args::ReachArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum DownloadCommand {
+    /// Download signatures from the supplied container image.
+    Signature(ReferenceArgs),
+    /// Download in-toto attestations from the supplied container image.
+    Attestation(DownloadAttestationArgs),
+    /// Download SBOMs from the supplied container image. They are not verified.
+    Sbom(ReferenceArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DownloadAttestationArgs {
+    #[command(flatten)]
+    pub(super) reference: ReferenceArgs,
+    /// Download attestation with matching predicateType.
+    #[arg(long, value_name = "TYPE")]
+    pub(super) predicate_type: Option<String>,
 }

@@ -1,13 +1,17 @@
 //! `signet cosign ...`, and the program started under the name `cosign`: Cosign's flags, messages and exit codes over our own rooms.
 //!
 //! ```text
-//!   args ──▶ keys (generate-key-pair, import-key-pair, public-key)
+//!   args ─┬▶ keys (generate-key-pair, import-key-pair, public-key)
+//!         ├▶ verify (verify, verify-attestation, verify-blob, verify-blob-attestation)
+//!         └▶ download (download, triangulate, tree)
 //! ```
 //!
 //! Source: sigstore/cosign:cmd/cosign/cli, version 3. Exit codes: 0, 1, and those of `doc/cosign_exit_codes.md`.
 
 mod args;
+mod download;
 mod keys;
+mod verify;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -36,6 +40,13 @@ fn run(cli: &Cli, global: &Global) -> Result<u8> {
         Command::GenerateKeyPair(args) => keys::generate(args, &settings),
         Command::ImportKeyPair(args) => keys::import(args, &settings),
         Command::PublicKey(args) => keys::public(args, &settings),
+        Command::Verify(args) => verify::image(args, &cli.compat, &settings),
+        Command::VerifyAttestation(args) => verify::attestation(args, &cli.compat, &settings),
+        Command::VerifyBlob(args) => verify::blob(args, &settings),
+        Command::VerifyBlobAttestation(args) => verify::blob_attestation(args, &settings),
+        Command::Triangulate(args) => download::triangulate(args, &settings),
+        Command::Tree(args) => download::tree(args, &settings),
+        Command::Download(wanted) => download::command(wanted, &settings),
         Command::Version => foreign::version::command("cosign", "text"),
     }
 }
@@ -48,7 +59,8 @@ fn finish(result: Result<u8>) -> ExitCode {
         Err(err) => {
             let text = foreign::chain(&err);
             eprintln!("Error: {text}\nerror during command execution: {}", text.lines().next().unwrap_or_default());
-            ExitCode::from(1)
+            let code = err.downcast_ref::<verify::Refused>().map_or(1, |refused| refused.0);
+            ExitCode::from(code)
         }
     }
 }

@@ -30,12 +30,18 @@ mod peers;
 mod remote;
 mod reports;
 mod sboms;
+mod seal;
 mod server;
+mod shelf;
 mod standin;
 mod suppression;
 mod trivy;
 mod truth;
 mod views;
+/// The authority, log and keys that the tests of the room `trust` sign with.
+#[path = "../../../trust/tests/integration/world.rs"]
+#[allow(dead_code, reason = "shared with the tests of the room `trust`")]
+mod world;
 
 /// Writes small bbolt files; the same code that the reader's own tests use.
 use signet_pages::testing as bolt;

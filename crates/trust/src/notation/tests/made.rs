@@ -250,13 +250,16 @@ pub(super) fn token(by: &Key, certificate: &[u8], stamped: &[u8], time: &str) ->
     seq(&[&oid("1.2.840.113549.1.7.2"), &tlv(0xa0, &[&signed])])
 }
 
+/// Makes a token over a signature.
+pub(super) type Stamp<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
+
 /// A JSON Web Signature with these protected attributes.
 pub(super) fn jws(
     key: &Key,
     chain: &[Vec<u8>],
     protected: &Value,
     payload: &[u8],
-    stamp: Option<&dyn Fn(&[u8]) -> Vec<u8>>,
+    stamp: Option<Stamp<'_>>,
 ) -> Vec<u8> {
     let protected = URL_SAFE_NO_PAD.encode(protected.to_string());
     let payload = URL_SAFE_NO_PAD.encode(payload);

@@ -124,7 +124,13 @@ fn no_level_forgives_broken_integrity() {
         changed.push(bytes(&world.key, &payload));
     }
     changed.push(bytes(&other.key, &payload()));
-    changed.push(made::jws(&world.key, &[world.leaf.clone()], &protected(), payload().to_string().as_bytes(), None));
+    changed.push(made::jws(
+        &world.key,
+        std::slice::from_ref(&world.leaf),
+        &protected(),
+        payload().to_string().as_bytes(),
+        None,
+    ));
     changed.push(made::jws(
         &world.key,
         &[world.leaf.clone(), other.root.clone()],
