@@ -1,6 +1,6 @@
 //! What a first pass could not read: files that are claimed under the name of a link, and far parts of large programs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
 use signet_image::{EntryKind, View, Visible};
@@ -15,7 +15,7 @@ pub struct LateWants {
 }
 
 /// One leaf's wish.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Want {
     pub(crate) leaf: &'static str,
     /// The whole file, because this link to it has a name that the leaf claims.
@@ -28,6 +28,16 @@ impl LateWants {
     /// Whether there is nothing to read: then no second pass is needed.
     pub fn is_empty(&self) -> bool {
         self.files.is_empty()
+    }
+
+    /// Adds what another view of the same layers wants to be read.
+    pub fn add(&mut self, other: LateWants) {
+        for (path, mut new) in other.files {
+            let wants = self.files.entry(path).or_default();
+            let known: HashSet<&Want> = wants.iter().collect();
+            new.retain(|want| !known.contains(want));
+            wants.append(&mut new);
+        }
     }
 
     /// Paths of the files that are wanted.

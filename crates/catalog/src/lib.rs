@@ -28,6 +28,7 @@ mod project;
 mod recognised;
 mod registry;
 mod syntax;
+mod union;
 
 pub mod apk;
 pub mod appliance;
@@ -85,6 +86,7 @@ pub use matcher::Matcher;
 pub use merge::merge;
 pub use project::{Manifest, Need};
 pub use registry::leaves;
+pub use union::{deepen, join};
 
 /// Version of what the leaves read and how. A record that was kept under another version is read again.
 pub const CATALOG_VERSION: u32 = 3;

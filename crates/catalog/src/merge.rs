@@ -414,7 +414,7 @@ fn distro(mut stated: Vec<(u8, String, Distro)>, facts: &BTreeMap<&'static str, 
 }
 
 /// What tells packages of one name and version apart in ecosystems whose purls have more than these.
-fn part(package: &Package) -> Option<&str> {
+pub(crate) fn part(package: &Package) -> Option<&str> {
     let fact = match package.kind {
         PackageKind::Conan => "conan.user",
         PackageKind::GithubAction => "github.path",
@@ -426,7 +426,7 @@ fn part(package: &Package) -> Option<&str> {
 
 /// Unites records of the same package (kind, name, version, architecture, owner) and sorts. Copies that an operating-system package owns stay
 /// apart from those that it does not: only the former are governed by the distribution's advisories. Gives each old place its new one.
-fn unite(packages: Vec<Package>, owner: &[Option<usize>]) -> (Vec<Package>, Vec<usize>) {
+pub(crate) fn unite(packages: Vec<Package>, owner: &[Option<usize>]) -> (Vec<Package>, Vec<usize>) {
     let mut moved = vec![0; packages.len()];
     let mut groups: BTreeMap<_, Vec<(usize, Package)>> = BTreeMap::new();
     for (place, package) in packages.into_iter().enumerate() {

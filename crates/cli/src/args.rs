@@ -137,6 +137,9 @@ pub(crate) struct SourceArgs {
     /// Who to be at registries. A foreign command line's.
     #[arg(skip)]
     pub(crate) login: Option<crate::net::Login>,
+    /// Which layers count. A foreign command line's.
+    #[arg(skip)]
+    pub(crate) scope: crate::pipeline::Scope,
 }
 
 #[derive(Debug, Args)]

@@ -96,7 +96,8 @@ fn inherited(
         return Ok(inventory.packages.iter().map(below).collect());
     }
     let base = Base::new(image, layers);
-    let base = pipeline::image(&base, memory, &Progress::layers(false, 0, 0), &InParts::new(lazy))?;
+    let base =
+        pipeline::image(&base, pipeline::Scope::Squashed, memory, &Progress::layers(false, 0, 0), &InParts::new(lazy))?;
     let there: HashSet<_> = base.packages.iter().filter(|package| package.kind.is_os()).map(identity).collect();
     Ok(inventory
         .packages

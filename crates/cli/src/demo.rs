@@ -250,6 +250,7 @@ impl Story<'_> {
             allow_incomplete: false,
             insecure: false,
             login: None,
+            scope: crate::pipeline::Scope::Squashed,
         };
         let mut examined = source::examine(&args, self.settings)?;
         examined.subject.name = name.to_owned();

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context as _, Result, ensure};
 use parking_lot::Mutex;
-use signet_catalog::{LateWants, LayerCataloger, LayerRecord, Matcher, late_reads, merge};
+use signet_catalog::{LateWants, LayerCataloger, LayerRecord, Matcher, deepen, join, late_reads, merge};
 use signet_image::{LayerIndex, Limits, View, walk_layer_with};
 use signet_model::{Digest, ImageInfo, Inventory, LayerInfo, Unexamined};
 use signet_sources::{ImageSource, Stored, layer_algorithms, verify_layer};
@@ -24,6 +24,18 @@ pub(crate) struct Layer {
     pub(crate) in_parts: bool,
 }
 
+/// Which layers of an image count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// What a container of the image sees.
+    #[default]
+    Squashed,
+    /// What a container of the image sees, with all layers in which it lies.
+    DeepSquashed,
+    /// The packages of every layer, also those that a later layer removes or replaces.
+    AllLayers,
+}
+
 /// A second pass tells where a far part of a program lies; its headers may point once more. What is open after this many becomes `Unexamined`.
 const LATE_ROUNDS: usize = 3;
 
@@ -32,13 +44,17 @@ const LATE_ROUNDS: usize = 3;
 /// `parts` says whether layers may be read by their tables of contents, and takes what the user must know of that.
 pub(crate) fn image(
     source: &dyn ImageSource,
+    scope: Scope,
     memory: &Memory<'_>,
     progress: &Progress,
     parts: &InParts,
 ) -> Result<Inventory> {
     let info = source.info();
+    // One layer hides nothing of another.
+    let scope = if info.layers.len() > 1 { scope } else { Scope::Squashed };
     let vouched = |place: usize| memory.vouches(source.stored(place), &info.layers[place]);
-    if let Some(inventory) = memory.image(info)
+    if scope == Scope::Squashed
+        && let Some(inventory) = memory.image(info)
         && (0..info.layers.len()).all(vouched)
     {
         return Ok(inventory);
@@ -63,8 +79,16 @@ pub(crate) fn image(
         records.push(layer.record);
         unexamined.extend(layer.unexamined);
     }
+    let earlier = if scope == Scope::Squashed { Vec::new() } else { moments(&indexes, &records) };
     for _ in 0..LATE_ROUNDS {
-        let wants = late_reads(&matcher, &records.iter().collect::<Vec<_>>(), &view);
+        let seen: Vec<&LayerRecord> = records.iter().collect();
+        let mut wants = late_reads(&matcher, &seen, &view);
+        for count in &earlier {
+            let view = View::squash(&indexes[..*count]);
+            for (all, more) in wants.iter_mut().zip(late_reads(&matcher, &seen[..*count], &view)) {
+                all.add(more);
+            }
+        }
         if wants.iter().all(LateWants::is_empty) {
             break;
         }
@@ -88,16 +112,40 @@ pub(crate) fn image(
             records[place].absorb(wants, cataloger.finish());
         }
     }
+    let mut before = Inventory::default();
+    for count in earlier {
+        let layers = info.layers.iter().zip(&records[..count]);
+        let layers = layers.map(|(stated, record)| (Some(stated.diff_id), record.clone())).collect();
+        before = join(merge(&matcher, layers, &View::squash(&indexes[..count])), before);
+    }
     let layers = info.layers.iter().zip(records).map(|(stated, record)| (Some(stated.diff_id), record)).collect();
-    let mut inventory = merge(&matcher, layers, &view);
+    let squashed = merge(&matcher, layers, &view);
+    let mut inventory = match scope {
+        Scope::Squashed => squashed,
+        Scope::DeepSquashed => deepen(squashed, before),
+        Scope::AllLayers => join(squashed, before),
+    };
     inventory.unexamined.extend(unexamined);
     inventory.unexamined.sort();
     inventory.unexamined.dedup();
     // What was not all verified is not remembered under the digest of the whole.
-    if !read_in_parts.contains(&true) {
+    if scope == Scope::Squashed && !read_in_parts.contains(&true) {
         memory.keep_image(info, &inventory);
     }
     Ok(inventory)
+}
+
+/// After how many layers, short of all, the image held something that it did not hold before: looked at after each of them nothing is missed that
+/// any layer brought, and every file is seen among those that were there when it came.
+fn moments(indexes: &[Arc<LayerIndex>], records: &[LayerRecord]) -> Vec<usize> {
+    let brings = |place: &usize| {
+        records[*place] != LayerRecord::default() || {
+            // Packages of Nix are told by their paths alone.
+            let view = View::squash(&indexes[*place..=*place]);
+            !view.unexamined().is_empty() || view.below("nix/store").next().is_some()
+        }
+    };
+    (0..records.len().saturating_sub(1)).filter(brings).map(|place| place + 1).collect()
 }
 
 /// Catalogues what a walk over a directory, a file or anything else that is one layer shows. `walk` is called again for late reads.

@@ -273,7 +273,7 @@ fn image(
     let progress = Progress::layers(settings.progress, info.layers.len(), bytes);
     let memory = if args.no_cache { Memory::none(settings) } else { Memory::open(settings) };
     let parts = InParts::new(args.lazy);
-    let inventory = pipeline::image(source, &memory, &progress, &parts);
+    let inventory = pipeline::image(source, args.scope, &memory, &progress, &parts);
     progress.finish();
     let notes = parts.notes(info.layers.len(), settings);
     if let (Some(base), Ok(inventory)) = (base, &inventory) {

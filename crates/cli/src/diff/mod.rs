@@ -132,6 +132,7 @@ impl Side {
             skip_files: Vec::new(),
             insecure: false,
             login: None,
+            scope: crate::pipeline::Scope::Squashed,
         };
         let mut examined = source::examine(&source, settings)?;
         match opened {

@@ -11,6 +11,7 @@ use signet_sources::SourceSpec;
 use super::config::Config;
 use crate::args::SourceArgs;
 use crate::net::{Access, Login};
+use crate::pipeline::Scope;
 use crate::settings::Settings;
 use crate::source::{self, Examined};
 
@@ -38,8 +39,8 @@ pub(crate) struct Wanted {
     pub(crate) access: Access,
     /// Whether SBOMs are sources (Grype) or files like others (Syft).
     pub(crate) sboms: bool,
-    /// Take the packages of every layer, also those that a later layer removed or replaced.
-    pub(crate) all_layers: bool,
+    /// Which layers of an image count.
+    pub(crate) scope: Scope,
 }
 
 /// The settings `registry.*`, with the credential that they have for the registry of the source. A credential is never sent to another one.
@@ -211,10 +212,8 @@ fn one(text: &str, name: Option<&str>, wanted: &Wanted, settings: &Settings) -> 
         skip_files: Vec::new(),
         insecure: wanted.access.insecure,
         login: wanted.access.login.clone(),
+        scope: wanted.scope,
     };
-    if wanted.all_layers {
-        bail!("`--scope all-layers` is not in this version: `squashed` is what a container of the image sees");
-    }
     let mut examined = source::examine(&args, settings)?;
     if let Some(name) = name {
         examined.subject.name = name.to_owned();
@@ -233,15 +232,15 @@ fn platform(text: &str) -> String {
     }
 }
 
-/// Whether only the image as a container sees it is wanted.
-pub(crate) fn scope(text: &str) -> Result<bool> {
+/// Which layers of an image count.
+///
+/// Source: anchore/syft (`source/scope.go`).
+pub(crate) fn scope(text: &str) -> Result<Scope> {
     match text.to_ascii_lowercase().as_str() {
-        "squashed" => Ok(false),
-        "all-layers" | "alllayers" => Ok(true),
-        "deep-squashed" | "deepsquashed" => {
-            bail!("`--scope deep-squashed` is not in this version: squashed, all-layers")
-        }
-        other => bail!("bad scope value `{other}`: squashed, all-layers"),
+        "squashed" => Ok(Scope::Squashed),
+        "all-layers" | "alllayers" => Ok(Scope::AllLayers),
+        "deep-squashed" | "deepsquashed" => Ok(Scope::DeepSquashed),
+        other => bail!("bad scope value `{other}`: squashed, all-layers, deep-squashed"),
     }
 }
 

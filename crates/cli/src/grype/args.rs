@@ -118,7 +118,7 @@ pub(super) struct Scan {
     /// The path to a Go template file.
     #[arg(short, long, value_name = "FILE")]
     pub(super) template: Option<PathBuf>,
-    /// Selection of layers to analyze: squashed, all-layers.
+    /// Selection of layers to analyze: squashed, all-layers, deep-squashed.
     #[arg(short, long, default_value = "squashed")]
     pub(super) scope: String,
     /// Set the return code to 2 if a vulnerability is found with a severity >= the given one: negligible, low, medium, high, critical.

@@ -130,7 +130,7 @@ fn scan(args: &Scan, config: &Config, settings: &Settings) -> Result<u8> {
         platform: args.platform.clone(),
         exclude: args.exclude.clone(),
         sboms: true,
-        all_layers: source::scope(&args.scope)?,
+        scope: source::scope(&args.scope)?,
     };
     let opened = data::open(config, settings)?;
 

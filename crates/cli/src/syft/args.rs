@@ -120,7 +120,7 @@ pub(super) struct Scan {
     pub(super) source: Option<String>,
     #[command(flatten)]
     pub(super) report: Report,
-    /// Selection of layers to catalog: squashed, all-layers.
+    /// Selection of layers to catalog: squashed, all-layers, deep-squashed.
     #[arg(short, long, default_value = "squashed")]
     pub(super) scope: String,
     /// The source behavior to use (docker, registry, oci-dir, ...).

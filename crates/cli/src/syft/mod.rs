@@ -69,6 +69,7 @@ fn run(cli: &Cli, config: &Config, global: &Global) -> Result<u8> {
                 skip_files: Vec::new(),
                 insecure: false,
                 login: None,
+                scope: crate::pipeline::Scope::Squashed,
             };
             let examined = crate::source::examine(&args, &settings)?;
             write(
@@ -116,7 +117,7 @@ fn scan(args: &Scan, config: &Config, settings: &Settings) -> Result<u8> {
         exclude: args.exclude.clone(),
         access: source::access(config, source)?,
         sboms: false,
-        all_layers: source::scope(&args.scope)?,
+        scope: source::scope(&args.scope)?,
     };
     let mut examined = source::examine(&wanted, settings)?;
     let image = examined.subject.kind == SubjectKind::Image;

@@ -153,6 +153,7 @@ fn one(source: &Source, args: &Scan, access: &Access, settings: &Settings) -> Re
         skip_files: args.skip_files.iter().map(|pattern| trimmed(pattern).to_owned()).collect(),
         insecure: access.insecure,
         login: access.login.clone(),
+        scope: crate::pipeline::Scope::Squashed,
     };
     let mut examined = source::examine(&wanted, settings)?;
     if let Some(name) = &source.name {

@@ -4,8 +4,10 @@ use std::io::Write as _;
 use std::process::Stdio;
 
 use serde_json::Value;
+use signet_image::Compression;
+use signet_image::build::{ImageBuilder, LayerBuilder};
 
-use crate::harness::{Room, Run};
+use crate::harness::{OS_RELEASE, Room, Run, stanza};
 
 /// The shop and the sample database: two criticals of Debian packages, one of them fixed, a high one and a malicious one of npm.
 fn room() -> Room {
@@ -43,6 +45,30 @@ fn ids(document: &Value, list: &str) -> Vec<String> {
     let mut ids: Vec<String> = rows.map(|row| row["vulnerability"]["id"].as_str().unwrap().to_owned()).collect();
     ids.sort();
     ids
+}
+
+#[test]
+fn what_a_later_layer_replaces_is_matched_where_it_is_wanted() {
+    let room = room();
+    let layer = |version: &str| {
+        let status = stanza("sample-tls", version);
+        LayerBuilder::new().file("etc/os-release", OS_RELEASE.as_bytes()).file("var/lib/dpkg/status", status.as_bytes())
+    };
+    let image = ImageBuilder::new()
+        .layer(layer("3.0.9-1").finish(), Compression::Gzip, "base")
+        .layer(layer("3.0.11-1").finish(), Compression::Gzip, "upgrade")
+        .build();
+    std::fs::write(room.path("upgraded.tar"), image.docker_archive(&["example.org/upgraded:1"])).unwrap();
+    check(&room, "grype upgraded.tar", 0, &["No vulnerabilities found"]);
+    let document = json(&check(&room, "grype upgraded.tar -o json --scope all-layers", 0, &[]));
+    assert_eq!(ids(&document, "matches"), ["CVE-2026-0001"]);
+    let output = room
+        .command("grype upgraded.tar -o json")
+        .envs([("SIGNET_DB", "builtin:sample"), ("GRYPE_SEARCH_SCOPE", "all-layers")])
+        .output()
+        .unwrap();
+    assert!(String::from_utf8(output.stdout).unwrap().contains("CVE-2026-0001"));
+    check(&room, "grype upgraded.tar --scope deep-squashed", 0, &["No vulnerabilities found"]);
 }
 
 #[test]

@@ -96,6 +96,75 @@ fn flags_win_over_variables_over_the_file() {
 }
 
 #[test]
+fn packages_of_hidden_layers_are_found_where_they_are_wanted() {
+    let room = Room::with_shop();
+    let module = |name: &str, version: &str| format!(r#"{{"name":"{name}","version":"{version}"}}"#);
+    let debug = "app/node_modules/sample-debug/package.json";
+    let base = LayerBuilder::new()
+        .file("etc/os-release", OS_RELEASE.as_bytes())
+        .file("var/lib/dpkg/status", stanza("sample-tls", "3.0.9-1").as_bytes());
+    let second = [stanza("sample-tls", "3.0.9-1"), stanza("sample-zip", "1.2-1")].concat();
+    // Its name is not a leaf's: it is read again, when the link is seen, and only the second layer shows that.
+    let application = LayerBuilder::new()
+        .file("var/lib/dpkg/status", second.as_bytes())
+        .file(debug, module("sample-debug", "4.3.1").as_bytes())
+        .file("opt/linked.txt", module("sample-linked", "1.1.1").as_bytes())
+        .symlink("app/node_modules/sample-linked/package.json", "/opt/linked.txt")
+        .file("app/node_modules/sample-templates/package.json", module("sample-templates", "2.4.0").as_bytes());
+    let third = [stanza("sample-tls", "3.0.9-2"), stanza("sample-zip", "1.2-1")].concat();
+    let cleaned = LayerBuilder::new()
+        .whiteout("app/node_modules/sample-debug")
+        .whiteout("app/node_modules/sample-linked")
+        .file("var/lib/dpkg/status", third.as_bytes());
+    let image = ImageBuilder::new()
+        .layer(base.finish(), Compression::Gzip, "base")
+        .layer(application.finish(), Compression::Gzip, "application")
+        .layer(cleaned.finish(), Compression::Gzip, "cleaned")
+        .build();
+    std::fs::write(room.path("hidden.tar"), image.docker_archive(&["example.org/hidden:1"])).unwrap();
+    // Packages, each with the number of its layers.
+    let found = |flags: &str| -> Vec<String> {
+        room.check(&format!("syft hidden.tar -q -o json=found.json {flags}"), 0, &[]);
+        let found = room.json("found.json");
+        let packages = found["artifacts"].as_array().unwrap().iter();
+        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        let layers = |package: &serde_json::Value| -> std::collections::BTreeSet<String> {
+            package["locations"].as_array().unwrap().iter().map(|place| text(&place["layerID"])).collect()
+        };
+        let mut lines: Vec<String> = packages
+            .map(|package| {
+                format!("{} {} {}", text(&package["name"]), text(&package["version"]), layers(package).len())
+            })
+            .collect();
+        lines.sort();
+        lines
+    };
+    let squashed = ["sample-templates 2.4.0 1", "sample-tls 3.0.9-2 1", "sample-zip 1.2-1 1"];
+    assert_eq!(found(""), squashed);
+    let all = [
+        "sample-debug 4.3.1 1",
+        "sample-linked 1.1.1 1",
+        "sample-templates 2.4.0 1",
+        "sample-tls 3.0.9-1 2",
+        "sample-tls 3.0.9-2 1",
+        "sample-zip 1.2-1 2",
+    ];
+    assert_eq!(found("--scope all-layers"), all);
+    assert_eq!(found("-s AllLayers"), all);
+    assert_eq!(
+        found("--scope deep-squashed"),
+        ["sample-templates 2.4.0 1", "sample-tls 3.0.9-2 1", "sample-zip 1.2-1 2"]
+    );
+    // None of them is remembered as what the image holds.
+    assert_eq!(found("--scope squashed"), squashed);
+    room.file(".syft.yaml", "scope: all-layers\n");
+    assert_eq!(found(""), all);
+    assert_eq!(found("--scope squashed"), squashed);
+    let output = room.command("syft shop").env("SYFT_SCOPE", "all-layers").output().unwrap();
+    assert!(String::from_utf8(output.stdout).unwrap().contains("sample-colours"));
+}
+
+#[test]
 fn what_is_not_there_is_said() {
     let room = room();
     for (line, words) in [
