@@ -38,6 +38,9 @@ pub use record::{
     Trust,
 };
 pub use signet_pages::{bbolt, sqlite};
+pub use streams::{
+    of_distro as streams_of_distro, of_grype_ecosystem as stream_of_ecosystem, order_of as order_of_stream,
+};
 pub use suppress::{
     IgnoreEntry, IgnoreError, IgnoreFile, Remark, RemarkKind, Standing, SuppressContext, Suppressions, VexDocument,
     VexError, VexStatement, may_be_vex,

@@ -33,6 +33,31 @@ pub(crate) enum Order {
 }
 
 impl Order {
+    /// What it is called in output.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Order::Deb => "deb",
+            Order::Rpm => "rpm",
+            Order::Apk => "apk",
+            Order::Pacman => "pacman",
+            Order::Npm => "npm",
+            Order::Semver => "semver",
+            Order::Generic => "generic",
+            Order::Pep440 => "python",
+            Order::Maven => "maven",
+            Order::Gem => "gem",
+            Order::Go => "go",
+            Order::Nuget => "nuget",
+            Order::Composer => "composer",
+            Order::Pub => "pub",
+            Order::Bitnami => "bitnami",
+            Order::Cran => "cran",
+            Order::Hackage => "hackage",
+            Order::Fuzzy => "fuzzy",
+            Order::Jvm => "jvm",
+        }
+    }
+
     fn scheme(self) -> Scheme {
         match self {
             Order::Deb => Scheme::Deb,

@@ -95,6 +95,11 @@ pub(crate) fn rules(stream: &str) -> Option<Rules> {
     DISTROS.iter().find(|(start, _)| begins_with_words(stream, start)).map(|(_, rules)| *rules)
 }
 
+/// The name of the order in which a stream's versions are compared: `deb`, `npm`. `None`: it is no stream of ours.
+pub fn order_of(stream: &str) -> Option<&'static str> {
+    rules(stream).map(|rules| rules.order.name())
+}
+
 /// `alma 8` begins with the words of `alma`, `almanac` does not.
 fn begins_with_words(text: &str, start: &str) -> bool {
     text.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
@@ -174,7 +179,7 @@ pub(crate) fn of_osv(ecosystem: &str) -> Option<(String, Named)> {
 }
 
 /// Streams that govern a distribution, the one that decides first. Empty: nobody publishes advisories that we know for it.
-pub(crate) fn of_distro(distro: &Distro) -> Vec<String> {
+pub fn of_distro(distro: &Distro) -> Vec<String> {
     let id = distro.id.to_ascii_lowercase();
     let version = distro.version_id.as_deref().or(distro.version.as_deref()).unwrap_or_default().trim();
     // `9.4+eus` is how Grype's users name a channel beside the release.
@@ -306,7 +311,7 @@ pub(crate) fn of_grype(name: &str, version: &str, channel: &str) -> Option<Strin
 }
 
 /// The stream of an ecosystem as Grype's data name it: GitHub's names (`go`, `composer`), or syft's package types (`go-module`, `php-composer`).
-pub(crate) fn of_grype_ecosystem(name: &str) -> Option<&'static str> {
+pub fn of_grype_ecosystem(name: &str) -> Option<&'static str> {
     Some(match name.to_ascii_lowercase().as_str() {
         "npm" | "javascript" => "npm",
         "python" | "pip" | "pypi" => "python",

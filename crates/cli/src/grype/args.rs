@@ -185,7 +185,7 @@ pub(super) enum Db {
     Delete,
     /// List vulnerability providers that are in the database.
     Providers(Output),
-    /// Search the database for vulnerabilities by id.
+    /// Search the database for vulnerabilities by id, or for advisories by package.
     Search(Search),
     /// Differences between two databases (not in this version).
     Diff {
@@ -212,9 +212,18 @@ pub(super) struct Search {
     /// Ids of vulnerabilities.
     #[arg(long)]
     pub(super) vuln: Vec<String>,
-    /// By package (not in this version).
+    /// Names of packages: their advisories are shown; with ids too, only those about them.
     #[arg(long)]
     pub(super) pkg: Vec<String>,
+    /// Only packages of this ecosystem: npm, python, go-module, ...
+    #[arg(long)]
+    pub(super) ecosystem: Option<String>,
+    /// Only packages of this distribution: `NAME:VERSION[+CHANNEL]`.
+    #[arg(id = "search_distro", long = "distro")]
+    pub(super) distro: Option<String>,
+    /// At most so many rows about packages.
+    #[arg(long, default_value_t = 5000)]
+    pub(super) limit: usize,
     /// table, json.
     #[arg(id = "search_output", short = 'o', long = "output", default_value = "table")]
     pub(super) output: String,

@@ -6,10 +6,10 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 use signet_advisories::feeds::grype_db;
-use signet_model::{Severity, Timestamp};
+use signet_model::Timestamp;
 
-use super::args::{Db, Search};
-use super::{data, words};
+use super::args::Db;
+use super::{data, search};
 use crate::database::{self, Opened};
 use crate::foreign::columns;
 use crate::foreign::config::Config;
@@ -32,22 +32,22 @@ pub(super) fn command(command: &Db, config: &Config, settings: &Settings) -> Res
         Db::Import { file } => import(file, settings),
         Db::Delete => delete(settings),
         Db::Providers(args) => providers(&args.output, settings),
-        Db::Search(args) => search(args, settings),
+        Db::Search(args) => search::command(args, settings),
         Db::Diff { .. } => bail!("`grype db diff` is not in this version"),
     }
 }
 
-fn print(text: &str) -> Result<u8> {
+pub(super) fn print(text: &str) -> Result<u8> {
     output::to_stdout(text.as_bytes())?;
     Ok(0)
 }
 
-fn pretty(value: &Value) -> Result<u8> {
+pub(super) fn pretty(value: &Value) -> Result<u8> {
     print(&(serde_json::to_string_pretty(value)? + "\n"))
 }
 
 /// The installed database.
-fn installed(settings: &Settings) -> Result<Opened> {
+pub(super) fn installed(settings: &Settings) -> Result<Opened> {
     let path = std::env::var_os("SIGNET_DB").map_or_else(|| database::place(settings), Into::into);
     if path.as_os_str() == database::SAMPLE {
         return database::sample();
@@ -74,7 +74,7 @@ fn status(format: &str, settings: &Settings) -> Result<u8> {
     }
 }
 
-fn unsupported(format: &str) -> Result<u8> {
+pub(super) fn unsupported(format: &str) -> Result<u8> {
     bail!("unsupported output format: `{format}`: text, json")
 }
 
@@ -197,62 +197,6 @@ fn providers(format: &str, settings: &Settings) -> Result<u8> {
                 |feed: &crate::report::FeedInfo| vec![feed.name.clone(), captured(feed.data_time), feed.url.clone()];
             let rows: Vec<Vec<String>> = info.feeds.iter().map(row).collect();
             print(&columns::render(&["NAME", "DATE CAPTURED", "INPUT"], &rows))
-        }
-        other => unsupported(other),
-    }
-}
-
-fn search(args: &Search, settings: &Settings) -> Result<u8> {
-    if !args.pkg.is_empty() {
-        bail!("`grype db search --pkg` is not in this version: search by id");
-    }
-    let words = ["vuln", "vulnerability", "vulnerabilities", "vulns"];
-    let named = args.ids.iter().enumerate().filter(|(place, id)| *place > 0 || !words.contains(&id.as_str()));
-    let ids: Vec<&String> = named.map(|(_, id)| id).chain(&args.vuln).collect();
-    ensure!(!ids.is_empty(), "must specify at least one vulnerability to search for");
-    let opened = installed(settings)?;
-    let database = opened.database()?;
-    let mut found = Vec::new();
-    for id in ids {
-        found.extend(database.vulnerability(id)?);
-    }
-    let worst =
-        |known: &signet_model::Vulnerability| known.severities.values().max().copied().unwrap_or(Severity::Unknown);
-    match args.output.as_str() {
-        "json" => {
-            let rows: Vec<Value> = found
-                .iter()
-                .map(|known| {
-                    json!({
-                        "id": known.id,
-                        "aliases": known.aliases,
-                        "severity": words::severity(worst(known)),
-                        "published_date": known.published.map(|time| time.to_string()),
-                        "modified_date": known.modified.map(|time| time.to_string()),
-                        "description": known.description.as_ref().or(known.title.as_ref()),
-                        "refs": known.references.iter().map(|url| json!({ "url": url })).collect::<Vec<_>>(),
-                        "known_exploited": known.kev.is_some(),
-                        "epss": known.epss.map(|epss| json!({ "epss": epss.score, "percentile": epss.percentile })),
-                    })
-                })
-                .collect();
-            pretty(&json!(rows))
-        }
-        "table" | "text" if found.is_empty() => print("No results found\n"),
-        "table" | "text" => {
-            let rows: Vec<Vec<String>> = found
-                .iter()
-                .map(|known| {
-                    vec![
-                        known.id.clone(),
-                        known.aliases.join(", "),
-                        known.published.map(|time| time.strftime("%Y-%m-%d").to_string()).unwrap_or_default(),
-                        words::severity(worst(known)).to_owned(),
-                        known.references.first().cloned().unwrap_or_default(),
-                    ]
-                })
-                .collect();
-            print(&columns::render(&["ID", "ALIASES", "PUBLISHED", "SEVERITY", "REFERENCE"], &rows))
         }
         other => unsupported(other),
     }

@@ -12,6 +12,7 @@ mod db;
 mod explain;
 mod model;
 mod rules;
+mod search;
 mod show;
 mod table;
 mod wire;

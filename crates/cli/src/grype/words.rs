@@ -64,6 +64,23 @@ pub(super) fn namespace(finding: &Finding, package: &Package, distro: Option<&Di
     }
 }
 
+/// The ecosystem and the namespace of a stream's advisories: `debian 12` and `npm` are all that a database row knows.
+pub(super) fn of_stream(stream: &str, source: &str) -> (String, String) {
+    let provider = if source == "ghsa" { "github" } else { source };
+    match (PackageKind::from_name(stream), signet_advisories::order_of_stream(stream)) {
+        (Some(kind), _) => (stream.to_owned(), format!("{provider}:language:{}", language(kind))),
+        (None, Some(order @ ("apk" | "deb" | "rpm" | "pacman"))) => {
+            let numbered = |version: &str| version == "edge" || version.starts_with(|sign: char| sign.is_ascii_digit());
+            let parts = stream.rsplit_once(' ').filter(|(_, version)| numbered(version));
+            let (name, version) = parts.unwrap_or((stream, "rolling"));
+            let name = name.to_ascii_lowercase().replace(' ', "");
+            (order.to_owned(), format!("{provider}:distro:{name}:{version}"))
+        }
+        _ if stream == "nvd" => ("cpe".to_owned(), "nvd:cpe".to_owned()),
+        _ => (stream.to_owned(), format!("{provider}:language:{stream}")),
+    }
+}
+
 /// A provider and its name of a distribution.
 fn family(id: &str) -> (&str, &str) {
     match id {

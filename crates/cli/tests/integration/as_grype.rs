@@ -219,6 +219,34 @@ fn the_database_is_kept_under_grypes_words() {
     check(&room, "grype db search CVE-2026-0001", 0, &["2026-01-10  Critical"]);
     check(&room, "grype db search vuln CVE-2026-0001 -o json", 0, &["\"severity\": \"Critical\""]);
     check(&room, "grype db search CVE-1", 0, &["No results found"]);
+    for line in ["--pkg sample-tls", "--pkg sample-tls --distro debian:12", "--pkg sample-tls --vuln CVE-2026-0001"] {
+        check(
+            &room,
+            &format!("grype db search {line}"),
+            0,
+            &["CVE-2026-0001", "VERSION CONSTRAINT", "distro:debian:12"],
+        );
+    }
+    check(&room, "grype db search CVE-2026-0001 --distro debian:12", 0, &["sample-tls", "(deb)"]);
+    for line in
+        ["--pkg CVE-2026-0001", "--pkg sample-tls --vuln CVE-1", "--pkg sample-tls --ecosystem npm", "--pkg sample"]
+    {
+        check(&room, &format!("grype db search {line}"), 0, &["No results found"]);
+    }
+    let rows = json(&check(&room, "grype db search --pkg sample-tls -o json", 0, &[]));
+    let row = rows.as_array().unwrap().iter().find(|row| row["vulnerability"]["id"] == "CVE-2026-0001").unwrap();
+    let package = &row["packages"][0];
+    assert_eq!(package["package"], serde_json::json!({"name": "sample-tls", "ecosystem": "deb"}));
+    assert_eq!(package["detail"]["ranges"][0]["fix"]["version"], "3.0.11-1");
+    check(&room, "grype db search --pkg sample-tls --limit 1", 0, &["sample-tls"]);
+    for (line, words) in [
+        ("--pkg a --ecosystem nonsense", "no advisories are known for the ecosystem"),
+        ("--pkg a --distro nonsense:1", "no advisories are known for the distribution"),
+        ("--ecosystem npm CVE-2026-0001", "`--pkg` names it"),
+        ("", "at least one vulnerability or package"),
+    ] {
+        check(&room, &format!("grype db search {line}"), 1, &[words]);
+    }
     check(&room, "--offline grype db list", 1, &["unable to get database listing"]);
     check(&room, "grype db diff", 1, &["not in this version"]);
     // Without an installed one there is an update, and nobody has to be asked.
