@@ -3,6 +3,8 @@
 //! Source: NISTIR 7695 (naming), section 6.2 formatted strings and 6.1 URIs; NISTIR 7696 (matching), table 6-2, without wild cards inside
 //! of values.
 
+use signet_model::{Package, PackageKind};
+
 /// The eleven attributes of a name, unescaped and in lower case. `*` (any) is empty; `-` (none) stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cpe {
@@ -91,6 +93,55 @@ impl Cpe {
         let digits = self.update.strip_prefix("update").unwrap_or_default();
         let number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
         Some(if number { format!("{version}_{digits}") } else { version.to_owned() })
+    }
+}
+
+/// Names under which NVD may list a package that nobody states a CPE of: product and vendor are the package's name, or the vendor is the group
+/// in which the name is. What they match is a guess. Empty: there is no name, or no version.
+///
+/// Source: anchore/syft:syft/pkg/cataloger/internal/cpegenerate, its most common candidates.
+pub fn guessed(package: &Package) -> Vec<String> {
+    let word = |text: &str| text.trim().trim_start_matches('@').to_lowercase().replace(char::is_whitespace, "_");
+    let (group, name) = package.name.rsplit_once(['/', ':']).unwrap_or(("", &package.name));
+    let product = word(name);
+    if matches!(product.as_str(), "" | "*" | "-") || package.version.is_empty() {
+        return Vec::new();
+    }
+    let group = match package.kind {
+        // `org.apache.logging`: whose domain it is.
+        PackageKind::Java | PackageKind::JenkinsPlugin => group.split('.').nth(1).unwrap_or(group),
+        _ => group.rsplit('/').next().unwrap_or_default(),
+    };
+    let mut vendors = vec![product.clone(), word(group)];
+    vendors.retain(|vendor| !matches!(vendor.as_str(), "" | "*" | "-"));
+    vendors.dedup();
+    let cpe = |vendor: String| Cpe {
+        part: "a".to_owned(),
+        vendor,
+        product: product.clone(),
+        version: package.version.to_lowercase(),
+        target_software: target(package.kind).to_owned(),
+        ..Cpe::default()
+    };
+    vendors.into_iter().map(|vendor| cpe(vendor).text()).collect()
+}
+
+/// What NVD calls the platform of an ecosystem's packages; empty: it names none.
+fn target(kind: PackageKind) -> &'static str {
+    match kind {
+        PackageKind::Npm | PackageKind::Jsr => "node.js",
+        PackageKind::Python => "python",
+        PackageKind::Gem => "ruby",
+        PackageKind::Cargo => "rust",
+        PackageKind::Go => "go",
+        PackageKind::Composer => "php",
+        PackageKind::Nuget => ".net",
+        PackageKind::Cpan => "perl",
+        PackageKind::WordpressPlugin => "wordpress",
+        PackageKind::JenkinsPlugin => "jenkins",
+        PackageKind::ChromeExtension => "chrome",
+        PackageKind::VscodeExtension => "visual_studio_code",
+        _ => "",
     }
 }
 
@@ -183,7 +234,39 @@ mod tests {
         assert!(!parse("-").overlaps(&parse("windows")));
     }
 
+    #[track_caller]
+    fn guess(kind: PackageKind, name: &str, version: &str, expected: &[&str]) {
+        let package = Package { version: version.to_owned(), ..Package::new(kind, name, version) };
+        assert_eq!(guessed(&package), expected, "{name}");
+    }
+
+    #[test]
+    fn names_are_guessed() {
+        guess(PackageKind::Other, "zlib", "1.2", &["cpe:2.3:a:zlib:zlib:1.2:*:*:*:*:*:*:*"]);
+        guess(
+            PackageKind::WordpressPlugin,
+            "My Forms",
+            "1:2",
+            &[r"cpe:2.3:a:my_forms:my_forms:1\:2:*:*:*:*:wordpress:*:*"],
+        );
+        let npm = ["cpe:2.3:a:core:core:7:*:*:*:*:node.js:*:*", "cpe:2.3:a:babel:core:7:*:*:*:*:node.js:*:*"];
+        guess(PackageKind::Npm, "@babel/core", "7", &npm);
+        let java = ["cpe:2.3:a:log4j:log4j:2:*:*:*:*:*:*:*", "cpe:2.3:a:apache:log4j:2:*:*:*:*:*:*:*"];
+        guess(PackageKind::Java, "org.apache.logging:log4j", "2", &java);
+        guess(PackageKind::Other, "zlib", "", &[]);
+        guess(PackageKind::Other, "a/", "1", &[]);
+        guess(PackageKind::Other, "*", "1", &[]);
+    }
+
     proptest! {
+        #[test]
+        fn any_name_gives_names_that_are_read(name in ".{0,40}", version in ".{0,20}") {
+            let package = Package::new(PackageKind::Other, name, version);
+            for text in guessed(&package) {
+                prop_assert!(Cpe::parse(&text).is_some(), "{}", text);
+            }
+        }
+
         #[test]
         fn any_text_is_read_or_refused(text in "(cpe:2\\.3:|cpe:/)?.{0,60}") {
             if let Some(cpe) = Cpe::parse(&text) {

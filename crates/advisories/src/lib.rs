@@ -29,6 +29,7 @@ pub mod segment;
 mod streams;
 mod suppress;
 
+pub use cpe::guessed as guessed_cpes;
 pub use database::delta;
 pub use database::{BuildError, BuildReport, Builder, Contents, Database, DatabaseError, FORMAT_VERSION, Hit, Query};
 pub use feeds::FeedError;

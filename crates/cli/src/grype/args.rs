@@ -142,7 +142,7 @@ pub(super) struct Scan {
     /// Distro to match against: `NAME:VERSION[+CHANNEL]`.
     #[arg(long)]
     pub(super) distro: Option<String>,
-    /// Generate CPEs for packages with no CPE data (accepted: nothing is matched by guessed CPEs).
+    /// Generate CPEs for packages with no CPE data: what no ecosystem publishes advisories for is then matched by its name.
     #[arg(long)]
     pub(super) add_cpes_if_none: bool,
     /// Exclude paths from being scanned using a glob expression.

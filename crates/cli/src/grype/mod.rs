@@ -148,6 +148,7 @@ fn scan(args: &Scan, config: &Config, settings: &Settings) -> Result<u8> {
     if let Some(distro) = distro {
         examined.inventory.distro = Some(distro);
     }
+    let guessed = if args.add_cpes_if_none { model::add_cpes(&mut examined.inventory) } else { HashSet::new() };
     let options = MatchOptions {
         kernel_headers: config.switch("match-upstream-kernel-headers", false)?,
         ..MatchOptions::default()
@@ -155,6 +156,7 @@ fn scan(args: &Scan, config: &Config, settings: &Settings) -> Result<u8> {
     let database = opened.database()?;
     let mut failed = Ok(());
     let mut report = crate::scan::matched(examined, &opened, options, settings, |examined, findings| {
+        model::mark_guessed(findings, &guessed);
         if args.by_cve {
             failed = findings.iter_mut().try_for_each(|finding| model::by_cve(finding, &database));
         } else {

@@ -1,10 +1,12 @@
 //! What we found, as Grype reports it.
 
+use std::collections::HashSet;
+
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use signet_advisories::Database;
-use signet_model::{Cvss, Finding, Package, Severity, Vulnerability};
+use signet_model::{Cvss, Finding, Package, PackageIndex, Severity, Vulnerability};
 
 use super::wire::{self, Advisory, Artifact, Detail, Epss, Fix, Kev, Match, Metadata, Metrics, SuggestedFix, Upstream};
 use super::words;
@@ -127,10 +129,16 @@ impl Facts<'_> {
                 searched["language"] = json!(language);
             }
         }
+        let ty = words::match_type(finding, package);
         let range = match finding.why.range.as_str() {
             "" => format!("none ({order})"),
             range => format!("{range} ({order})"),
         };
+        let mut found = json!({ "vulnerabilityID": known.id, "versionConstraint": range });
+        if ty == "cpe-match" && !finding.why.notes.is_empty() {
+            // How sure it is.
+            found["signet:notes"] = json!(finding.why.notes);
+        }
         Ok(Match {
             vulnerability: wire::Vulnerability {
                 metadata,
@@ -144,10 +152,10 @@ impl Facts<'_> {
             },
             related_vulnerabilities: self.related(finding, &namespace)?,
             match_details: vec![Detail {
-                ty: words::match_type(finding, package).to_owned(),
+                ty: ty.to_owned(),
                 matcher: matcher.to_owned(),
                 searched_by: searched,
-                found: json!({ "vulnerabilityID": known.id, "versionConstraint": range }),
+                found,
                 fix: finding.fix.versions.first().map(|version| SuggestedFix { suggested_version: version.clone() }),
             }],
             artifact: self.inventory.artifacts.get(finding.package.get()).cloned().unwrap_or_default(),
@@ -218,6 +226,29 @@ impl Facts<'_> {
                 .collect(),
             cwes: known.cwes.iter().map(|cwe| wire::Cwe { cve: cve.clone(), cwe: cwe.clone() }).collect(),
         }
+    }
+}
+
+/// Gives packages without a CPE those that their names suggest, and says which packages these are.
+pub(super) fn add_cpes(inventory: &mut signet_model::Inventory) -> HashSet<PackageIndex> {
+    let mut added = HashSet::new();
+    for (place, package) in inventory.packages.iter_mut().enumerate().filter(|(_, package)| package.cpes.is_empty()) {
+        package.cpes = signet_advisories::guessed_cpes(package);
+        if let Some(place) = u32::try_from(place).ok().filter(|_| !package.cpes.is_empty()) {
+            added.insert(PackageIndex(place));
+        }
+    }
+    added
+}
+
+/// Says of matches by such a CPE that nobody stated it.
+pub(super) fn mark_guessed(findings: &mut [Finding], guessed: &HashSet<PackageIndex>) {
+    let by_cpe = |finding: &&mut Finding| finding.why.stream == "nvd" && guessed.contains(&finding.package);
+    for finding in findings.iter_mut().filter(by_cpe) {
+        finding
+            .why
+            .notes
+            .push("nobody stated this CPE: it was guessed from the package's name (confidence: low)".to_owned());
     }
 }
 

@@ -211,6 +211,42 @@ fn findings_are_explained() {
 }
 
 #[test]
+fn names_are_matched_as_products_where_asked_for() {
+    let room = room();
+    room.file(
+        "nvd.json",
+        r#"{"vulnerabilities":[{"cve":{"id":"CVE-2026-7","descriptions":[{"lang":"en","value":"bad"}],
+        "configurations":[{"nodes":[{"cpeMatch":[{"vulnerable":true,"criteria":"cpe:2.3:a:oddlib:oddlib:*:*:*:*:*:*:*:*","versionEndExcluding":"2.0"}]}]}]}}]}"#,
+    );
+    room.check("db build --feed nvd=nvd.json -o own.db", 0, &[]);
+    room.check("grype db import own.db", 0, &["imported"]);
+    let part = |version: &str, more: &str| {
+        let text = format!(
+            r#"{{"bomFormat":"CycloneDX","specVersion":"1.5","components":[{{"type":"library","name":"oddlib","version":"{version}"{more}}}]}}"#
+        );
+        room.file("part.json", &text);
+    };
+    part("1.5", "");
+    assert_eq!(ids(&json(&room.check("--offline grype sbom:part.json -o json", 0, &[])), "matches").len(), 0);
+    let found = json(&room.check("--offline grype sbom:part.json -o json --add-cpes-if-none", 0, &["guessed from"]));
+    assert_eq!(ids(&found, "matches"), ["CVE-2026-7"]);
+    let detail = &found["matches"][0]["matchDetails"][0];
+    assert_eq!(detail["type"], "cpe-match");
+    assert!(detail["found"]["signet:notes"][0].as_str().unwrap().contains("confidence: low"));
+    assert_eq!(found["matches"][0]["artifact"]["cpes"][0], "cpe:2.3:a:oddlib:oddlib:1.5:*:*:*:*:*:*:*");
+    // A stated one stands alone, and is not called a guess.
+    part("1.5", r#","cpe":"cpe:2.3:a:other:other:1.5:*:*:*:*:*:*:*""#);
+    let found = json(&room.check("--offline grype sbom:part.json -o json --add-cpes-if-none", 0, &[]));
+    assert_eq!(ids(&found, "matches").len(), 0);
+    part("1.5", r#","cpe":"cpe:2.3:a:oddlib:oddlib:1.5:*:*:*:*:*:*:*""#);
+    let found = room.check("--offline grype sbom:part.json -o json --add-cpes-if-none", 0, &["CVE-2026-7"]);
+    assert!(!found.out.contains("guessed from"), "{found}");
+    part("2.0", "");
+    let found = json(&room.check("--offline grype sbom:part.json -o json --add-cpes-if-none", 0, &[]));
+    assert_eq!(ids(&found, "matches").len(), 0);
+}
+
+#[test]
 fn the_database_is_kept_under_grypes_words() {
     let room = room();
     check(&room, "grype db status", 0, &["Status:    valid"]);
