@@ -7,6 +7,7 @@
 
 mod attested;
 mod hub;
+mod referred;
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -75,6 +76,12 @@ impl Vex {
         }
         (vex.documents, vex.named) = read(&paths)?;
         Ok(vex)
+    }
+
+    /// Adds the documents to which an SBOM refers.
+    pub(crate) fn referred(&mut self, sbom: &Path, access: &Access, settings: &Settings) -> Result<()> {
+        self.documents.extend(referred::documents(sbom, access, settings)?);
+        Ok(())
     }
 
     /// Documents and repositories by path alone.

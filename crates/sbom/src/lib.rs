@@ -31,6 +31,7 @@ pub mod lint;
 mod losses;
 mod properties;
 pub mod purls;
+mod references;
 mod schema;
 pub mod spdx;
 pub mod syft;
@@ -47,6 +48,7 @@ pub use detect::{Format, detect};
 pub use identity::Uuid;
 pub use license::{is_spdx_id, license_expression};
 pub use losses::{Loss, Unread, losses};
+pub use references::{Reference, exploitability_statements};
 pub use target::{NAMES, Target, TargetError, write, write_to};
 
 /// A document of any format, read.

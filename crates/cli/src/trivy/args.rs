@@ -225,7 +225,7 @@ pub(super) struct Scan {
     /// Set platform in the form os/arch if image is multi-platform capable.
     #[arg(long, env = "TRIVY_PLATFORM")]
     pub(super) platform: Option<String>,
-    /// VEX: documents (OpenVEX, CSAF, CycloneDX) and directories by path, or `repo` for the VEX repositories in the cache; `oci` is not in this version.
+    /// VEX: documents (OpenVEX, CSAF, CycloneDX) and directories by path, `repo` for the VEX repositories in the cache, `oci` for what lies beside the image, or `sbom-ref` for what the SBOM refers to.
     #[arg(long, env = "TRIVY_VEX", value_delimiter = ',')]
     pub(super) vex: Vec<String>,
     /// Specify the directories or glob patterns to skip.

@@ -178,7 +178,8 @@ fn scan(target: Target, args: &Scan, cli: &Cli, settings: &Settings) -> Result<O
     for name in &missing {
         settings.warn(format!("the scanner `{name}` is not in this version: nothing was looked for by it"));
     }
-    let vex = vex::read(&args.vex, &cache, args.skip_vex_repo_update, &access, settings)?;
+    let sbom = args.target.as_deref().filter(|_| target == Target::Sbom).map(std::path::Path::new);
+    let vex = vex::read(&args.vex, sbom, &cache, args.skip_vex_repo_update, &access, settings)?;
     let server = Server::of(&args.remote, &access, settings)?;
     let here = judged && server.is_none();
     let database = if here { Some(data::open(&cache, &args.data, &access, settings)?) } else { None };

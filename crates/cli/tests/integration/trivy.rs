@@ -309,6 +309,59 @@ fn vex_repositories_are_asked_in_order() {
 }
 
 #[test]
+fn statements_to_which_an_sbom_refers_are_read() {
+    let stage = Stage::new();
+    let sbom = |references: &str| {
+        let text = format!(
+            r#"{{"bomFormat":"CycloneDX","specVersion":"1.5","components":[{{"type":"operating-system","name":"debian","version":"12"}},
+            {{"type":"library","name":"libssl3","version":"3.0.8-1","purl":"pkg:deb/debian/libssl3@3.0.8-1?distro=debian-12&upstream=openssl"}}],
+            "externalReferences":[{references}]}}"#
+        );
+        std::fs::create_dir_all(stage.path("sboms/more")).unwrap();
+        std::fs::write(stage.path("sboms/a.json"), text).unwrap();
+    };
+    let refers = |url: &str, more: &str| format!(r#"{{"type":"exploitability-statement","url":"{url}"{more}}}"#);
+    let document = r#"{"@context":"https://openvex.dev/ns/v0.2.0","@id":"https://example.org/vex","author":"A","timestamp":"2023-01-01T00:00:00Z","version":1,
+        "statements":[{"vulnerability":{"name":"CVE-2099-0001"},"products":[{"@id":"pkg:deb/debian/libssl3"}],"status":"not_affected",
+        "justification":"vulnerable_code_not_present"}]}"#;
+    let gate = ["sbom", "--skip-db-update", "--exit-code", "3", "--vex", "sbom-ref", "sboms/a.json"];
+    let told = |code: i32, words: &str| {
+        let output = stage.check(&gate, code);
+        let talk = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(talk.contains(words), "no `{words}` in\n{talk}");
+    };
+    sbom("");
+    told(3, "refers to no VEX document");
+    std::fs::write(stage.path("sboms/more/vex.json"), document).unwrap();
+    std::fs::write(stage.path("outside.json"), document).unwrap();
+    sbom(&refers("./more/vex.json", ""));
+    stage.check(&gate, 0);
+    let shown = stage.check(&[&gate[..], &["-f", "json", "--show-suppressed"]].concat(), 0);
+    assert!(String::from_utf8_lossy(&shown.stdout).contains("nobody checked who says so"));
+    stage.check(&["sbom", "--skip-db-update", "--exit-code", "3", "sboms/a.json"], 3);
+    let hash = |hash: &str| refers("more/vex.json", &format!(r#","hashes":[{{"alg":"SHA-256","content":"{hash}"}}]"#));
+    let digest = signet_model::Digest::sha256(document.as_bytes()).to_string();
+    sbom(&hash(digest.strip_prefix("sha256:").unwrap()));
+    stage.check(&gate, 0);
+    sbom(&hash(&"0".repeat(64)));
+    told(1, "is not the one that the SBOM states");
+    // What was to be read and is not there, or not to be read, is no silence.
+    for (url, words) in [
+        ("more/gone.json", "cannot read `more/gone.json`"),
+        ("../outside.json", "leads out of the folder"),
+        ("/etc/hostname", "leads out of the folder"),
+        ("urn:cdx:3e671687-395b-41f5-a30f-a58921a69b79/1", "only `https:` and files"),
+        ("file:///etc/hostname", "only `https:` and files"),
+        ("https://example.org/vex.json", "offline"),
+    ] {
+        sbom(&[refers("more/vex.json", ""), refers(url, "")].join(","));
+        told(1, words);
+    }
+    stage.put(&image(&[OLD]));
+    stage.check(&["image", "--skip-db-update", "--input", "image.tar", "--vex", "sbom-ref"], 1);
+}
+
+#[test]
 fn a_config_file_sets_what_nobody_has_set() {
     let stage = Stage::new();
     stage.put(&image(&[OLD, ZLIB]));
