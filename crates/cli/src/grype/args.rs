@@ -187,7 +187,7 @@ pub(super) enum Db {
     Providers(Output),
     /// Search the database for vulnerabilities by id, or for advisories by package.
     Search(Search),
-    /// Differences between two databases (not in this version).
+    /// Removed by Grype in its version 6; `signet db diff` compares databases.
     Diff {
         /// What it takes.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

@@ -33,7 +33,9 @@ pub(super) fn command(command: &Db, config: &Config, settings: &Settings) -> Res
         Db::Delete => delete(settings),
         Db::Providers(args) => providers(&args.output, settings),
         Db::Search(args) => search::command(args, settings),
-        Db::Diff { .. } => bail!("`grype db diff` is not in this version"),
+        Db::Diff { .. } => {
+            bail!("Grype removed `grype db diff` in its version 6: `signet db diff` compares two databases")
+        }
     }
 }
 

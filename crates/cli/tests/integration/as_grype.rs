@@ -284,7 +284,7 @@ fn the_database_is_kept_under_grypes_words() {
         check(&room, &format!("grype db search {line}"), 1, &[words]);
     }
     check(&room, "--offline grype db list", 1, &["unable to get database listing"]);
-    check(&room, "grype db diff", 1, &["not in this version"]);
+    check(&room, "grype db diff", 1, &["removed `grype db diff`", "`signet db diff`"]);
     // Without an installed one there is an update, and nobody has to be asked.
     check(&room, "grype db check", 100, &["Update available!"]);
 
