@@ -29,6 +29,7 @@ mod sct;
 mod second;
 mod signer;
 pub mod slsa;
+mod stamps;
 mod statement;
 mod tuf;
 mod verify;

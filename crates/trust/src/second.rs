@@ -1,5 +1,7 @@
 //! A second opinion: the Sigstore project's own verifier must come to the same result on every bundle. Where the two differ, the signature is refused.
 
+use std::borrow::Cow;
+
 use sigstore_types::{ArtifactDigest, Bundle, DerPublicKey, DigestBytes, HashAlgorithm};
 use sigstore_verify::{PublicKeyVerificationPolicy, VerificationPolicy, Verifier};
 
@@ -7,6 +9,7 @@ use crate::check::{Check, VerifyError};
 use crate::evidence::{Artifact, Evidence, Layout};
 use crate::key::{Algorithm, PublicKey};
 use crate::root::TrustRoot;
+use crate::stamps::Stamps;
 use crate::verify::{LogRequirement, Report, Requirements, SctRequirement, TimeSource};
 
 /// Asks the other verifier about a bundle. It knows no other layout, no P-521, and no certificate without a proof of time; then there is no second opinion, and
@@ -17,6 +20,7 @@ pub(crate) fn opinion(
     root: &TrustRoot,
     requirements: &Requirements,
     key: &PublicKey,
+    stamps: &Stamps,
     report: &mut Report,
 ) -> Result<(), VerifyError> {
     let (Some(text), Some(verifier)) = (&evidence.bundle, &root.second) else {
@@ -31,7 +35,9 @@ pub(crate) fn opinion(
         return Ok(());
     }
     let refused = |found: String| VerifyError::new(Check::SecondOpinion, "the same result", found);
-    let bundle = Bundle::from_json(text).map_err(|error| refused(error.to_string()))?;
+    // It refuses a bundle for any timestamp that is not good; those that do not count are not shown to it.
+    let text = without(text, stamps).map_err(refused)?;
+    let bundle = Bundle::from_json(&text).map_err(|error| refused(error.to_string()))?;
     let asked = match artifact {
         Artifact::Bytes(bytes) => sigstore_types::Artifact::from_blob(bytes),
         Artifact::Digest(digest) => {
@@ -47,6 +53,25 @@ pub(crate) fn opinion(
     ask(verifier, asked, &bundle, evidence, requirements, key).map_err(refused)?;
     report.passed(Check::SecondOpinion, "sigstore-verify");
     Ok(())
+}
+
+/// The bundle without the timestamps that do not count.
+fn without<'a>(text: &'a str, stamps: &Stamps) -> Result<Cow<'a, str>, String> {
+    if stamps.uncounted.is_empty() {
+        return Ok(text.into());
+    }
+    let mut value: serde_json::Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let list = value
+        .pointer_mut("/verificationMaterial/timestampVerificationData/rfc3161Timestamps")
+        .and_then(serde_json::Value::as_array_mut)
+        .ok_or("a bundle whose timestamps lie elsewhere")?;
+    let mut at = 0;
+    list.retain(|_| {
+        let counts = stamps.uncounted.iter().all(|(uncounted, _)| *uncounted != at);
+        at += 1;
+        counts
+    });
+    Ok(value.to_string().into())
 }
 
 fn ask(

@@ -1,7 +1,6 @@
 //! The verification: one order of checks for every layout (Sigstore client specification, section 4; `rekor-v2-spec` 6.1.4).
 
 use signet_model::{Algorithm as Hash, Digest, Timestamp};
-use sigstore_types::{SignatureBytes, TimestampToken};
 
 use crate::binding::{self, Bound, Signer};
 use crate::certificate::Certificate;
@@ -11,6 +10,7 @@ use crate::identity::CertificateIdentity;
 use crate::json::{self, At};
 use crate::key::{Algorithm, PublicKey};
 use crate::root::{TrustRoot, Window};
+use crate::stamps::{self, Stamps};
 use crate::statement::{self, Statement};
 use crate::{sct, second};
 
@@ -203,8 +203,10 @@ pub fn verify(
         }
     }
     let promised = times.len();
-    let authorities = timestamps(evidence, root, now, &mut times)?;
-    report.times(promised, authorities, &times, evidence);
+    let stamps = stamps::verify(evidence, root, now)?;
+    let authorities = stamps.authorities;
+    times.extend(&stamps.times);
+    report.times(promised, &stamps, &times, evidence);
 
     // (1)-(3) Who signed.
     let content = Covered::of(evidence, artifact);
@@ -294,7 +296,7 @@ pub fn verify(
     // (7) What was signed is about the artifact.
     let signed = about(evidence, artifact, requirements)?;
     report.passed(Check::Artifact, artifact.to_string());
-    second::opinion(evidence, artifact, root, requirements, &key, &mut report)?;
+    second::opinion(evidence, artifact, root, requirements, &key, &stamps, &mut report)?;
     Ok(Verified(Signature { signed, certificate, key, times, report: report.0, layout: evidence.layout }))
 }
 
@@ -310,7 +312,7 @@ impl Report {
         self.0.push(Checked { check, outcome: Outcome::NotChecked(why.into()) });
     }
 
-    fn times(&mut self, promised: usize, authorities: usize, times: &[Timestamp], evidence: &Evidence) {
+    fn times(&mut self, promised: usize, stamps: &Stamps, times: &[Timestamp], evidence: &Evidence) {
         if times.is_empty() {
             self.skipped(Check::Time, "nobody vouches for the time of signing");
         } else {
@@ -320,54 +322,14 @@ impl Report {
         if promised > 0 {
             self.passed(Check::Promise, format!("{promised} of {} log entries", evidence.entries.len()));
         }
-        if authorities > 0 {
-            self.passed(Check::Timestamp, format!("{authorities} timestamp authorities"));
+        if stamps.authorities > 0 {
+            self.passed(Check::Timestamp, format!("{} timestamp authorities", stamps.authorities));
+        }
+        if let Some((at, why)) = stamps.uncounted.first() {
+            let (all, others) = (evidence.timestamps.len(), stamps.uncounted.len());
+            self.skipped(Check::Timestamp, format!("{others} of {all} do not count; number {}: {why}", at + 1));
         }
     }
-}
-
-/// Verifies every timestamp and adds its time; says how many authorities made them. Each token is judged by one authority, chain and window together.
-fn timestamps(
-    evidence: &Evidence,
-    root: &TrustRoot,
-    now: Timestamp,
-    times: &mut Vec<Timestamp>,
-) -> Result<usize, VerifyError> {
-    let wrong = |found: String| {
-        VerifyError::new(Check::Timestamp, "a timestamp of this signature by a trusted authority", found)
-    };
-    let mut authorities: Vec<usize> = Vec::new();
-    let stamped = SignatureBytes::from_bytes(&evidence.stamped);
-    for (at, token) in evidence.timestamps.iter().enumerate() {
-        if evidence.timestamps.iter().take(at).any(|other| other == token) {
-            return Err(wrong("the same timestamp twice".to_owned()));
-        }
-        let token = TimestampToken::new(token.clone());
-        let mut last = "no trusted authority".to_owned();
-        let mut good = None;
-        for (which, authority) in root.timestamps.iter().enumerate() {
-            match sigstore_verify::tsa::verify_timestamp_for_authority(&token, &stamped, authority) {
-                Ok(time) => {
-                    good = Some((which, time));
-                    break;
-                }
-                Err(error) => last = error.to_string(),
-            }
-        }
-        let (which, time) = good.ok_or_else(|| wrong(last))?;
-        if time > now {
-            return Err(VerifyError::new(
-                Check::Time,
-                format!("a time not after {now}"),
-                format!("the timestamp {time}"),
-            ));
-        }
-        times.push(time);
-        if !authorities.contains(&which) {
-            authorities.push(which);
-        }
-    }
-    Ok(authorities.len())
 }
 
 /// sigstore_bundle.proto: a bundle's chain must not hold a root. Old npm bundles do, and theirs is the trusted one; another one wants to be trusted for being

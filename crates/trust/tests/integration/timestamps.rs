@@ -81,3 +81,43 @@ fn changed_tokens_are_refused_or_mean_the_same() {
         }
     }
 }
+
+/// A bundle with these tokens about the signature that [`TOKEN`] is about.
+fn bundle(tokens: &[&[u8]], time: TimeSource) -> Result<Verified<Signature>, VerifyError> {
+    let tokens: Vec<_> = tokens.iter().map(|token| json!({"signedTimestamp": b64(token)})).collect();
+    let text = json!({
+        "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+        "verificationMaterial": {"publicKey": {"hint": ""}, "timestampVerificationData": {"rfc3161Timestamps": tokens}},
+        "messageSignature": {
+            "messageDigest": {"algorithm": "SHA2_256", "digest": b64(Digest::sha256(PAYLOAD).as_bytes())},
+            "signature": b64(SIGNATURE),
+        },
+    });
+    let evidence = Evidence::bundle(text.to_string().as_bytes())?;
+    let mut wanted = Requirements::keys(vec![TrustedKey::always(PublicKey::from_pem(KEY).unwrap())]);
+    wanted.log = LogRequirement::AtLeast(0);
+    wanted.time = time;
+    verify(&evidence, Artifact::Bytes(PAYLOAD), &root(None, None), &wanted, later())
+}
+
+#[test]
+fn a_strangers_timestamp_beside_a_good_one_does_not_count() {
+    let mut stranger = TOKEN.to_vec();
+    *stranger.last_mut().unwrap() ^= 1;
+    for tokens in [[TOKEN, stranger.as_slice()], [stranger.as_slice(), TOKEN]] {
+        let verified = bundle(&tokens, TimeSource::Timestamps(1)).unwrap();
+        assert_eq!(verified.times.len(), 1);
+        let said = verified.report.iter().any(|checked| match &checked.outcome {
+            signet_trust::Outcome::NotChecked(why) => {
+                checked.check == Check::Timestamp && why.starts_with("1 of 2 do not count")
+            }
+            signet_trust::Outcome::Passed(_) => false,
+        });
+        assert!(said, "{:?}", verified.report);
+        // Nor does it count towards a second authority.
+        assert_eq!(bundle(&tokens, TimeSource::Timestamps(2)).unwrap_err().check, Check::Time);
+    }
+    assert_eq!(bundle(&[TOKEN, TOKEN], TimeSource::Timestamps(1)).unwrap_err().check, Check::Timestamp);
+    assert_eq!(bundle(&[&stranger], TimeSource::NotNeeded).unwrap_err().check, Check::Timestamp);
+    assert_eq!(bundle(&[&stranger, b"none"], TimeSource::NotNeeded).unwrap_err().check, Check::Timestamp);
+}
