@@ -1,6 +1,6 @@
 //! In-toto statements (`in-toto/attestation: spec/v1/statement.md`, and v0.1): what is claimed about which artifacts.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use signet_model::{Algorithm as Hash, Digest};
 
 use crate::check::{Check, VerifyError};
@@ -26,6 +26,7 @@ pub struct Statement {
 pub struct Subject {
     name: String,
     digests: Vec<(String, String)>,
+    annotations: Map<String, Value>,
 }
 
 impl Subject {
@@ -39,6 +40,12 @@ impl Subject {
     #[must_use]
     pub fn digests(&self) -> &[(String, String)] {
         &self.digests
+    }
+
+    /// What the statement adds to it (`resource_descriptor.md`, `annotations`). Cosign 3 keeps those of `sign -a` here.
+    #[must_use]
+    pub fn annotations(&self) -> &Map<String, Value> {
+        &self.annotations
     }
 
     fn is(&self, artifact: &Artifact<'_>) -> bool {
@@ -87,7 +94,12 @@ impl Statement {
             if digests.len() > DIGESTS {
                 return Err(wrong(format!("a subject with {} digests", digests.len())));
             }
-            subjects.push(Subject { name, digests });
+            let annotations = item.get("annotations");
+            let annotations = match annotations.value() {
+                None | Some(Value::Null) => Map::new(),
+                Some(_) => annotations.object().map_err(wrong)?.clone(),
+            };
+            subjects.push(Subject { name, digests, annotations });
         }
         if subjects.is_empty() {
             return Err(wrong("no subject".to_owned()));
@@ -133,6 +145,22 @@ impl Statement {
     #[must_use]
     pub fn predicate(&self) -> &Value {
         &self.predicate
+    }
+
+    /// Establishes that the subject which is the artifact bears an annotation, equal byte for byte.
+    ///
+    /// # Errors
+    /// [`Check::Annotations`] when it does not.
+    pub fn is_annotated(&self, artifact: &Artifact<'_>, name: &str, wanted: &str) -> Result<(), VerifyError> {
+        let mut found = None;
+        for subject in self.subjects.iter().filter(|subject| subject.is(artifact)) {
+            match subject.annotations.get(name) {
+                Some(Value::String(text)) if text == wanted => return Ok(()),
+                other => found = other.or(found),
+            }
+        }
+        let found = found.map_or_else(|| "no such annotation".to_owned(), ToString::to_string);
+        Err(VerifyError::new(Check::Annotations, format!("`{name}` = `{wanted}`"), found))
     }
 
     /// Establishes that one of the subjects is the artifact, by a digest of SHA-2.
@@ -225,6 +253,27 @@ mod tests {
         Statement::parse(long.as_bytes()).unwrap().is_about(&artifact).unwrap();
         // By digest of one algorithm, a subject with another cannot be compared, so it does not match.
         assert!(Statement::parse(long.as_bytes()).unwrap().is_about(&Artifact::Digest(&sha256)).is_err());
+    }
+
+    #[test]
+    fn annotations_are_those_of_the_subject_that_is_the_artifact() {
+        let (mine, other) = (Digest::sha256(b"hi"), Digest::sha256(b"ho"));
+        let text = format!(
+            r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[
+                {{"digest":{{"sha256":"{}"}},"annotations":{{"env":"test"}}}},
+                {{"digest":{{"sha256":"{}"}},"annotations":{{"env":"prod","runs":7}}}}
+            ],"predicateType":"https://sigstore.dev/cosign/sign/v1","predicate":{{}}}}"#,
+            other.hex(),
+            mine.hex()
+        );
+        let statement = Statement::parse(text.as_bytes()).unwrap();
+        let artifact = Artifact::Digest(&mine);
+        statement.is_annotated(&artifact, "env", "prod").unwrap();
+        for (name, wanted) in [("env", "test"), ("env", "Prod"), ("runs", "7"), ("other", "prod"), ("env", "")] {
+            let err = statement.is_annotated(&artifact, name, wanted).unwrap_err();
+            assert_eq!(err.check, Check::Annotations, "{name}={wanted}");
+        }
+        assert!(Statement::parse(text.replace(r#"{"env":"test"}"#, "[]").as_bytes()).is_err());
     }
 
     #[test]

@@ -492,7 +492,7 @@ impl<'a> Covered<'a> {
 
 /// Establishes that what was signed is about the artifact, of the type and with the annotations asked for.
 fn about(evidence: &Evidence, artifact: Artifact<'_>, requirements: &Requirements) -> Result<Signed, VerifyError> {
-    if !requirements.annotations.is_empty() && !matches!(evidence.content, Content::Payload(_)) {
+    if !requirements.annotations.is_empty() && matches!(evidence.content, Content::Artifact) {
         return Err(VerifyError::new(Check::Annotations, "a payload with annotations", "content without any"));
     }
     if let (Some(wanted), false) = (&requirements.predicate_type, matches!(evidence.content, Content::Envelope(_))) {
@@ -529,6 +529,9 @@ fn about(evidence: &Evidence, artifact: Artifact<'_>, requirements: &Requirement
                 statement.is_a(wanted)?;
             }
             statement.is_about(&artifact)?;
+            for (name, wanted) in &requirements.annotations {
+                statement.is_annotated(&artifact, name, wanted)?;
+            }
             Ok(Signed::Statement(Box::new(statement)))
         }
     }

@@ -207,7 +207,17 @@ fn payload(row: &Row, verified: &Verified<Signature>, image: &str, digest: &str)
         Signed::Statement(statement) => critical(statement.predicate_type()),
         Signed::Artifact => critical("cosign container image signature"),
     };
-    let mut optional = value.get("optional").and_then(Value::as_object).cloned().unwrap_or_else(Map::new);
+    let mut optional = match &verified.signed {
+        // A bundle has what `sign -a` said beside the subject.
+        Signed::Statement(statement) => {
+            let about = statement.subjects().iter().find(|subject| {
+                let named = subject.digests().iter().map(|(algorithm, hex)| format!("{algorithm}:{hex}"));
+                named.into_iter().any(|named| named == digest)
+            });
+            about.map(|subject| subject.annotations().clone()).unwrap_or_default()
+        }
+        _ => value.get("optional").and_then(Value::as_object).cloned().unwrap_or_else(Map::new),
+    };
     if let Some(subject) = subject(verified) {
         optional.insert("Subject".to_owned(), subject.into());
         for (oid, name, _, value) in certificate_claims(verified) {
