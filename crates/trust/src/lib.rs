@@ -46,6 +46,6 @@ pub use signer::{Signer, SignerError, SignerFuture};
 pub use statement::{Statement, Subject, predicate_types};
 pub use tuf::{TufClient, TufError, TufFuture, TufRepository, TufStore};
 pub use verify::{
-    IdentityRequirement, LogRequirement, Requirements, SctRequirement, Signature, Signed, TimeSource, TrustedKey,
-    Verified, verify,
+    IdentityRequirement, LogRequirement, Requirements, SctRequirement, SecondOpinion, Signature, Signed, TimeSource,
+    TrustedKey, Verified, verify,
 };

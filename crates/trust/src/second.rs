@@ -10,7 +10,7 @@ use crate::evidence::{Artifact, Evidence, Layout};
 use crate::key::{Algorithm, PublicKey};
 use crate::root::TrustRoot;
 use crate::stamps::Stamps;
-use crate::verify::{LogRequirement, Report, Requirements, SctRequirement, TimeSource};
+use crate::verify::{LogRequirement, Report, Requirements, SctRequirement, SecondOpinion, TimeSource};
 
 /// Asks the other verifier about a bundle. It knows no other layout, no P-521, and no certificate without a proof of time; then there is no second opinion, and
 /// the report says so.
@@ -23,6 +23,10 @@ pub(crate) fn opinion(
     stamps: &Stamps,
     report: &mut Report,
 ) -> Result<(), VerifyError> {
+    if requirements.second == SecondOpinion::NotAsked {
+        report.skipped(Check::SecondOpinion, "not asked for");
+        return Ok(());
+    }
     let (Some(text), Some(verifier)) = (&evidence.bundle, &root.second) else {
         report.skipped(Check::SecondOpinion, "it knows bundles and trusted root files only");
         return Ok(());

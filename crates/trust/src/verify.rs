@@ -97,6 +97,15 @@ pub enum SctRequirement {
     InsecureIgnored,
 }
 
+/// Whether the Sigstore project's own verifier must agree. It makes every check of a bundle again, so it costs as much as the verification itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecondOpinion {
+    /// It must, wherever it knows the layout.
+    Required,
+    /// It is not asked: for gates that verify thousands of signatures a second.
+    NotAsked,
+}
+
 /// All that a signature is held to.
 #[derive(Clone, Debug)]
 pub struct Requirements {
@@ -112,10 +121,13 @@ pub struct Requirements {
     pub annotations: Vec<(String, String)>,
     /// The type of the attestation; `None` takes any. See [`Statement::is_a`].
     pub predicate_type: Option<String>,
+    /// By which verifiers.
+    pub second: SecondOpinion,
 }
 
 impl Requirements {
-    /// A certificate of one of these signers, in one log, with a verified time, from an authority with a certificate log: Sigstore's public instance.
+    /// A certificate of one of these signers, in one log, with a verified time, from an authority with a certificate log: Sigstore's public instance. Both
+    /// verifiers must agree.
     #[must_use]
     pub fn keyless(identities: Vec<CertificateIdentity>) -> Self {
         Self {
@@ -125,10 +137,11 @@ impl Requirements {
             sct: SctRequirement::Required,
             annotations: Vec::new(),
             predicate_type: None,
+            second: SecondOpinion::Required,
         }
     }
 
-    /// One of these keys, in one log.
+    /// One of these keys, in one log. Both verifiers must agree.
     #[must_use]
     pub fn keys(keys: Vec<TrustedKey>) -> Self {
         Self {
@@ -138,6 +151,7 @@ impl Requirements {
             sct: SctRequirement::InsecureIgnored,
             annotations: Vec::new(),
             predicate_type: None,
+            second: SecondOpinion::Required,
         }
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use signet_model::{Digest, Timestamp};
 use signet_trust::{
-    Artifact, CertificateIdentity, Check, Evidence, Issuer, LogRequirement, Requirements, Signature, Signed,
-    TimeSource, TrustedKey, Verified, VerifyError, Window, pae, verify,
+    Artifact, CertificateIdentity, Check, Evidence, Issuer, LogRequirement, Outcome, Requirements, SecondOpinion,
+    Signature, Signed, TimeSource, TrustedKey, Verified, VerifyError, Window, pae, verify,
 };
 
 use crate::world::{Entry, ISSUER, Key, NAME, SIGNED, Says, World, b64, hex, now, pem, sha256};
@@ -572,6 +572,24 @@ fn simple_signing_is_about_its_digest_and_annotations() {
     let text = String::from_utf8(simple_signing(&hex(&sha256(ARTIFACT)))).unwrap();
     let other = text.replace("cosign container image signature", "something");
     Case::over(Layout::Sig, true, other.into_bytes(), &Says::default()).refused(Check::Form);
+}
+
+#[test]
+fn a_second_verifier_is_asked_unless_the_caller_says_otherwise() {
+    every(|case| {
+        let asked = |second: SecondOpinion| {
+            let mut wanted = case.requirements();
+            wanted.second = second;
+            let evidence = case.read(&case.text()).unwrap();
+            let root = case.world.trusted_file();
+            let verified = verify(&evidence, Artifact::Bytes(ARTIFACT), &root, &wanted, now()).unwrap();
+            let opinion = verified.report.iter().find(|checked| checked.check == Check::SecondOpinion).unwrap();
+            opinion.outcome.clone()
+        };
+        let agreed = matches!(asked(SecondOpinion::Required), Outcome::Passed(_));
+        assert_eq!(agreed, case.layout.is_bundle(), "{:?}", case.layout);
+        assert_eq!(asked(SecondOpinion::NotAsked), Outcome::NotChecked("not asked for".to_owned()));
+    });
 }
 
 #[test]

@@ -158,6 +158,26 @@ impl World {
             .with_log(self.log.public(), None, Window::default())
     }
 
+    /// The same as a file, of which the other verifier reads too.
+    pub(crate) fn trusted_file(&self) -> TrustRoot {
+        let log = |key: &Key| {
+            json!({
+                "baseUrl": "https://log.example.com", "hashAlgorithm": "SHA2_256", "logId": {"keyId": b64(sha256(&key.spki()))},
+                "publicKey": {"rawBytes": b64(key.spki()), "keyDetails": "PKIX_ECDSA_P256_SHA_256", "validFor": {"start": "2024-01-01T00:00:00Z"}},
+            })
+        };
+        let text = json!({
+            "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+            "tlogs": [log(&self.log)],
+            "ctlogs": [log(&self.certificates)],
+            "certificateAuthorities": [{
+                "subject": {"organization": "example.com", "commonName": "root"}, "uri": "https://ca.example.com",
+                "certChain": {"certificates": [{"rawBytes": b64(&self.root)}]}, "validFor": {"start": "2024-01-01T00:00:00Z"},
+            }],
+        });
+        TrustRoot::from_json(text.to_string().as_bytes()).unwrap()
+    }
+
     /// A certificate for a key.
     pub(crate) fn issue(&self, key: &Key, says: &Says) -> Vec<u8> {
         let mut extensions = extension("2.5.29.15", true, &tlv(0x03, &[&[7, 0x80]]));
