@@ -38,9 +38,11 @@ pub const TARGETS: &[Target] = &[
     ("lazy", lazy),
     ("leaf", leaf),
     ("manifest", manifest),
+    ("notation", notation),
     ("openvex", openvex),
     ("osv", osv),
     ("policy", policy),
+    ("provenance", provenance),
     ("record", record),
     ("reference", reference),
     ("sbom", sbom),
@@ -439,4 +441,39 @@ pub fn timestamp(data: &[u8]) {
     if let Ok(evidence) = Evidence::simple_signing(b"{}", &annotations) {
         verified(&evidence);
     }
+}
+
+/// A signature of the Notary Project in JWS or COSE, a trust policy, and what a trust store holds.
+pub fn notation(data: &[u8]) {
+    use signet_trust::notation::{
+        BlobPolicy, Envelope, EnvelopeKind, OciPolicy, Revocations, StoreKind, Target, TrustStores, verify,
+    };
+    let now = signet_model::Timestamp::UNIX_EPOCH;
+    let _blob = BlobPolicy::parse(data);
+    let _oci = OciPolicy::parse(data);
+    for kind in [StoreKind::Authority, StoreKind::Timestamp] {
+        let _store = TrustStores::new().add(kind, "a", data);
+    }
+    let strict = br#"{"version":"1.0","trustPolicies":[{"name":"a","registryScopes":["*"],"signatureVerification":{"level":"strict"},"trustStores":["ca:a"],"trustedIdentities":["*"]}]}"#;
+    let target = Target { media_type: None, digest: Digest::sha256(b"the artifact"), size: 12 };
+    if let Ok(policy) = OciPolicy::parse(strict)
+        && let Some(statement) = policy.statement_for("r.example/a")
+    {
+        for kind in [EnvelopeKind::Jws, EnvelopeKind::Cose] {
+            let envelope = Envelope::parse(data, kind);
+            let verdict = verify(&envelope, &target, statement, &TrustStores::new(), &Revocations::default(), now);
+            assert!(!verdict.holds(), "nothing that a fuzzer makes is signed");
+        }
+    }
+}
+
+/// Build provenance: npm's answer, Cloud Build's description of an image, a verification summary.
+pub fn provenance(data: &[u8]) {
+    use signet_trust::slsa::{Expectation, gcb, npm, vsa};
+    let _npm = npm::split(data);
+    let expected = Expectation { source: "github.com/a/b", digest: "00", ..Expectation::default() };
+    assert!(gcb::verify(data, &expected).is_err(), "nothing that a fuzzer makes is signed");
+    let expected =
+        vsa::Expectation { digests: &["sha256:00".to_owned()], verifier: "v", resource_uri: "r", levels: &[] };
+    let _vsa = vsa::verify(data, &expected);
 }

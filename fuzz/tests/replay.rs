@@ -4,6 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+
 use signet_catalog::{Claim, Image, Input, Parts};
 use signet_fuzz::TARGETS;
 use signet_model::Location;
@@ -44,6 +46,25 @@ fn seeds_and_damaged_forms_of_them_do_no_harm() {
             }
         }
         target(b"");
+    }
+}
+
+/// A target that only one of the two runs is one that nobody runs.
+#[test]
+fn each_target_is_a_fuzzer_and_each_fuzzer_a_target() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("libfuzzer");
+    let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+    let mut fuzzers: Vec<String> = std::fs::read_dir(folder.join("fuzz_targets"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+        .collect();
+    fuzzers.sort();
+    let targets: Vec<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
+    assert_eq!(targets, fuzzers, "TARGETS, sorted by name, and libfuzzer/fuzz_targets");
+    for name in targets {
+        let source = std::fs::read_to_string(folder.join(format!("fuzz_targets/{name}.rs"))).unwrap();
+        assert!(source.contains(&format!("signet_fuzz::{name}(data)")), "{name}: {source}");
+        assert!(manifest.contains(&format!("name = \"{name}\"")), "{name} is no program of libfuzzer/Cargo.toml");
     }
 }
 
@@ -101,7 +122,6 @@ const BUNDLE: &str = r#"{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+j
 
 /// The bytes of the first block of a PEM text.
 fn der(pem: &str) -> Vec<u8> {
-    use base64::Engine as _;
     let block: String = pem.lines().skip(1).take_while(|line| !line.starts_with('-')).collect();
     base64::engine::general_purpose::STANDARD.decode(block).unwrap()
 }
@@ -139,6 +159,35 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
         "dsse" => text(&[
             r#"{"payloadType":"application/vnd.in-toto+json","payload":"e30=","signatures":[{"sig":"AAAA","keyid":""}]}"#,
             r#"{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"a","digest":{"sha256":"00"}}],"predicateType":"https://example.com/p","predicate":{}}"#,
+        ]),
+        "notation" => {
+            let chain = base64::engine::general_purpose::STANDARD
+                .encode(der(include_str!("../../crates/trust/testdata/authority.pem")));
+            let part = |text: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text);
+            let protected = part(
+                r#"{"alg":"ES256","cty":"application/vnd.cncf.notary.payload.v1+json","crit":["io.cncf.notary.signingScheme","io.cncf.notary.expiry"],"io.cncf.notary.signingScheme":"notary.x509","io.cncf.notary.signingTime":"2026-01-01T00:00:00Z","io.cncf.notary.expiry":"2027-01-01T00:00:00Z"}"#,
+            );
+            let payload = part(
+                r#"{"targetArtifact":{"mediaType":"a","digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","size":1}}"#,
+            );
+            let jws = format!(
+                r#"{{"payload":"{payload}","protected":"{protected}","header":{{"x5c":["{chain}"],"io.cncf.notary.signingAgent":"a"}},"signature":"AAAA"}}"#
+            );
+            // COSE_Sign1: protected {1: -7, 2: [scheme], 3: type, scheme: "notary.x509"}, unprotected {33: [h'30']}, payload, signature.
+            let mut cose = vec![0xd2, 0x84, 0x58, 77, 0xa4, 1, 0x26, 2, 0x81, 0x78, 28];
+            cose.extend(b"io.cncf.notary.signingScheme");
+            cose.extend([3, 0x61, b'a', 0x78, 28]);
+            cose.extend(b"io.cncf.notary.signingScheme");
+            cose.extend([
+                0x64, b'n', b'o', b't', b'e', 0xa1, 0x18, 33, 0x81, 0x41, 0x30, 0x42, b'{', b'}', 0x43, 1, 2, 3,
+            ]);
+            let policy = r#"{"version":"1.0","trustPolicies":[{"name":"a","registryScopes":["r.example/a"],"signatureVerification":{"level":"permissive","override":{"expiry":"log"}},"trustStores":["ca:a","tsa:b"],"trustedIdentities":["x509.subject: C=US, ST=WA, O=acme"]}]}"#;
+            vec![jws.into_bytes(), cose, policy.as_bytes().to_vec()]
+        }
+        "provenance" => text(&[
+            r#"{"attestations":[{"predicateType":"https://slsa.dev/provenance/v1","bundle":{}},{"predicateType":"https://github.com/npm/attestation/tree/main/specs/publish/v0.1","bundle":{}}]}"#,
+            r#"{"image_summary":{"digest":"sha256:00","fully_qualified_digest":"r@sha256:00"},"provenance_summary":{"provenance":[{"build":{"intotoStatement":{}},"kind":"BUILD","resourceUri":"r@sha256:00","noteName":"n","envelope":{"payload":"e30=","payloadType":"application/vnd.in-toto+json","signatures":[{"sig":"AAAA","keyid":"projects/verified-builder/locations/global/keyRings/attestor/cryptoKeys/google-hosted-worker/cryptoKeyVersions/1"}]}}]}}"#,
+            r#"{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"a","digest":{"sha256":"00"}}],"predicateType":"https://slsa.dev/verification_summary/v1","predicate":{"verifier":{"id":"v"},"resourceUri":"r","verificationResult":"PASSED","verifiedLevels":["SLSA_BUILD_LEVEL_3"]}}"#,
         ]),
         "timestamp" => vec![include_bytes!("../../crates/trust/testdata/timestamp.tsr").to_vec()],
         "database" => vec![compiled(OSV)],
