@@ -212,6 +212,11 @@ pub(super) fn response(issuer: &Key, by: &Key, status: &[u8], certificates: &[Ve
 
 /// A timestamp token over `stamped` at `time` by an authority that `root` issued.
 pub(super) fn token(by: &Key, certificate: &[u8], stamped: &[u8], time: &str) -> Vec<u8> {
+    token_with(by, certificate, 7, certificate, stamped, time)
+}
+
+/// The same with any certificates inside; `serial` is that of the certificate that signs.
+pub(super) fn token_with(by: &Key, certificate: &[u8], serial: u8, bag: &[u8], stamped: &[u8], time: &str) -> Vec<u8> {
     let imprint = seq(&[&sha256_id(), &tlv(0x04, &[&sha256(stamped)])]);
     let accuracy = seq(&[&tlv(0x02, &[&[1]])]);
     let info = seq(&[
@@ -230,7 +235,7 @@ pub(super) fn token(by: &Key, certificate: &[u8], stamped: &[u8], time: &str) ->
     ]
     .concat();
     let signature = by.sign(&tlv(0x31, &[&attributes]));
-    let sid = seq(&[&name("root"), &tlv(0x02, &[&[7]])]);
+    let sid = seq(&[&name("root"), &tlv(0x02, &[&[serial]])]);
     let signer = seq(&[
         &tlv(0x02, &[&[1]]),
         &sid,
@@ -240,13 +245,8 @@ pub(super) fn token(by: &Key, certificate: &[u8], stamped: &[u8], time: &str) ->
         &tlv(0x04, &[&signature]),
     ]);
     let content = seq(&[&oid("1.2.840.113549.1.9.16.1.4"), &tlv(0xa0, &[&tlv(0x04, &[&info])])]);
-    let signed = seq(&[
-        &tlv(0x02, &[&[3]]),
-        &tlv(0x31, &[&sha256_id()]),
-        &content,
-        &tlv(0xa0, &[certificate]),
-        &tlv(0x31, &[&signer]),
-    ]);
+    let signed =
+        seq(&[&tlv(0x02, &[&[3]]), &tlv(0x31, &[&sha256_id()]), &content, &tlv(0xa0, &[bag]), &tlv(0x31, &[&signer])]);
     seq(&[&oid("1.2.840.113549.1.7.2"), &tlv(0xa0, &[&signed])])
 }
 

@@ -364,6 +364,43 @@ fn a_token_by_a_stranger_or_with_one_byte_changed_is_refused() {
     }
 }
 
+/// A certificate of a real authority lies in the token first, and one that may not make timestamps signs it (CVE-2026-39984).
+#[test]
+fn constraints_are_those_of_the_certificate_that_signed() {
+    use base64::Engine as _;
+    let world = World::new();
+    let (authority, attacker) = (Key::new(), Key::new());
+    let real = Plan::stamper().issue(&authority, "root", &world.root_key);
+    let other = Plan { serial: 8, ..Plan::leaf() }.issue(&attacker, "root", &world.root_key);
+    let roots = certificate::Cert::many(&world.root).unwrap();
+    let anchors: Vec<_> = roots.iter().collect();
+    let chain = [&real, &world.root].map(|der| crate::pem::encode("CERTIFICATE", der)).concat();
+    let trusted = crate::TrustRoot::empty().with_timestamp_authority(&chain, crate::Window::default()).unwrap();
+    let judged = |token: &[u8]| {
+        let text = base64::engine::general_purpose::STANDARD.encode(token);
+        let annotations = [
+            ("dev.cosignproject.cosign/signature", base64::engine::general_purpose::STANDARD.encode(b"signature")),
+            ("dev.sigstore.cosign/rfc3161timestamp", json!({ "SignedRFC3161Timestamp": text }).to_string()),
+        ];
+        let annotations = annotations.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
+        let evidence = crate::Evidence::simple_signing(b"{}", &annotations).unwrap();
+        let stamps = crate::stamps::verify(&evidence, &trusted, Timestamp::MAX);
+        assert_eq!(stamps.is_ok(), timestamp::verify(token, b"signature", &anchors).is_ok(), "two readers differ");
+        stamps.is_ok()
+    };
+    let time = "20250601000000Z";
+    // A Sigstore token is a response around what Notary Project embeds bare.
+    assert!(judged(&made::token(&authority, &real, b"signature", time)));
+    for bag in [[&real[..], &other].concat(), [&other[..], &real].concat()] {
+        assert!(judged(&made::token_with(&authority, &real, 7, &bag, b"signature", time)), "a bystander does no harm");
+        assert!(!judged(&made::token_with(&attacker, &other, 8, &bag, b"signature", time)));
+        // The signer is named as the real authority, by its number or by its hash.
+        assert!(!judged(&made::token_with(&attacker, &other, 7, &bag, b"signature", time)));
+        assert!(!judged(&made::token_with(&attacker, &real, 8, &bag, b"signature", time)));
+        assert!(!judged(&made::token_with(&attacker, &real, 7, &bag, b"signature", time)));
+    }
+}
+
 #[test]
 fn chains_keep_the_rules() {
     let check = |plan: &Plan, wanted| {
