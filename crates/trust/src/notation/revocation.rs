@@ -85,20 +85,19 @@ fn status(
     now: Timestamp,
     signed: Option<Timestamp>,
 ) -> Status {
-    let mut unknown = Vec::new();
-    for response in &revocations.responses {
-        match by_response(certificate, issuer, response, now, signed) {
-            Some(Status::Unknown(why)) => unknown.push(why),
-            Some(known) => return known,
-            None => {}
+    let responses = revocations.responses.iter().map(|one| by_response(certificate, issuer, one, now, signed));
+    let lists = revocations.lists.iter().map(|one| by_list(certificate, issuer, one, now, signed));
+    let (mut good, mut unknown) = (false, Vec::new());
+    for found in responses.chain(lists).flatten() {
+        match found {
+            Status::Good => good = true,
+            Status::Unknown(why) => unknown.push(why),
+            // Whatever another source says: the one that knows of it is ahead.
+            revoked @ Status::Revoked(_) => return revoked,
         }
     }
-    for list in &revocations.lists {
-        match by_list(certificate, issuer, list, now, signed) {
-            Some(Status::Unknown(why)) => unknown.push(why),
-            Some(known) => return known,
-            None => {}
-        }
+    if good {
+        return Status::Good;
     }
     if !unknown.is_empty() {
         return Status::Unknown(unknown.join("; "));

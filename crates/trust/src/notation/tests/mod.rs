@@ -489,7 +489,38 @@ fn revocation_by_list_and_response() {
     // Revoked by one source is revoked, whatever the other says.
     let both = judge(vec![made::list(by, current, &[(7, &[])], &[])], vec![made::response(by, by, &unknown, &[])]);
     assert_eq!(both, bad);
-    assert!(!oid("1.2").is_empty());
+    let both = judge(vec![made::list(by, current, &[(7, &[])], &[])], vec![made::response(by, by, &good, &[])]);
+    assert_eq!(both, bad);
+    let either = judge(vec![made::list(by, current, &[], &[])], vec![made::response(by, by, &unknown, &[])]);
+    assert_eq!(either, None);
+}
+
+/// CVE-2024-56138: the authority that made the timestamp may be revoked as well.
+#[test]
+fn a_revoked_authority_makes_no_timestamps() {
+    let points = extension(
+        "2.5.29.31",
+        false,
+        &seq(&[&seq(&[&tlv(0xa0, &[&tlv(0xa0, &[&tlv(0x86, &[b"http://crl.example.com"])])])])]),
+    );
+    let plan = Plan {
+        extensions: vec![key_usage([7, 0x80]), extended(true, &[made::TIME_STAMPING]), points],
+        ..Plan::stamper()
+    };
+    let (world, envelope) = stamped(&plan, "20250601000000Z", None);
+    let statement = policy("strict", &["ca:acme", "tsa:acme"]);
+    let statement = statement.statement_for("r/a").unwrap();
+    let judge = |lists: Vec<Vec<u8>>| {
+        let revocations = Revocations { lists, ..Revocations::default() };
+        let verdict = verify(&envelope, &target(), statement, &world.stores(), &revocations, now());
+        verdict.refusal().map(|(validation, _)| validation)
+    };
+    let current = ("260101000000Z", "270101000000Z");
+    assert_eq!(judge(vec![made::list(&world.root_key, current, &[], &[])]), None);
+    assert_eq!(judge(vec![]), Some(Validation::Revocation), "nothing is known of the authority");
+    // The signer has the same number and would be revoked too, if it said where its revocation is published.
+    let listed = made::list(&world.root_key, current, &[(7, &[])], &[]);
+    assert_eq!(judge(vec![listed]), Some(Validation::Revocation));
 }
 
 #[test]
