@@ -9,6 +9,8 @@ use signet_model::{Digest, ImageRef};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::mpsc;
 
+use crate::append::TagConfig;
+use crate::attach::{Attached, Listed, NewLayer, NewReferrer};
 use crate::blob::BlobStream;
 use crate::client::Client;
 use crate::credentials::{CredentialConfig, SavedTo};
@@ -173,6 +175,43 @@ impl BlockingClient {
     /// See [`Client::push_manifest`].
     pub fn push_manifest(&self, reference: &ImageRef, media_type: &str, bytes: Bytes) -> Result<Digest, Error> {
         self.handle.block_on(self.client.push_manifest(reference, media_type, bytes))
+    }
+
+    /// See [`Client::attach`].
+    pub fn attach(&self, repository: &ImageRef, subject: &Descriptor, new: &NewReferrer) -> Result<Attached, Error> {
+        self.handle.block_on(self.client.attach(repository, subject, new))
+    }
+
+    /// See [`Client::attach_manifest`].
+    pub fn attach_manifest(
+        &self,
+        repository: &ImageRef,
+        subject: &Digest,
+        descriptor: &Descriptor,
+        bytes: Bytes,
+    ) -> Result<Listed, Error> {
+        self.handle.block_on(self.client.attach_manifest(repository, subject, descriptor, bytes))
+    }
+
+    /// See [`Client::detach`].
+    pub fn detach(&self, repository: &ImageRef, subject: &Digest, gone: &Digest) -> Result<(), Error> {
+        self.handle.block_on(self.client.detach(repository, subject, gone))
+    }
+
+    /// See [`Client::append_to_tag`].
+    pub fn append_to_tag(
+        &self,
+        tag: &ImageRef,
+        layers: &[NewLayer],
+        config: &TagConfig,
+        replace: &(dyn Fn(&Descriptor) -> bool + Sync),
+    ) -> Result<Digest, Error> {
+        self.handle.block_on(self.client.append_to_tag(tag, layers, config, replace))
+    }
+
+    /// See [`Client::delete_manifest`].
+    pub fn delete_manifest(&self, reference: &ImageRef) -> Result<(), Error> {
+        self.handle.block_on(self.client.delete_manifest(reference))
     }
 
     /// See [`Client::login`].

@@ -29,7 +29,11 @@ pub(crate) struct Shared {
     /// Loopback hosts to whether they speak plain HTTP.
     pub(crate) plain: Mutex<HashMap<String, bool>>,
     pub(crate) permits: tokio::sync::Semaphore,
+    /// Registries to whether they list referrers.
+    pub(crate) lists: Mutex<HashMap<String, bool>>,
     pub(crate) random: Mutex<u64>,
+    /// Tags that are being changed, so that writers of one process take turns.
+    pub(crate) queues: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     pub(crate) outer: OnceLock<reqwest::Client>,
     pub(crate) direct: OnceLock<reqwest::Client>,
 }
@@ -50,6 +54,8 @@ impl Client {
                 options,
                 credentials,
                 tokens: Tokens::default(),
+                queues: Mutex::default(),
+                lists: Mutex::default(),
                 found: Mutex::default(),
                 plain: Mutex::default(),
                 outer: OnceLock::new(),

@@ -29,6 +29,7 @@ pub(crate) struct Endpoint {
 pub(crate) enum Access {
     Pull,
     Push,
+    Delete,
 }
 
 impl Endpoint {
@@ -79,6 +80,7 @@ impl Endpoint {
         let actions = match access {
             Access::Pull => "pull",
             Access::Push => "pull,push",
+            Access::Delete => "pull,delete",
         };
         format!("repository:{}:{actions}", self.repository)
     }

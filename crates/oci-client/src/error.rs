@@ -65,6 +65,10 @@ pub enum ErrorKind {
     Unsupported,
     /// No image for the platform.
     NoPlatform,
+    /// A tag that the registry does not let be moved.
+    Immutable,
+    /// Something else is there, or others keep writing to the same place.
+    Conflict,
     /// The caller's input is wrong.
     Usage,
     /// Reading or writing on this machine failed.

@@ -14,13 +14,17 @@
 //! [`Client`] is the asynchronous core. [`BlockingClient`] is the same over plain calls and [`std::io::Read`], with a runtime of its own.
 #![forbid(unsafe_code)]
 
+mod append;
+mod attach;
 mod backoff;
 mod blob;
 mod blocking;
 mod call;
 mod challenge;
+mod change;
 mod client;
 mod credentials;
+mod delete;
 mod endpoint;
 mod error;
 mod fetch;
@@ -39,8 +43,11 @@ mod transport;
 #[cfg(unix)]
 mod unix;
 
+pub use append::TagConfig;
+pub use attach::{Attached, Listed, NewLayer, NewReferrer};
 pub use blob::BlobStream;
 pub use blocking::{BlobReader, BlockingClient};
+pub use bytes::Bytes;
 pub use call::{Call, CallAnswer};
 pub use challenge::{Challenge, parse_challenges};
 pub use client::Client;

@@ -51,32 +51,55 @@ impl Client {
         artifact_type: Option<&str>,
     ) -> Result<Vec<Descriptor>, Error> {
         let endpoint = Endpoint::origin(repository, self.options());
+        let keeps_list = self.shared.lists.lock().get(&endpoint.host).copied();
+        // Until the registry is known, its list and the fallback tag are asked for at once: two round trips would be one too many.
+        let listed = self.listed_referrers(&endpoint, subject, artifact_type);
+        let (listed, fallback) = match keeps_list {
+            Some(true) => (listed.await?, None),
+            _ => {
+                let (listed, fallback) = tokio::join!(listed, self.fallback_referrers(repository, subject));
+                (listed?, Some(fallback))
+            }
+        };
+        self.shared.lists.lock().insert(endpoint.host.clone(), listed.is_some());
+        let mut found = match (listed, fallback) {
+            (Some(found), _) => found,
+            (None, Some(fallback)) => fallback?,
+            (None, None) => self.fallback_referrers(repository, subject).await?,
+        };
+        // A registry may leave the filter to us.
+        if let Some(wanted) = artifact_type {
+            found.retain(|entry| entry.artifact_type.as_deref() == Some(wanted));
+        }
+        Ok(found)
+    }
+
+    /// What the registry's own list says; `None` where it keeps none.
+    async fn listed_referrers(
+        &self,
+        endpoint: &Endpoint,
+        subject: &Digest,
+        artifact_type: Option<&str>,
+    ) -> Result<Option<Vec<Descriptor>>, Error> {
         let doing = format!("list what refers to `{}@{subject}`", endpoint.name());
-        let mut url = self.url(&endpoint, Some(&format!("referrers/{subject}"))).await?;
+        let mut url = self.url(endpoint, Some(&format!("referrers/{subject}"))).await?;
         if let Some(artifact_type) = artifact_type {
             url.query_pairs_mut().append_pair("artifactType", artifact_type);
         }
         let mut found = Vec::new();
         let mut pages = Pages::new(url, doing.clone());
         while let Some(url) = pages.next.take() {
-            let answer = match self.page(&pages, url, &endpoint).await {
+            let answer = match self.page(&pages, url, endpoint).await {
                 Ok(answer) if answer.header("content-type").is_some_and(|text| text.contains("json")) => answer,
                 Err(err) if err.kind != ErrorKind::NotFound && err.kind != ErrorKind::Unsupported => return Err(err),
-                _ if pages.count == 0 => {
-                    found = self.fallback_referrers(repository, subject).await?;
-                    break;
-                }
+                _ if pages.count == 0 => return Ok(None),
                 Ok(_) => return Err(Error::new(ErrorKind::Malformed, doing, "a page of the list is no JSON")),
                 Err(err) => return Err(err),
             };
             found.extend(index_descriptors(&answer.body, &doing)?);
             pages.turn(&answer, found.len(), self.options().limits.entries)?;
         }
-        // A registry may leave the filter to us.
-        if let Some(wanted) = artifact_type {
-            found.retain(|entry| entry.artifact_type.as_deref() == Some(wanted));
-        }
-        Ok(found)
+        Ok(Some(found))
     }
 
     async fn fallback_referrers(&self, repository: &ImageRef, subject: &Digest) -> Result<Vec<Descriptor>, Error> {
@@ -100,7 +123,7 @@ impl Client {
 }
 
 /// The tag under which clients keep referrers where the registry has no list: the algorithm cut to 32 characters, `-`, the hash cut to 64.
-fn fallback_tag(subject: &Digest) -> String {
+pub(crate) fn fallback_tag(subject: &Digest) -> String {
     let hex = subject.hex();
     format!("{}-{}", subject.algorithm().name(), hex.get(..64).unwrap_or(&hex))
 }

@@ -46,7 +46,7 @@ pub enum ManifestBody {
     /// An image or artifact.
     Image(Box<ImageManifest>),
     /// A list of manifests.
-    Index(ImageIndex),
+    Index(Box<ImageIndex>),
 }
 
 /// What `HEAD` tells of a manifest. Nothing in it was verified.
@@ -78,6 +78,8 @@ pub struct ImageManifest {
 pub struct ImageIndex {
     /// The manifests in their order.
     pub manifests: Vec<Descriptor>,
+    /// The manifest that this index is about.
+    pub subject: Option<Descriptor>,
 }
 
 /// A reference to content.
@@ -144,6 +146,19 @@ struct WirePlatform {
 }
 
 impl Manifest {
+    /// Reads a manifest that came from elsewhere, and holds it against the digest that it must have. `doing` names it for messages: "read manifest `x`".
+    pub fn of(bytes: Bytes, expected: Option<&Digest>, doing: &str) -> Result<Manifest, Error> {
+        let digest = match expected {
+            Some(expected) => Digest::of(expected.algorithm(), &bytes),
+            None => Digest::sha256(&bytes),
+        };
+        if let Some(expected) = expected.filter(|expected| **expected != digest) {
+            let what = format!("asked for {expected}, the bytes hash to {digest}");
+            return Err(Error::new(ErrorKind::DigestMismatch, doing, what));
+        }
+        Manifest::read(bytes, digest, None, doing)
+    }
+
     /// Reads a manifest whose digest was checked. `doing` names it for messages. `content_type` is the header, without which the document's own
     /// `mediaType` or its shape decides; where both are there they must agree, so that no two readers take the bytes for different things (CVE-2021-41190).
     pub(crate) fn read(
@@ -191,7 +206,10 @@ impl Manifest {
             return Err(malformed(format!("it calls itself `{media_type}` and has not that shape")));
         }
         let body = if let Some(manifests) = wire.manifests {
-            ManifestBody::Index(ImageIndex { manifests: descriptors(manifests, doing)? })
+            ManifestBody::Index(Box::new(ImageIndex {
+                manifests: descriptors(manifests, doing)?,
+                subject: wire.subject.map(|subject| descriptor(subject, doing)).transpose()?,
+            }))
         } else {
             let config = wire.config.ok_or_else(|| malformed("it has neither `config` nor `manifests`".to_owned()))?;
             ManifestBody::Image(Box::new(ImageManifest {
@@ -250,14 +268,19 @@ impl Client {
         let mut failures = Failures::default();
         for endpoint in Endpoint::all(reference, self.options()) {
             match self.manifest_at(&endpoint, reference).await {
-                Ok(manifest) => return Ok(manifest),
+                Ok((manifest, _)) => return Ok(manifest),
                 Err(err) => failures.add(err)?,
             }
         }
         Err(failures.into_error())
     }
 
-    async fn manifest_at(&self, endpoint: &Endpoint, reference: &ImageRef) -> Result<Manifest, Error> {
+    /// Reads it from one place, with its strong `ETag`.
+    pub(crate) async fn manifest_at(
+        &self,
+        endpoint: &Endpoint,
+        reference: &ImageRef,
+    ) -> Result<(Manifest, Option<String>), Error> {
         let mut ask = self.manifest_ask(Method::GET, endpoint, reference).await?;
         ask.small_body = Some(self.options().limits.manifest);
         let answer = self.send(&ask).await?;
@@ -283,7 +306,8 @@ impl Client {
             }
         }
         let content_type = answer.header("content-type").map(str::to_owned);
-        Manifest::read(answer.body, digest, content_type.as_deref(), &ask.doing)
+        let etag = answer.header("etag").filter(|etag| !etag.starts_with("W/")).map(str::to_owned);
+        Ok((Manifest::read(answer.body, digest, content_type.as_deref(), &ask.doing)?, etag))
     }
 
     /// Asks for a manifest without reading it; `None` when there is none. Only the registry itself is asked.

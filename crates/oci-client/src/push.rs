@@ -37,6 +37,25 @@ pub enum Pushed {
     Uploaded,
 }
 
+/// What must be so for a manifest to be taken, where the registry heeds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Condition {
+    /// Anything.
+    None,
+    /// The tag still holds what had this `ETag`.
+    Still(String),
+    /// The tag is not there.
+    Absent,
+}
+
+/// A manifest that the registry took.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Put {
+    pub(crate) digest: Digest,
+    /// The subject under which the registry lists it (`OCI-Subject`).
+    pub(crate) subject: Option<Digest>,
+}
+
 impl Client {
     /// Brings a blob into a repository. `mount_from` is a repository of the same registry that may have it. The bytes are checked against `digest` and
     /// `size` while they are sent; if they are others, the upload is never finished.
@@ -144,6 +163,16 @@ impl Client {
 
     /// Puts a manifest under the reference's tag, or without one under its digest. Gives the digest of the bytes; a registry that stored others is an error.
     pub async fn push_manifest(&self, reference: &ImageRef, media_type: &str, bytes: Bytes) -> Result<Digest, Error> {
+        self.put_manifest(reference, media_type, bytes, &Condition::None).await.map(|put| put.digest)
+    }
+
+    pub(crate) async fn put_manifest(
+        &self,
+        reference: &ImageRef,
+        media_type: &str,
+        bytes: Bytes,
+        condition: &Condition,
+    ) -> Result<Put, Error> {
         let digest = match reference.digest() {
             Some(digest) => Digest::of(digest.algorithm(), &bytes),
             None => Digest::sha256(&bytes),
@@ -157,6 +186,11 @@ impl Client {
         let url = self.url(&endpoint, Some(&format!("manifests/{name}"))).await?;
         let mut put = Ask::new(Method::PUT, url, doing.clone()).at(&endpoint, Access::Push);
         put.header("content-type", media_type);
+        match condition {
+            Condition::None => {}
+            Condition::Still(etag) => put.header("if-match", etag),
+            Condition::Absent => put.header("if-none-match", "*"),
+        }
         put.body = Some(bytes);
         put.small_body = Some(self.options().limits.error_body);
         let answer = self.send(&put).await?;
@@ -169,7 +203,7 @@ impl Client {
                 doing,
                 format!("the registry stored {stored} instead of {digest}"),
             )),
-            _ => Ok(digest),
+            _ => Ok(Put { digest, subject: answer.header("oci-subject").and_then(|text| text.trim().parse().ok()) }),
         }
     }
 }

@@ -6,6 +6,7 @@
     reason = "helpers of tests fail by panic, and say what was skipped"
 )]
 
+mod attach;
 mod auth;
 mod calls;
 mod downloads;
@@ -13,3 +14,4 @@ mod faults;
 mod ranges;
 mod real;
 mod standin;
+mod writable;

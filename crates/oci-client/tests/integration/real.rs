@@ -14,7 +14,7 @@ use signet_oci_client::{
 
 use crate::standin::{manifest, noise};
 
-struct Running(Child);
+pub(crate) struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -29,7 +29,7 @@ fn start(folder: &Path) -> Option<(Running, String)> {
 }
 
 /// `http` is added to that section of the registry's configuration, `more` at its end.
-fn start_with(folder: &Path, http: &str, more: &str) -> Option<(Running, String)> {
+pub(crate) fn start_with(folder: &Path, http: &str, more: &str) -> Option<(Running, String)> {
     let there = |program: &str| {
         Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
     };
@@ -42,7 +42,7 @@ fn start_with(folder: &Path, http: &str, more: &str) -> Option<(Running, String)
     let host = format!("127.0.0.1:{port}");
     let config = folder.join("config.yml");
     let text = format!(
-        "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: '{host}'{http}}}\n{more}\n",
+        "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}, delete: {{enabled: true}}}}\nhttp: {{addr: '{host}'{http}}}\n{more}\n",
         folder.join("data").display()
     );
     std::fs::write(&config, text).unwrap();
@@ -63,7 +63,7 @@ fn start_with(folder: &Path, http: &str, more: &str) -> Option<(Running, String)
     panic!("docker-registry did not start");
 }
 
-fn client() -> BlockingClient {
+pub(crate) fn client() -> BlockingClient {
     let options = ClientOptions { retries: 1, first_pause: Duration::from_millis(10), ..Default::default() };
     BlockingClient::new(options, CredentialConfig::default()).unwrap()
 }
