@@ -113,6 +113,11 @@ fn material_of(at: &At<'_>, layout: Layout) -> Result<Material, VerifyError> {
     }
 }
 
+/// An entry of a log as bundles hold it, by itself.
+pub(crate) fn log_entry(value: &serde_json::Value) -> Result<LogEntry, VerifyError> {
+    entry(&At::root(value), Layout::Bundle03)
+}
+
 fn entry(at: &At<'_>, layout: Layout) -> Result<LogEntry, VerifyError> {
     let log = at.get("logId").get("keyId").bytes().map_err(wrong)?;
     let log = <[u8; 32]>::try_from(log).map_err(|_| wrong("a log ID that is not 32 bytes".to_owned()))?;

@@ -13,6 +13,7 @@ mod binding;
 mod bundle;
 mod certificate;
 mod check;
+mod document;
 mod dsse;
 mod evidence;
 mod identity;
@@ -26,6 +27,7 @@ mod note;
 mod pem;
 mod root;
 mod sct;
+pub mod seal;
 mod second;
 mod signer;
 pub mod slsa;
@@ -36,6 +38,7 @@ mod verify;
 
 pub use certificate::{Certificate, Claims, SubjectName};
 pub use check::{Check, Checked, Outcome, VerifyError};
+pub use document::{TrustedKind, TrustedRootDocument};
 pub use dsse::{Envelope, IN_TOTO, pae};
 pub use evidence::{Artifact, Evidence, Layout};
 pub use identity::{CertificateIdentity, Claim, Issuer, Matcher, NameKind};
@@ -44,7 +47,7 @@ pub use note::{Checkpoint, NoteError, Witness};
 pub use root::{Instance, TrustRoot, Window};
 pub use signer::{Signer, SignerError, SignerFuture};
 pub use statement::{Statement, Subject, predicate_types};
-pub use tuf::{TufClient, TufError, TufFuture, TufRepository, TufStore};
+pub use tuf::{TufClient, TufError, TufFuture, TufMaterial, TufRepository, TufRole, TufState, TufStore};
 pub use verify::{
     IdentityRequirement, LogRequirement, Requirements, SctRequirement, SecondOpinion, Signature, Signed, TimeSource,
     TrustedKey, Verified, verify,

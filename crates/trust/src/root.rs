@@ -148,11 +148,7 @@ impl TrustRoot {
     /// # Errors
     /// Never, unless the built-in file is damaged.
     pub fn embedded(instance: Instance) -> Result<Self, VerifyError> {
-        Self::from_json(match instance {
-            Instance::PublicGood => sigstore_trust_root::SIGSTORE_PRODUCTION_TRUSTED_ROOT.as_bytes(),
-            Instance::Staging => sigstore_trust_root::SIGSTORE_STAGING_TRUSTED_ROOT.as_bytes(),
-            Instance::Github => sigstore_trust_root::SIGSTORE_GITHUB_TRUSTED_ROOT.as_bytes(),
-        })
+        Self::from_json(instance.trusted_root())
     }
 
     /// Nothing is trusted; the `with_` functions add what a person names.

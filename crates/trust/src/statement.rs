@@ -147,22 +147,6 @@ impl Statement {
         &self.predicate
     }
 
-    /// Establishes that the subject which is the artifact bears an annotation, equal byte for byte.
-    ///
-    /// # Errors
-    /// [`Check::Annotations`] when it does not.
-    pub fn is_annotated(&self, artifact: &Artifact<'_>, name: &str, wanted: &str) -> Result<(), VerifyError> {
-        let mut found = None;
-        for subject in self.subjects.iter().filter(|subject| subject.is(artifact)) {
-            match subject.annotations.get(name) {
-                Some(Value::String(text)) if text == wanted => return Ok(()),
-                other => found = other.or(found),
-            }
-        }
-        let found = found.map_or_else(|| "no such annotation".to_owned(), ToString::to_string);
-        Err(VerifyError::new(Check::Annotations, format!("`{name}` = `{wanted}`"), found))
-    }
-
     /// Establishes that one of the subjects is the artifact, by a digest of SHA-2.
     ///
     /// # Errors
@@ -182,6 +166,24 @@ impl Statement {
             found.push(format!("... ({} subjects)", self.subjects.len()));
         }
         Err(VerifyError::new(Check::Artifact, format!("a subject {artifact}"), found.join(", ")))
+    }
+
+    /// Establishes that a subject that is the artifact bears all these annotations, each a text that is equal byte for byte. Two subjects do not complete each other.
+    ///
+    /// # Errors
+    /// [`Check::Annotations`] when none does.
+    pub fn bears(&self, artifact: &Artifact<'_>, annotations: &[(String, String)]) -> Result<(), VerifyError> {
+        let mut refusal = VerifyError::new(Check::Annotations, format!("a subject {artifact}"), "none");
+        for subject in self.subjects.iter().filter(|subject| subject.is(artifact)) {
+            let missing = annotations
+                .iter()
+                .find(|(name, wanted)| subject.annotations.get(name).and_then(Value::as_str) != Some(wanted));
+            let Some((name, wanted)) = missing else { return Ok(()) };
+            let found = subject.annotations.get(name);
+            let found = found.map_or_else(|| "no such annotation".to_owned(), ToString::to_string);
+            refusal = VerifyError::new(Check::Annotations, format!("`{name}` = `{wanted}`"), found);
+        }
+        if annotations.is_empty() { Ok(()) } else { Err(refusal) }
     }
 
     /// Establishes that the claim is of the type asked for: a URI compared exactly, or one of Cosign's short names, each of which stands for a few URIs.
@@ -268,12 +270,41 @@ mod tests {
         );
         let statement = Statement::parse(text.as_bytes()).unwrap();
         let artifact = Artifact::Digest(&mine);
-        statement.is_annotated(&artifact, "env", "prod").unwrap();
+        let bears = |name: &str, wanted: &str| statement.bears(&artifact, &[(name.to_owned(), wanted.to_owned())]);
+        bears("env", "prod").unwrap();
         for (name, wanted) in [("env", "test"), ("env", "Prod"), ("runs", "7"), ("other", "prod"), ("env", "")] {
-            let err = statement.is_annotated(&artifact, name, wanted).unwrap_err();
+            let err = bears(name, wanted).unwrap_err();
             assert_eq!(err.check, Check::Annotations, "{name}={wanted}");
         }
         assert!(Statement::parse(text.replace(r#"{"env":"test"}"#, "[]").as_bytes()).is_err());
+    }
+
+    #[test]
+    fn annotations_count_on_the_subject_that_is_meant() {
+        let artifact = Artifact::Bytes(b"hi");
+        let digest = Digest::sha256(b"hi");
+        let text = format!(
+            r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[
+                {{"digest":{{"sha256":"{}"}},"annotations":{{"env":"prod"}}}},
+                {{"digest":{{"sha256":"{}"}},"annotations":{{"env":"test","team":"a","count":7}}}}],"predicateType":"x"}}"#,
+            "00".repeat(32),
+            digest.hex()
+        );
+        let statement = Statement::parse(text.as_bytes()).unwrap();
+        let asked = |pairs: &[(&str, &str)]| {
+            let wanted: Vec<(String, String)> =
+                pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            statement.bears(&artifact, &wanted).map_err(|error| (error.check, error.found))
+        };
+        assert_eq!(asked(&[]), Ok(()));
+        assert_eq!(asked(&[("env", "test"), ("team", "a")]), Ok(()));
+        let refused = |found: &str| Err((Check::Annotations, found.to_owned()));
+        // The other subject's does not count, nor half of what is asked for, nor a number.
+        assert_eq!(asked(&[("env", "prod")]), refused("\"test\""));
+        assert_eq!(asked(&[("env", "test"), ("owner", "b")]), refused("no such annotation"));
+        assert_eq!(asked(&[("count", "7")]), refused("7"));
+        let list = text.replace(r#"{"env":"prod"}"#, "[]");
+        assert!(Statement::parse(list.as_bytes()).is_err());
     }
 
     #[test]

@@ -1,12 +1,24 @@
 //! The Update Framework (specification 1.0.x): how trusted roots are renewed. The workflow is the Sigstore project's; bytes come and go by our traits, and
 //! nothing here opens a file or reaches the network.
+//!
+//! ```text
+//!   pinned root ─▶ TufClient ◀─ TufRepository (what a mirror says)       TufState (what was verified last, as one value)
+//!                     │      ◀─ TufStore (what was kept)                   ├─ open(now)               ─▶ TufMaterial, without a network
+//!                     ▼                                                    └─ renew(repository, now)  ─▶ the next TufState
+//!               verified targets
+//! ```
+
+mod instance;
+mod state;
 
 use std::future::Future;
 use std::pin::Pin;
 
 use signet_model::Timestamp;
 use sigstore_tuf::transport::FetchFuture;
-use sigstore_tuf::{Error, MetadataStore, Repository, Updater};
+use sigstore_tuf::{Error, MetadataStore, Repository, Role, Updater, UpdaterConfig};
+
+pub use self::state::{TufMaterial, TufState};
 
 /// Bytes on their way: `None` when the repository does not have the file (404), which ends the chain of roots.
 pub type TufFuture<'a> = Pin<Box<dyn Future<Output = Result<Option<Vec<u8>>, String>> + Send + 'a>>;
@@ -35,8 +47,20 @@ pub trait TufStore: Send + Sync {
 
 /// Why the repository's word is not taken: a signature, a version that went back, an expired role, a file too long or absent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("TUF: {0}")]
-pub struct TufError(String);
+#[error("TUF: {text}")]
+pub struct TufError {
+    text: String,
+    /// When the role expired, if that is the reason.
+    expired: Option<Timestamp>,
+    /// No role speaks of the target.
+    unlisted: bool,
+}
+
+impl TufError {
+    fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), expired: None, unlisted: false }
+    }
+}
 
 impl From<Error> for TufError {
     fn from(error: Error) -> Self {
@@ -47,8 +71,27 @@ impl From<Error> for TufError {
             text.push_str(&inner.to_string());
             cause = inner.source();
         }
-        Self(text)
+        let expired = match &error {
+            Error::Expired { expires, .. } => Some(*expires),
+            _ => None,
+        };
+        Self { text, expired, unlisted: matches!(error, Error::TargetNotFound(_)) }
     }
+}
+
+/// A role as the verified metadata has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TufRole {
+    /// `root`, `timestamp`, `snapshot` or `targets`.
+    pub name: &'static str,
+    /// Its version.
+    pub version: u64,
+    /// The last moment at which it holds.
+    pub expires: Timestamp,
+    /// Signatures that it needs.
+    pub threshold: usize,
+    /// Keys that may give them.
+    pub keys: usize,
 }
 
 struct Reach<R>(R);
@@ -107,6 +150,30 @@ impl TufClient {
         Self(self.0.with_store(Keep(store)))
     }
 
+    /// Refuses targets that are larger, whatever length is signed for them.
+    #[must_use]
+    pub fn with_largest_target(self, bytes: u64) -> Self {
+        let mut config = UpdaterConfig::default();
+        config.target_max_length = bytes;
+        Self(self.0.with_config(config))
+    }
+
+    /// The roles that are verified so far, root first.
+    #[must_use]
+    pub fn roles(&self) -> Vec<TufRole> {
+        let trusted = self.0.trusted();
+        let role = |name: &'static str, version: u64, expires: Timestamp| {
+            let (threshold, keys) =
+                trusted.root().role(name).map_or((0, 0), |role| (role.threshold, role.keyids.len()));
+            TufRole { name, version, expires, threshold, keys }
+        };
+        let mut roles = vec![role("root", trusted.root().version(), trusted.root().expires())];
+        roles.extend(trusted.timestamp().map(|found| role("timestamp", found.version(), found.expires())));
+        roles.extend(trusted.snapshot().map(|found| role("snapshot", found.version(), found.expires())));
+        roles.extend(trusted.targets_role("targets").map(|found| role("targets", found.version(), found.expires())));
+        roles
+    }
+
     /// Renews root, timestamp, snapshot and targets, in this order (specification 5.3 to 5.6).
     ///
     /// # Errors
@@ -121,6 +188,18 @@ impl TufClient {
     /// When no role authorises the path, or the bytes are not those that it signs for.
     pub async fn target(&mut self, path: &str, now: Timestamp) -> Result<Vec<u8>, TufError> {
         Ok(self.0.get_target(path, now).await?)
+    }
+
+    /// The same, and `None` for a target that no role speaks of.
+    ///
+    /// # Errors
+    /// When the target is listed, and the bytes cannot be had or are not those that are signed for.
+    pub async fn target_if_listed(&mut self, path: &str, now: Timestamp) -> Result<Option<Vec<u8>>, TufError> {
+        match self.target(path, now).await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.unlisted => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 

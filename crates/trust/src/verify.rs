@@ -299,8 +299,13 @@ pub fn verify(
             if evidence.entries.is_empty() {
                 report.skipped(Check::Inclusion, "there is no log entry, and none is asked for");
             } else {
-                let how =
-                    format!("{} entries, {proven} by proof, the others by the log's promise", evidence.entries.len());
+                let (all, noun) =
+                    (evidence.entries.len(), if evidence.entries.len() == 1 { "entry" } else { "entries" });
+                let how = match all.saturating_sub(proven) {
+                    0 => format!("{all} {noun}, by proof"),
+                    promised if promised == all => format!("{all} {noun}, by the log's promise"),
+                    promised => format!("{all} {noun}, {proven} by proof and {promised} by the log's promise"),
+                };
                 report.passed(Check::Inclusion, how);
                 report.passed(Check::Binding, "the entries are about this content, signature and signer");
             }
@@ -337,7 +342,8 @@ impl Report {
             self.passed(Check::Promise, format!("{promised} of {} log entries", evidence.entries.len()));
         }
         if stamps.authorities > 0 {
-            self.passed(Check::Timestamp, format!("{} timestamp authorities", stamps.authorities));
+            let noun = if stamps.authorities == 1 { "authority" } else { "authorities" };
+            self.passed(Check::Timestamp, format!("by {} timestamp {noun}", stamps.authorities));
         }
         if let Some((at, why)) = stamps.uncounted.first() {
             let (all, others) = (evidence.timestamps.len(), stamps.uncounted.len());
@@ -439,13 +445,13 @@ fn by_key(
 }
 
 /// What the signature covers.
-struct Covered<'a> {
+pub(crate) struct Covered<'a> {
     bytes: Option<std::borrow::Cow<'a, [u8]>>,
     artifact: Artifact<'a>,
 }
 
 impl<'a> Covered<'a> {
-    fn of(evidence: &'a Evidence, artifact: Artifact<'a>) -> Self {
+    pub(crate) fn of(evidence: &'a Evidence, artifact: Artifact<'a>) -> Self {
         let bytes = match (&evidence.content, artifact) {
             (Content::Payload(payload), _) => Some(payload.as_slice().into()),
             (Content::Envelope(envelope), _) => Some(envelope.pae().into()),
@@ -455,7 +461,7 @@ impl<'a> Covered<'a> {
         Self { bytes, artifact }
     }
 
-    fn digest(&self, algorithm: Hash) -> Option<Digest> {
+    pub(crate) fn digest(&self, algorithm: Hash) -> Option<Digest> {
         match &self.bytes {
             Some(bytes) => Some(Digest::of(algorithm, bytes)),
             None => self.artifact.digest(algorithm),
@@ -463,7 +469,7 @@ impl<'a> Covered<'a> {
     }
 
     /// Checks the signature by the key's own algorithm, or by the ones that older clients used with such keys.
-    fn check_signature(&self, key: &PublicKey, evidence: &Evidence) -> Result<(), VerifyError> {
+    pub(crate) fn check_signature(&self, key: &PublicKey, evidence: &Evidence) -> Result<(), VerifyError> {
         let wrong = |found: String| {
             VerifyError::new(Check::Signature, format!("a signature by the key {}", key.fingerprint()), found)
         };
@@ -505,7 +511,11 @@ impl<'a> Covered<'a> {
 }
 
 /// Establishes that what was signed is about the artifact, of the type and with the annotations asked for.
-fn about(evidence: &Evidence, artifact: Artifact<'_>, requirements: &Requirements) -> Result<Signed, VerifyError> {
+pub(crate) fn about(
+    evidence: &Evidence,
+    artifact: Artifact<'_>,
+    requirements: &Requirements,
+) -> Result<Signed, VerifyError> {
     if !requirements.annotations.is_empty() && matches!(evidence.content, Content::Artifact) {
         return Err(VerifyError::new(Check::Annotations, "a payload with annotations", "content without any"));
     }
@@ -543,9 +553,7 @@ fn about(evidence: &Evidence, artifact: Artifact<'_>, requirements: &Requirement
                 statement.is_a(wanted)?;
             }
             statement.is_about(&artifact)?;
-            for (name, wanted) in &requirements.annotations {
-                statement.is_annotated(&artifact, name, wanted)?;
-            }
+            statement.bears(&artifact, &requirements.annotations)?;
             Ok(Signed::Statement(Box::new(statement)))
         }
     }

@@ -15,7 +15,7 @@ mod revocation;
 mod store;
 #[cfg(test)]
 mod tests;
-mod timestamp;
+pub(crate) mod timestamp;
 mod verify;
 
 pub use envelope::{Envelope, EnvelopeKind, Scheme};

@@ -65,6 +65,21 @@ pub(super) fn verify(token: &[u8], stamped: &[u8], anchors: &[&Cert]) -> Result<
     Ok(Stamp { from: info.from, until: info.until, chain })
 }
 
+/// The nonce of a granted response whose token is about `stamped`. Who made the token is not looked at: whoever asked for it verifies that elsewhere.
+pub(crate) fn nonce_of(response: &[u8], stamped: &[u8]) -> Result<Option<Vec<u8>>, NotationError> {
+    if response.len() > LARGEST {
+        return Err(wrong(format!("{} bytes", response.len())));
+    }
+    let signed = SignedData::read(response)?;
+    let info = Info::read(signed.content)?;
+    let imprint = hash(info.algorithm, stamped)
+        .ok_or_else(|| NotationError::new("a hash of SHA-256, SHA-384 or SHA-512", info.algorithm.to_string()))?;
+    if imprint != info.imprint {
+        return Err(NotationError::new("a timestamp over this signature", "one over something else"));
+    }
+    Ok(info.nonce.map(<[u8]>::to_vec))
+}
+
 /// The certificates from the signer to an anchor.
 fn path(signer: Cert, bag: &[Cert], anchors: &[&Cert]) -> Result<Vec<Cert>, NotationError> {
     let mut chain = vec![signer];
@@ -301,6 +316,8 @@ fn check_reference(kind: ObjectIdentifier, attribute: AnyRef<'_>, certificate: &
 struct Info<'a> {
     algorithm: ObjectIdentifier,
     imprint: &'a [u8],
+    /// The number of the request, as the bytes of an INTEGER.
+    nonce: Option<&'a [u8]>,
     from: Timestamp,
     until: Timestamp,
 }
@@ -333,7 +350,8 @@ impl<'a> Info<'a> {
             .ok()
             .zip(at.checked_add(accuracy).ok())
             .ok_or_else(|| wrong("a time out of range"))?;
-        Ok(Self { algorithm, imprint: hashed.value(), from, until })
+        let nonce = rest.iter().find(|next| next.tag() == Tag::Integer).map(|next| next.value());
+        Ok(Self { algorithm, imprint: hashed.value(), nonce, from, until })
     }
 }
 

@@ -5,6 +5,7 @@
 //! and of the builders' own contracts; the check that failed is named in every refusal.
 
 mod builder;
+pub mod claim;
 pub mod gcb;
 pub mod github;
 pub mod npm;

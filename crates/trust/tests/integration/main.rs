@@ -3,5 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says where")]
 
 mod layouts;
+mod repository;
+mod seal;
 mod timestamps;
+mod tuf;
 mod world;

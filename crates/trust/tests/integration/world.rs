@@ -118,6 +118,10 @@ pub(crate) struct Says {
     pub(crate) logged: bool,
     /// The log signs for a certificate of another issuer.
     pub(crate) logged_elsewhere: bool,
+    /// The name is a URI and no address.
+    pub(crate) uri: bool,
+    /// Texts of Fulcio's extensions 1.3.6.1.4.1.57264.1.N.
+    pub(crate) claims: Vec<(u8, String)>,
 }
 
 impl Default for Says {
@@ -128,6 +132,8 @@ impl Default for Says {
             usage: "1.3.6.1.5.5.7.3.3",
             logged: true,
             logged_elsewhere: false,
+            uri: false,
+            claims: Vec::new(),
         }
     }
 }
@@ -182,9 +188,17 @@ impl World {
     pub(crate) fn issue(&self, key: &Key, says: &Says) -> Vec<u8> {
         let mut extensions = extension("2.5.29.15", true, &tlv(0x03, &[&[7, 0x80]]));
         extensions.extend(extension("2.5.29.37", false, &seq(&[&oid(says.usage)])));
-        extensions.extend(extension("2.5.29.17", true, &seq(&[&tlv(0x81, &[says.name.as_bytes()])])));
+        extensions.extend(extension(
+            "2.5.29.17",
+            true,
+            &seq(&[&tlv(if says.uri { 0x86 } else { 0x81 }, &[says.name.as_bytes()])]),
+        ));
         if let Some(issuer) = &says.issuer {
             extensions.extend(extension("1.3.6.1.4.1.57264.1.8", false, &tlv(0x0c, &[issuer.as_bytes()])));
+        }
+        for (number, text) in &says.claims {
+            let id = format!("1.3.6.1.4.1.57264.1.{number}");
+            extensions.extend(extension(&id, false, &tlv(0x0c, &[text.as_bytes()])));
         }
         let of = |extensions: &[u8]| tbs("root", "", (FROM, UNTIL), &key.spki(), extensions);
         if says.logged {

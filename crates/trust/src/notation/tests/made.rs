@@ -150,6 +150,11 @@ impl Plan {
 
     /// The certificate, by an issuer of this name.
     pub(super) fn issue(&self, key: &Key, issuer: &str, by: &Key) -> Vec<u8> {
+        self.issue_for(&key.spki(), issuer, by)
+    }
+
+    /// The certificate of a key of any kind.
+    pub(super) fn issue_for(&self, spki: &[u8], issuer: &str, by: &Key) -> Vec<u8> {
         let tbs = seq(&[
             &tlv(0xa0, &[&tlv(0x02, &[&[2]])]),
             &tlv(0x02, &[&[self.serial]]),
@@ -157,7 +162,7 @@ impl Plan {
             &name(issuer),
             &seq(&[&tlv(0x17, &[self.validity.0.as_bytes()]), &tlv(0x17, &[self.validity.1.as_bytes()])]),
             &name(self.subject),
-            &key.spki(),
+            spki,
             &tlv(0xa3, &[&seq(&self.extensions.iter().map(Vec::as_slice).collect::<Vec<_>>())]),
         ]);
         sealed(by, &tbs)
@@ -171,6 +176,17 @@ pub(super) fn sealed(by: &Key, tbs: &[u8]) -> Vec<u8> {
 
 /// A revocation list of the authority `root`.
 pub(super) fn list(by: &Key, validity: (&str, &str), revoked: &[(u8, &[u8])], extensions: &[u8]) -> Vec<u8> {
+    list_naming(&ecdsa_sha256(), by, validity, revoked, extensions)
+}
+
+/// A list that names this algorithm where the signature covers it; beside the signature stands the one that was used.
+pub(super) fn list_naming(
+    algorithm: &[u8],
+    by: &Key,
+    validity: (&str, &str),
+    revoked: &[(u8, &[u8])],
+    extensions: &[u8],
+) -> Vec<u8> {
     let entries: Vec<u8> = revoked
         .iter()
         .flat_map(|(serial, extensions)| seq(&[&tlv(0x02, &[&[*serial]]), &tlv(0x17, &[b"250101000000Z"]), extensions]))
@@ -179,7 +195,7 @@ pub(super) fn list(by: &Key, validity: (&str, &str), revoked: &[(u8, &[u8])], ex
     let extensions = if extensions.is_empty() { Vec::new() } else { tlv(0xa0, &[&seq(&[extensions])]) };
     let tbs = seq(&[
         &tlv(0x02, &[&[1]]),
-        &ecdsa_sha256(),
+        algorithm,
         &name("root"),
         &tlv(0x17, &[validity.0.as_bytes()]),
         &tlv(0x17, &[validity.1.as_bytes()]),
@@ -250,7 +266,7 @@ pub(super) fn token_with(by: &Key, certificate: &[u8], serial: u8, bag: &[u8], s
     seq(&[&oid("1.2.840.113549.1.7.2"), &tlv(0xa0, &[&signed])])
 }
 
-/// Makes a token over a signature.
+/// Makes a signature over a message, or a token over a signature.
 pub(super) type Stamp<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
 
 /// A JSON Web Signature with these protected attributes.
@@ -261,9 +277,20 @@ pub(super) fn jws(
     payload: &[u8],
     stamp: Option<Stamp<'_>>,
 ) -> Vec<u8> {
+    jws_by(&|message| key.sign_fixed(message), chain, protected, payload, stamp)
+}
+
+/// The same, signed by a key of any kind.
+pub(super) fn jws_by(
+    sign: Stamp<'_>,
+    chain: &[Vec<u8>],
+    protected: &Value,
+    payload: &[u8],
+    stamp: Option<Stamp<'_>>,
+) -> Vec<u8> {
     let protected = URL_SAFE_NO_PAD.encode(protected.to_string());
     let payload = URL_SAFE_NO_PAD.encode(payload);
-    let signature = key.sign_fixed(format!("{protected}.{payload}").as_bytes());
+    let signature = sign(format!("{protected}.{payload}").as_bytes());
     let chain: Vec<String> = chain.iter().map(|certificate| STANDARD.encode(certificate)).collect();
     let mut header = json!({ "x5c": chain, "io.cncf.notary.signingAgent": "a test" });
     if let Some(stamp) = stamp {

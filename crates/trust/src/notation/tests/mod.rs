@@ -440,6 +440,34 @@ fn chains_keep_the_rules() {
     }
 }
 
+/// The size of an RSA key decides the hash ("Signature algorithm requirements"). Each signature is right by the algorithm that it names.
+#[test]
+fn the_size_of_the_key_decides_the_algorithm() {
+    use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
+    use aws_lc_rs::rsa::KeySize;
+    use aws_lc_rs::signature::{self, KeyPair as _, RsaKeyPair};
+    let names = ["PS256", "PS384", "PS512"];
+    let paddings = [&signature::RSA_PSS_SHA256, &signature::RSA_PSS_SHA384, &signature::RSA_PSS_SHA512];
+    for (place, size) in [KeySize::Rsa2048, KeySize::Rsa3072, KeySize::Rsa4096].into_iter().enumerate() {
+        let key = RsaKeyPair::generate(size).unwrap();
+        let spki: PublicKeyX509Der<'_> = key.public_key().as_der().unwrap();
+        let world = World::new();
+        let leaf = Plan::leaf().issue_for(spki.as_ref(), "root", &world.root_key);
+        let world = World { leaf, ..world };
+        for (other, (name, padding)) in names.iter().zip(paddings).enumerate() {
+            let sign = |message: &[u8]| {
+                let mut signature = vec![0; key.public_modulus_len()];
+                key.sign(padding, &aws_lc_rs::rand::SystemRandom::new(), message, &mut signature).unwrap();
+                signature
+            };
+            let attributes = attributes(json!({ "alg": name }));
+            let bytes = made::jws_by(&sign, &world.chain(), &attributes, payload().to_string().as_bytes(), None);
+            let wanted = if other == place { None } else { Some(Validation::Integrity) };
+            world.check(&Envelope::parse(&bytes, EnvelopeKind::Jws), "audit", wanted);
+        }
+    }
+}
+
 #[test]
 fn revocation_by_list_and_response() {
     let points = extension(
@@ -466,6 +494,9 @@ fn revocation_by_list_and_response() {
     assert_eq!(judge(vec![made::list(by, current, &[(7, &[])], &[])], vec![]), bad);
     assert_eq!(judge(vec![made::list(by, ("250101000000Z", "260101000000Z"), &[], &[])], vec![]), bad, "an old list");
     assert_eq!(judge(vec![made::list(&Key::new(), current, &[], &[])], vec![]), bad, "a stranger's list");
+    // RFC 5280, 5.1.1.2: what stands beside the signature is not signed, and must be what is.
+    let sha384 = seq(&[&oid("1.2.840.10045.4.3.3")]);
+    assert_eq!(judge(vec![made::list_naming(&sha384, by, current, &[], &[])], vec![]), bad, "another algorithm named");
     let delta = extension("2.5.29.27", true, &tlv(0x02, &[&[1]]));
     assert_eq!(judge(vec![made::list(by, current, &[], &delta)], vec![]), bad, "a list that is only a part");
     assert_eq!(judge(vec![b"list".to_vec()], vec![]), bad);
