@@ -26,6 +26,7 @@ mod remote;
 mod sealed;
 mod secret;
 mod service;
+pub mod sigstore;
 mod software;
 mod uri;
 

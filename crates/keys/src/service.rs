@@ -36,6 +36,12 @@ impl Request {
         self.header("content-type", "application/json")
     }
 
+    /// The ceiling of the answer in bytes.
+    pub(crate) fn most(mut self, most: u64) -> Request {
+        self.call.most = most;
+        self
+    }
+
     pub(crate) fn body(mut self, bytes: Vec<u8>) -> Request {
         self.call.body = Some(Bytes::from(bytes));
         self

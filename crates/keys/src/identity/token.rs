@@ -21,6 +21,10 @@ pub struct IdentityToken {
     raw: Secret,
     issuer: String,
     identity: String,
+    is_email: bool,
+    /// Who really vouched, where the issuer only passes on (Dex).
+    connector: Option<String>,
+    nonce: Option<String>,
     expires: Timestamp,
 }
 
@@ -82,6 +86,9 @@ impl IdentityToken {
             return Err(failed(format!("it was valid until {expires}")).hint("ask for a new one just before signing"));
         }
         // Source: sigstore/sigstore:pkg/oauthflow, SubjectFromToken; sigstore/fulcio:docs/oidc.md, the challenge.
+        let is_email = claim("email")?.is_some();
+        let connector = claims.pointer("/federated_claims/connector_id").and_then(Value::as_str).map(str::to_owned);
+        let nonce = claim("nonce")?.map(str::to_owned);
         let identity = match claim("email")? {
             Some(email) => {
                 let verified = match claims.get("email_verified") {
@@ -96,7 +103,15 @@ impl IdentityToken {
             }
             None => claim("sub")?.ok_or_else(|| odd("it names nobody (`sub` or `email`)"))?,
         };
-        Ok(IdentityToken { raw: Secret::new(text), issuer: issuer.to_owned(), identity: identity.to_owned(), expires })
+        Ok(IdentityToken {
+            raw: Secret::new(text),
+            issuer: issuer.to_owned(),
+            identity: identity.to_owned(),
+            is_email,
+            connector,
+            nonce,
+            expires,
+        })
     }
 
     /// The token itself, for the authority.
@@ -112,6 +127,21 @@ impl IdentityToken {
     /// Who we are: a verified e-mail address, else the subject. Proof of possession of a key is signed over this text.
     pub fn identity(&self) -> &str {
         &self.identity
+    }
+
+    /// Whether the identity is an e-mail address that the issuer verified.
+    pub fn is_email(&self) -> bool {
+        self.is_email
+    }
+
+    /// Whom a certificate for this token may name as its issuer: who signed the token, or whom that one asked (fulcio: docs/oidc.md, `IssuerClaim`).
+    pub fn issuers(&self) -> Vec<&str> {
+        std::iter::once(self.issuer()).chain(self.connector.as_deref()).collect()
+    }
+
+    /// The number of the login that it answers.
+    pub(crate) fn nonce(&self) -> Option<&str> {
+        self.nonce.as_deref()
     }
 
     /// Until when it is of use.
