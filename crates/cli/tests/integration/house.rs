@@ -22,6 +22,8 @@ const PURE: &[&str] = &[
 ];
 /// Rooms that open files, sockets and databases.
 const IO: &[&str] = &["signet-keys", "signet-oci-client", "signet-sources", "signet-store"];
+/// Daemons: they use pure and I/O rooms, and never each other.
+const SERVICE: &[&str] = &["signet-authority"];
 /// Programs.
 const EDGE: &[&str] = &["signet-cli", "signet-conformance", "signet-bench", "signet-fuzz"];
 
@@ -34,7 +36,8 @@ const IMPURE_CRATES: &[&str] =
 const TRUST_BRINGS: &[&str] = &["tokio", "reqwest", "hyper"];
 
 /// More crates than this in the lock file want a reason. Raised only with one.
-const CRATE_CEILING: usize = 330;
+/// 345: Rego is a language of its own, and its evaluator (regorus) brings 14 crates, of which half are macros that check its own proofs.
+const CRATE_CEILING: usize = 345;
 
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
@@ -81,8 +84,8 @@ fn dependencies_point_one_way() {
     let mut crooked = Vec::new();
     for (room, needs) in dependencies.iter().filter(|(room, _)| room.starts_with("signet-")) {
         assert!(
-            PURE.contains(&room.as_str()) || IO.contains(&room.as_str()) || EDGE.contains(&room.as_str()),
-            "`{room}` has no place: say in this test whether it is pure, I/O or a program"
+            [PURE, IO, SERVICE, EDGE].iter().any(|kind| kind.contains(&room.as_str())),
+            "`{room}` has no place: say in this test whether it is pure, I/O, a service or a program"
         );
         for need in needs.iter().filter(|need| need.starts_with("signet-")) {
             let allowed = match room.as_str() {
@@ -90,6 +93,9 @@ fn dependencies_point_one_way() {
                 room if PURE.contains(&room) => PURE.contains(&need.as_str()),
                 // Among I/O rooms only `oci-client` is imported by others.
                 room if IO.contains(&room) => PURE.contains(&need.as_str()) || need == "signet-oci-client",
+                // It judges nothing that others sealed, and what it seals is judged by code that is not its own.
+                "signet-authority" if ["signet-trust", "signet-keys"].contains(&need.as_str()) => false,
+                room if SERVICE.contains(&room) => PURE.contains(&need.as_str()) || IO.contains(&need.as_str()),
                 _ => !EDGE.contains(&need.as_str()),
             };
             if !allowed {
