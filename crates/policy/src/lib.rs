@@ -3,16 +3,28 @@
 //! ```text
 //!   expression ─▶ expr::Program ─┐
 //!   TrustPolicy (YAML) ──────────┴─▶ compiled policy ── findings, ages, now ─▶ Decision
+//!   Rego, CEL ─▶ statement::Policies ── a verified statement, now ─▶ allowed, or why not
+//!
+//!   JMESPath ─▶ jmespath::Expression ── JSON, now, seed ─▶ a value (what Kyverno's policies are written in)
+//!   ClusterPolicy, Policy (YAML) ─▶ kyverno::Policy ── request, what was fetched ─▶ Evaluation, or what is needed
 //! ```
 //!
 //! What this room never does: it fetches nothing, asks no clock (`now` is handed in), and never takes what it does not know for good news:
 //! a term whose data is missing is *unknown*, and an unknown `deny` denies and names what is missing.
 #![forbid(unsafe_code)]
 
+pub mod cue;
 mod duration;
 pub mod expr;
+pub mod go;
+pub mod jmespath;
+pub mod kyverno;
 pub mod licences;
+pub mod quantity;
+pub mod rego;
+pub mod statement;
 mod suggest;
 pub mod trust_policy;
+pub mod wildcard;
 
 pub use duration::parse_duration;

@@ -1,0 +1,41 @@
+//! Kyverno's policy language: `ClusterPolicy`, `Policy` and `PolicyException` of `kyverno.io`.
+//!
+//! ```text
+//!   YAML or JSON ─▶ schema (unknown fields, with their places) ─▶ Policy ─▶ rules, and rules made for controllers
+//!                                                                   │
+//!   Input (request, user, values handed in) ── evaluate ────────────┤
+//!   Snapshot (what was fetched before) ─────────────────────────────┴─▶ Evaluation { responses, needs }
+//! ```
+//!
+//! What this module never does: it fetches nothing, it knows no clock, and a rule that it cannot decide is an error and never a pass. Rules of a
+//! kind that is not evaluated here (`mutate`, `generate`, `verifyImages`, `validate.cel`, `validate.manifests`, `validate.assert`) load, and say so.
+
+mod anchors;
+mod autogen;
+mod conditions;
+mod context;
+mod evaluate;
+mod exception;
+mod images;
+mod input;
+mod matching;
+mod operator;
+mod pattern;
+mod podsecurity;
+mod policy;
+mod printed;
+mod rule;
+mod scalar;
+mod schema;
+mod scope;
+mod variables;
+
+#[cfg(test)]
+mod tests;
+
+pub use context::{Need, Snapshot};
+pub use evaluate::{Evaluation, Response, Status};
+pub use exception::Exception;
+pub use input::{Input, Kind, Operation, User};
+pub use policy::Policy;
+pub use rule::{Action, Rule};
