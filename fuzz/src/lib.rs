@@ -11,7 +11,7 @@ use signet_image::{Compression, Entry, Limits, Visitor, walk_layer};
 use signet_model::{Digest, ImageRef, Location, Purl};
 use signet_trust::{
     Artifact, Certificate, CertificateIdentity, Checkpoint, Envelope, Evidence, Instance, Requirements, Statement,
-    TrustRoot,
+    TrustRoot, TufFuture, TufRepository, TufState,
 };
 use signet_versions::{Constraint, Options, Scheme, compare, is_valid, sort_key};
 
@@ -22,6 +22,7 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("artifact", artifact),
     ("attestation", attestation),
+    ("authority", authority),
     ("bbolt", bbolt),
     ("bundle", bundle),
     ("certificate", certificate),
@@ -33,7 +34,9 @@ pub const TARGETS: &[Target] = &[
     ("feed", feed),
     ("grype_db", grype_db),
     ("java_index", java_index),
+    ("jmespath", jmespath),
     ("key", key),
+    ("kyverno", kyverno),
     ("layer", layer),
     ("lazy", lazy),
     ("leaf", leaf),
@@ -46,9 +49,13 @@ pub const TARGETS: &[Target] = &[
     ("record", record),
     ("reference", reference),
     ("sbom", sbom),
+    ("sealing", sealing),
     ("segment", segment),
+    ("sqlite", sqlite),
+    ("statement_policy", statement_policy),
     ("timestamp", timestamp),
     ("trivy_db", trivy_db),
+    ("tuf", tuf),
     ("twirp", twirp),
     ("versions", versions),
     ("vunnel", vunnel),
@@ -82,6 +89,11 @@ pub fn key(data: &[u8]) {
     let _private = signet_keys::PrivateKey::from_pkcs8(data);
     let _private =
         signet_keys::PrivateKey::from_pem(data, "fuzzed", || Err(signet_keys::Error::new("fuzz", "no password")));
+}
+
+/// What a certificate authority, a log, a timestamp authority and their issuers are sent.
+pub fn authority(data: &[u8]) {
+    let _read = signet_authority::reads(data);
 }
 
 /// A layer in any compression.
@@ -178,6 +190,20 @@ pub fn manifest(data: &[u8]) {
 pub fn bbolt(data: &[u8]) {
     if signet_advisories::bbolt::Bolt::open(data).is_ok() {
         let _read = signet_advisories::feeds::trivy_db::read(data, &mut |_| Ok(()));
+    }
+}
+
+/// A SQLite file, whose tables of the seeds' names are read whole, past every damage.
+pub fn sqlite(data: &[u8]) {
+    let Ok(database) = signet_advisories::sqlite::Sqlite::open(data) else { return };
+    for name in ["files", "words", "longs"] {
+        let Ok(Some(table)) = database.find_table(name) else { continue };
+        let rows = table.rows().flatten().filter(|row| row.values().is_ok()).count();
+        assert!(rows <= data.len(), "because no page is read twice");
+        let _row = table.get(1);
+    }
+    if let Ok(Some(index)) = database.find_index("by_hash") {
+        let _found = index.find(b"\x80same");
     }
 }
 
@@ -378,6 +404,53 @@ pub fn expression(data: &[u8]) {
     }
 }
 
+/// A policy, and behind a zero byte the statement that it is asked about, in each language.
+pub fn statement_policy(data: &[u8]) {
+    use signet_policy::statement::{Source, StatementPolicies, Together};
+    let text = String::from_utf8_lossy(data);
+    let (policy, statement) = text.split_once('\0').unwrap_or((&text, "{}"));
+    for name in ["p.rego", "p.cel", "p.cue", "p.yaml"] {
+        let source = Source { name: name.to_owned(), text: policy.to_owned() };
+        if let Ok(policies) = StatementPolicies::read(vec![source], Together::Each) {
+            let _judgements = policies.judge(statement, signet_model::Timestamp::UNIX_EPOCH);
+        }
+    }
+    let _claims = signet_trust::slsa::claim::claims(&text);
+}
+
+/// An expression, searched in a small object and in itself as text, in both dialects.
+pub fn jmespath(data: &[u8]) {
+    use signet_policy::jmespath::{Expression, Mode, Surroundings};
+    let text = String::from_utf8_lossy(data);
+    let Ok(expression) = Expression::parse(&text) else { return };
+    let document = serde_json::json!({"a": [{"a": 1, "b": "x"}, {"b": [2]}], "b": {"c": null}, "text": text});
+    for mode in [Mode::Kyverno, Mode::Standard] {
+        let surroundings = Surroundings { mode, ..Surroundings::kyverno(jiff::Timestamp::UNIX_EPOCH, [0; 32]) };
+        let _outcome = expression.search(&document, &surroundings);
+    }
+    let _tree = expression.tree();
+}
+
+/// Policies of Kyverno's language, each on one Pod that is made, changed and deleted.
+pub fn kyverno(data: &[u8]) {
+    use signet_policy::jmespath::Surroundings;
+    use signet_policy::kyverno::{Exception, Input, Operation, Policy, Snapshot};
+    let Ok(documents) = signet_yaml::parse_bytes(data, &signet_yaml::Limits::default()) else { return };
+    let pod = serde_json::json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": "b", "labels": {"app": "c"}},
+        "spec": {"containers": [{"name": "d", "image": "e:1", "resources": {"limits": {"memory": "1Gi"}}}], "hostNetwork": true},
+    });
+    let exceptions: Vec<Exception> =
+        documents.iter().filter_map(|document| Exception::load(&document.root).ok()).collect();
+    let surroundings = Surroundings::kyverno(jiff::Timestamp::UNIX_EPOCH, [0; 32]);
+    for policy in documents.iter().filter_map(|document| Policy::load(&document.root).ok()) {
+        for operation in [Operation::Create, Operation::Update, Operation::Delete] {
+            let input = Input::of(pod.clone(), operation);
+            let _evaluation = policy.evaluate(&input, &exceptions, &Snapshot::new(), &surroundings);
+        }
+    }
+}
+
 /// What is trusted by default, parsed once.
 fn trusted() -> &'static TrustRoot {
     static ROOT: std::sync::OnceLock<TrustRoot> = std::sync::OnceLock::new();
@@ -394,12 +467,82 @@ fn verified(evidence: &Evidence) {
     }
 }
 
+/// A mirror that answers everything with the same bytes.
+struct Answers(Vec<u8>);
+
+impl TufRepository for Answers {
+    fn metadata<'a>(&'a self, _name: &'a str, _most: u64) -> TufFuture<'a> {
+        Box::pin(async { Ok(Some(self.0.clone())) })
+    }
+
+    fn target<'a>(&'a self, _path: &'a str, _most: u64) -> TufFuture<'a> {
+        Box::pin(async { Ok(Some(self.0.clone())) })
+    }
+}
+
+/// TUF metadata: a root to begin with, a file of a mirror, or what was kept. No mirror of hostile bytes is ever believed.
+pub fn tuf(data: &[u8]) {
+    let now = signet_model::Timestamp::UNIX_EPOCH;
+    let _begun = TufState::begin("https://tuf.example.com", data);
+    if let Ok(state) = TufState::read(data) {
+        let _opened = state.open(now);
+    }
+    let root = Instance::PublicGood.tuf_root();
+    let kept = ["timestamp.json", "snapshot.json", "targets.json", "root_history/17.root.json"];
+    let files = kept.iter().map(|name| ((*name).to_owned(), data.to_vec())).collect();
+    let Ok(state) = TufState::adopt(Instance::PublicGood.mirror(), root, files) else { return };
+    assert!(state.open(now).is_err(), "because nobody signed it");
+    let renewing = std::pin::pin!(state.renew(Answers(data.to_vec()), now));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(!matches!(renewing.poll(&mut context), std::task::Poll::Ready(Ok(_))), "because nobody signed it");
+}
+
 /// A Sigstore bundle, an old blob bundle, or a trusted root.
 pub fn bundle(data: &[u8]) {
     for evidence in [Evidence::bundle(data), Evidence::blob_bundle(data)].into_iter().flatten() {
         verified(&evidence);
     }
     let _root = TrustRoot::from_json(data);
+}
+
+/// What services answer while something is signed: logs, timestamp and certificate authorities; which services are asked; what is attested.
+pub fn sealing(data: &[u8]) {
+    use signet_trust::seal::{Author, Document, Draft, Predicate, Stamped};
+    let Some((key, signature)) = signed() else { return };
+    let now = signet_model::Timestamp::UNIX_EPOCH;
+    let document = Document::Blob(ARTIFACT.into());
+    if let Ok(mut draft) = Draft::new(document, Author::key(key.clone()), signature.clone()) {
+        let artifact = Artifact::Bytes(ARTIFACT);
+        let answers = [draft.add_rekor_v1(data).is_ok(), draft.add_rekor_v2(data).is_ok()];
+        let _stamp = draft.add_timestamp(Stamped::Signature, [1; 8], data);
+        if answers.contains(&true) {
+            let made = draft.bundle(artifact, signet_trust::seal::Against::Root(trusted()), now);
+            assert!(made.is_err(), "no log that is trusted answers as a fuzzer does");
+        }
+    }
+    let _author = Author::from_certificate_answer(key.clone(), data);
+    for kind in ["custom", "spdx", "vuln", "openvex", "slsaprovenance1", "https://x.example/p"] {
+        let _predicate = Predicate::read(kind, data, now);
+    }
+    let _services = signet_keys::sigstore::Services::from_signing_config(data, now);
+}
+
+const ARTIFACT: &[u8] = b"the artifact";
+
+/// A key's signature over the artifact, made once. Signing in this process never waits.
+fn signed() -> Option<&'static (signet_trust::PublicKey, Vec<u8>)> {
+    use signet_trust::Signer as _;
+    static MADE: std::sync::OnceLock<Option<(signet_trust::PublicKey, Vec<u8>)>> = std::sync::OnceLock::new();
+    let made = MADE.get_or_init(|| {
+        let key = signet_keys::PrivateKey::generate(signet_keys::KeyType::EcdsaP256).ok()?;
+        let mut waiting = std::task::Context::from_waker(std::task::Waker::noop());
+        let signature = match key.sign(ARTIFACT).as_mut().poll(&mut waiting) {
+            std::task::Poll::Ready(signature) => signature.ok()?,
+            std::task::Poll::Pending => return None,
+        };
+        Some((key.public_key().clone(), signature))
+    });
+    made.as_ref()
 }
 
 /// A DSSE envelope and the statement in it; an attestation layer.

@@ -94,6 +94,28 @@ fn any_fixture_in_any_cataloger_does_no_harm() {
     }
 }
 
+/// The manifest of `libfuzzer/` is no part of the workspace, so that nothing else would tell of a target that it lost.
+#[test]
+fn every_target_can_be_fuzzed() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("libfuzzer");
+    let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+    let mut named = std::collections::BTreeSet::new();
+    for section in manifest.split("[[bin]]").skip(1) {
+        let of = |key: &str| {
+            section.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix(" = ")).collect::<Vec<_>>()
+        };
+        let (names, paths) = (of("name"), of("path"));
+        let ([name], [path]) = (names.as_slice(), paths.as_slice()) else { panic!("not one target: {section}") };
+        assert_eq!(path.trim_matches('"'), format!("fuzz_targets/{}.rs", name.trim_matches('"')));
+        assert!(named.insert(name.trim_matches('"')), "{name} stands twice");
+    }
+    for (name, _) in TARGETS {
+        assert!(named.contains(name), "`{name}` is not in libfuzzer/Cargo.toml");
+        let source = std::fs::read_to_string(folder.join(format!("fuzz_targets/{name}.rs"))).unwrap();
+        assert!(source.contains(&format!("signet_fuzz::{name}(data)")), "{source}");
+    }
+}
+
 fn fixtures(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let entry = entry.unwrap();
@@ -144,9 +166,38 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
             r#"{"payloadType":"application/vnd.in-toto+json","payload":"eyJfdHlwZSI6Imh0dHBzOi8vaW4tdG90by5pby9TdGF0ZW1lbnQvdjEiLCJwcmVkaWNhdGVUeXBlIjoieCJ9","signatures":[]}"#,
             r#"{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","dsseEnvelope":{"payloadType":"text","payload":"AA=="}}"#,
         ]),
+        // An entry, a signing request, and a query that OpenSSL made; a token of nobody; a key set; a tile.
+        "authority" => {
+            let encoded =
+                |text: &str| base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text).unwrap();
+            let mut all: Vec<Vec<u8>> = text(&[
+                r#"{"hashedRekordRequestV002":{"digest":"7XACtDnprIRfIjV9giusFERzD722AW0+yUMil7nsn3M=","signature":{"content":"MEQCIEOWqmmv4YYuy66tg1gBVUZPaqr+l3EDhuR4qYACGpNBAiBrN48V3eQQsHTW7tL8N6RasQ64UiH/WNNoKBu7pTN3wg==","verifier":{"publicKey":{"rawBytes":"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEcFdQytrZij/P1ihSuORLRJSrEW3l8ng9k++Ab8FKQt9nnrC28KtOi2ltU/eyKeSRoFS0ZhgLHVgRZW7iY4eP2w=="},"keyDetails":"PKIX_ECDSA_P256_SHA_256"}}}}"#,
+                r#"{"credentials":{"oidcIdentityToken":"a.b.c"},"publicKeyRequest":{"publicKey":{"algorithm":"ECDSA","content":"x"},"proofOfPossession":"AAAA"}}"#,
+                "eyJhbGciOiJFUzI1NiIsImtpZCI6IjEifQ.eyJpc3MiOiJodHRwczovL2V4YW1wbGUuY29tIiwiYXVkIjoic2lnc3RvcmUifQ.AAAA",
+                r#"{"keys":[{"kty":"EC","crv":"P-256","kid":"1","x":"cFdQytrZij_P1ihSuORLRJSrEW3l8ng9k--Ab8FKQt8","y":"Z56wtvCrTotpbVP3sinkkaBUtGYYCx1YEWVu4mOHj9s"}]}"#,
+                "0/x001/x234/067.p/5",
+            ]);
+            all.push(encoded(
+                "MEQCAQEwMTANBglghkgBZQMEAgEFAAQgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAACCQCHbZd5vWSDLwEB/w==",
+            ));
+            all.push(encoded("MIHGMG4CAQAwDDEKMAgGA1UEAwwBYTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABHBXUMra2Yo/z9YoUrjkS0SUqxFt5fJ4PZPvgG/BSkLfZ56wtvCrTotpbVP3sinkkaBUtGYYCx1YEWVu4mOHj9ugADAKBggqhkjOPQQDAgNIADBFAiAG4ZDhXx94Zvtt5nipxftXFJTVw9L0NmOfe09ePhricAIhALYv+uHdbSv9CIJXVxi525E7ZK5s+5wf9s4hWw1AhSw/"));
+            for seed in all.iter().enumerate().filter(|(at, _)| *at != 2).map(|(_, seed)| seed) {
+                // A seed that is not read would fuzz nothing. The token's issuer is not trusted, and the key in the request is no PEM.
+                assert!(signet_authority::reads(seed), "{}", String::from_utf8_lossy(seed));
+            }
+            all
+        }
         "bundle" => text(&[
             BUNDLE,
             r#"{"base64Signature":"AAAA","cert":"","rekorBundle":{"SignedEntryTimestamp":"AAAA","Payload":{"body":"e30=","integratedTime":1,"logIndex":1,"logID":"0000000000000000000000000000000000000000000000000000000000000000"}}}"#,
+        ]),
+        "sealing" => text(&[
+            r#"{"24296fb24b8ad77a":{"body":"eyJhcGlWZXJzaW9uIjoiMC4wLjEiLCJraW5kIjoiaGFzaGVkcmVrb3JkIn0=","integratedTime":1,"logID":"0000000000000000000000000000000000000000000000000000000000000000","logIndex":1,"verification":{"signedEntryTimestamp":"AAAA","inclusionProof":{"logIndex":1,"treeSize":2,"rootHash":"00","hashes":["00"],"checkpoint":"a"}}}}"#,
+            r#"{"logIndex":"1","logId":{"keyId":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="},"kindVersion":{"kind":"hashedrekord","version":"0.0.2"},"inclusionProof":{"logIndex":"1","treeSize":"2","rootHash":"AAAA","hashes":[],"checkpoint":{"envelope":"a"}},"canonicalizedBody":"e30="}"#,
+            r#"{"signedCertificateEmbeddedSct":{"chain":{"certificates":["-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]}}}"#,
+            r#"{"mediaType":"application/vnd.dev.sigstore.signingconfig.v0.2+json","caUrls":[{"url":"https://a.example","majorApiVersion":1,"validFor":{"start":"1970-01-01T00:00:00Z"},"operator":"a"}],"rekorTlogUrls":[{"url":"https://b.example","majorApiVersion":2,"operator":"b"}],"rekorTlogConfig":{"selector":"EXACT","count":1},"tsaUrls":[],"tsaConfig":{"selector":"ALL"}}"#,
+            r#"{"invocation":{},"scanner":{"uri":"a"},"metadata":{"scanStartedOn":"2026-01-01T00:00:00Z","scanFinishedOn":"2026-01-01T00:00:00Z"}}"#,
+            "SPDXVersion: SPDX-2.3\n",
         ]),
         "certificate" => {
             let authority = include_str!("../../crates/trust/testdata/authority.pem");
@@ -189,6 +240,12 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
             r#"{"image_summary":{"digest":"sha256:00","fully_qualified_digest":"r@sha256:00"},"provenance_summary":{"provenance":[{"build":{"intotoStatement":{}},"kind":"BUILD","resourceUri":"r@sha256:00","noteName":"n","envelope":{"payload":"e30=","payloadType":"application/vnd.in-toto+json","signatures":[{"sig":"AAAA","keyid":"projects/verified-builder/locations/global/keyRings/attestor/cryptoKeys/google-hosted-worker/cryptoKeyVersions/1"}]}}]}}"#,
             r#"{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"a","digest":{"sha256":"00"}}],"predicateType":"https://slsa.dev/verification_summary/v1","predicate":{"verifier":{"id":"v"},"resourceUri":"r","verificationResult":"PASSED","verifiedLevels":["SLSA_BUILD_LEVEL_3"]}}"#,
         ]),
+        "tuf" => {
+            let instance = signet_trust::Instance::PublicGood;
+            let state = signet_trust::TufState::begin(instance.mirror(), instance.tuf_root()).unwrap();
+            let metadata = r#"{"signatures":[{"keyid":"a","sig":"00"}],"signed":{"_type":"timestamp","spec_version":"1.0","version":1,"expires":"2030-01-01T00:00:00Z","meta":{"snapshot.json":{"version":1,"length":1,"hashes":{"sha256":"00"}}}}}"#;
+            vec![instance.tuf_root().to_vec(), state.write(), metadata.as_bytes().to_vec()]
+        }
         "timestamp" => vec![include_bytes!("../../crates/trust/testdata/timestamp.tsr").to_vec()],
         "database" => vec![compiled(OSV)],
         "delta" => {
@@ -217,6 +274,18 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
         "expression" => text(&[
             "severity >= high && fixed && (kev || epss >= 0.1)",
             "aliases.exists(a, a.startsWith('CVE-')) ? age > duration('7d') : [1, 2].all(x, x > 0) || {'a': 1}['a'] == 1",
+        ]),
+        "sqlite" => {
+            let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/pages/src/testdata");
+            ["tables.sqlite", "index.sqlite"].map(|name| std::fs::read(files.join(name)).unwrap()).to_vec()
+        }
+        "jmespath" => text(&[
+            "a[?b == 'x' && a > `0`].{n: a, \"m\": b} | sort_by(@, &n)[-1:].n || 'none'",
+            "regex_replace_all('(.)b', to_string(a[].b[]), '$1') | truncate(@, `9`)",
+            "add('1.5Gi', sum(['1Ki', '100m'])) || time_add(time_now(), '1h30m')",
+            "random('[a-z]{3}(x|y)?') && semver_compare('1.2.3', '>=1.x <2.0.0 || 3.0.0')",
+            "parse_yaml('{a: [1]}') | items(@, 'k', 'v')[*].[k, v] | map(&[0], @)",
+            "[x509_decode(text), image_normalize(text), is_external_url(text), time_parse('Mon Jan _2 15:04:05.000 MST 2006', text)]",
         ]),
         "java_index" => {
             let catalog = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/catalog/src");
@@ -297,6 +366,10 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
             "# why\nCVE-2026-0001 exp:2026-12-31\n",
         ]),
         "osv" => text(&[OSV]),
+        "kyverno" => text(&[
+            "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {name: p}\nspec:\n  rules:\n  - name: r\n    match: {any: [{resources: {kinds: [Pod]}}]}\n    context: [{name: v, variable: {value: {a: 1}}}]\n    validate:\n      message: '{{ request.object.metadata.name }}'\n      foreach:\n      - list: request.object.spec.containers\n        pattern: {(name): d, image: '!*:latest & ?*', =(resources): {limits: {memory: '<=2Gi'}}}\n",
+            "apiVersion: kyverno.io/v1\nkind: Policy\nmetadata: {name: p, namespace: b}\nspec:\n  validationFailureAction: Enforce\n  rules:\n  - name: r\n    match: {resources: {kinds: [v1/Pod], selector: {matchLabels: {app: '*'}}}}\n    preconditions: [{key: '{{ request.operation }}', operator: NotEquals, value: DELETE}]\n    validate: {deny: {conditions: {any: [{key: '{{ images.containers.*.tag }}', operator: AnyIn, value: [latest, 1-3]}]}}}\n  - name: s\n    match: {any: [{resources: {kinds: ['*']}}]}\n    validate: {podSecurity: {level: restricted, version: v1.24, exclude: [{controlName: Seccomp}]}}\n",
+        ]),
         "policy" => text(&[signet_policy::trust_policy::RECOMMENDED]),
         "record" => {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/store/testdata");
@@ -308,6 +381,11 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
         "reference" => text(&[
             "registry.example.com:5000/team/app:1.2@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
             "pkg:deb/debian/libc6@2.36-9%2Bdeb12u4?arch=amd64&distro=debian-12#a/b",
+        ]),
+        "statement_policy" => text(&[
+            "package signature\nallow { some i; input.subject[i].digest.sha256; time.parse_rfc3339_ns(input.predicate.t) < time.now_ns() }\0{\"subject\":[{\"digest\":{\"sha256\":\"a\"}}],\"predicate\":{\"t\":\"1969-01-01T00:00:00Z\",\"n\":1.5e3}}",
+            "timestamp(statement.predicate.t) < now\0{\"predicate\":{\"t\":\"1969-01-01T00:00:00Z\"}}",
+            "import \"time\"\nbefore: time.Parse(time.RFC3339, \"2049-10-09T17:10:27Z\")\npredicate: { Timestamp: <before & !=\"x\", a: b: =~\"^c\" }",
         ]),
         "sbom" => text(&[
             r#"{"bomFormat":"CycloneDX","specVersion":"1.6","version":1,"components":[{"type":"library","bom-ref":"a","name":"a","version":"1","purl":"pkg:npm/a@1"}],"dependencies":[{"ref":"a","dependsOn":["a"]}]}"#,

@@ -1,5 +1,6 @@
 //! All sets, one line each: the whole road is in view.
 
+mod admit;
 mod sbom;
 mod sign;
 mod vuln;
@@ -14,8 +15,8 @@ pub(crate) fn all() -> Vec<Set> {
         Set::waiting("admit/cip"),
         Set::waiting("admit/connaisseur"),
         Set::waiting("admit/kyverno-chainsaw"),
-        Set::waiting("admit/kyverno-cli"),
-        Set::waiting("admit/kyverno-policies"),
+        Set::scored("admit/kyverno-cli", admit::kyverno::evaluate),
+        Set::scored("admit/kyverno-policies", admit::kyverno::evaluate),
         Set::waiting("admit/ratify"),
         Set::waiting("config/checkov"),
         Set::waiting("config/gatekeeper-library"),

@@ -71,14 +71,27 @@ pub(crate) enum Command {
     /// Signing keys: files, Kubernetes secrets, tokens, key management services.
     #[command(subcommand)]
     Key(crate::key::args::KeyCommand),
+    /// Sign an image: by key, or by the identity of a person or CI job.
+    Sign(crate::sign::args::SignArgs),
+    /// Attest something about an image: an SBOM, findings, provenance.
+    Attest(crate::sign::args::OwnAttestArgs),
+    /// Sign a file.
+    SignBlob(crate::sign::args::SignBlobArgs),
+    /// Attest something about a file.
+    AttestBlob(crate::sign::args::AttestBlobArgs),
+    /// Roots of trust: whose authorities and logs are believed.
+    #[command(subcommand)]
+    Trust(crate::trust::args::TrustCommand),
     /// Establish who signed an image.
-    Verify(crate::verify::args::ImageArgs),
+    Verify(crate::verify::args::OwnImageArgs),
     /// Establish who attests something about an image, and print it.
-    VerifyAttestation(crate::verify::args::AttestationArgs),
+    VerifyAttestation(crate::verify::args::OwnAttestationArgs),
     /// Establish who signed a file.
     VerifyBlob(crate::verify::args::BlobArgs),
     /// Establish who attests something about a file.
-    VerifyBlobAttestation(crate::verify::args::BlobAttestationArgs),
+    VerifyBlobAttestation(crate::verify::args::OwnBlobAttestationArgs),
+    #[command(flatten)]
+    Artifacts(crate::artifacts::args::Command),
     /// Show all of it on this machine: no network, nothing left behind.
     Demo(DemoArgs),
     /// Print the JSON schema of an output.
@@ -97,6 +110,9 @@ pub(crate) enum Command {
     /// Work as Grype: its flags, configuration, outputs and exit codes.
     #[command(disable_help_flag = true)]
     Grype(ForeignArgs),
+    /// Work as Kyverno's command line: its flags, output and exit codes.
+    #[command(disable_help_flag = true)]
+    Kyverno(ForeignArgs),
 }
 
 /// What is examined, and how it is reached.
@@ -157,6 +173,8 @@ pub(crate) struct SbomArgs {
     /// github-json, purls.
     #[arg(short, long, env = "SIGNET_OUTPUT", value_name = "FORMAT[=FILE]", value_delimiter = ',')]
     pub(crate) output: Vec<String>,
+    #[command(flatten)]
+    pub(crate) result: crate::sign::scanned::ResultArgs,
 }
 
 /// What is done with SBOMs that are there already.
@@ -317,6 +335,8 @@ pub(crate) struct ScanArgs {
     pub(crate) output: Vec<String>,
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
+    #[command(flatten)]
+    pub(crate) result: crate::sign::scanned::ResultArgs,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@
 //! an error that names it.
 
 mod image;
+mod seal;
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,10 @@ use anstyle::{AnsiColor, Style};
 use anyhow::{Context as _, Result, ensure};
 use signet_advisories::MatchOptions;
 use signet_model::{Decision, Digest, Finding, Package, Timestamp, Verdict};
+use signet_trust::seal::Predicate;
+use signet_trust::{Check, Outcome, Signed};
 
+use self::seal::{Notary, SIGNER};
 use crate::args::{DemoArgs, SourceArgs};
 use crate::database;
 use crate::exit::Exit;
@@ -21,6 +25,7 @@ use crate::report::{Format, Look, Report, fixed_in};
 use crate::scan;
 use crate::settings::Settings;
 use crate::source;
+use crate::verify::judge::SIGNED;
 
 /// The clock of the demonstration: a day after the sample's feeds. 2026-01-16T00:00:00Z.
 const NOW: i64 = 1_768_521_600;
@@ -174,7 +179,72 @@ impl Story<'_> {
             report.active().count() == 1 && settled(&report, &decision, "CVE-2026-0002").is_some(),
             "what is left is the finding without a fix, still in sight",
         )?;
+        self.sealed(&report)?;
         self.line(format!("\nAll {} claims hold.", self.claims))
+    }
+
+    /// Signs and attests the upgraded image, verifies both, and breaks the seal.
+    fn sealed(&mut self, report: &Report) -> Result<()> {
+        self.heading("Sign it and attest its SBOM, by a private Sigstore in this process")?;
+        let notary = Notary::new(self.settings.now)?;
+        let (image, first) = (image::upgraded().manifest_digest, image::shop().manifest_digest);
+        let signed = Predicate::new(SIGNED, b"{}")?;
+        let signature = notary.seal(image, &signed)?;
+        let sbom = report.render(Format::CycloneDxJson, Look::default())?;
+        let sbom = Predicate::read("cyclonedx", &sbom, self.settings.now).context("the SBOM cannot be attested")?;
+        let attestation = notary.seal(image, &sbom)?;
+        let verified = notary.verify(&signature, image, SIGNER, SIGNED);
+        let checks = match &verified {
+            Ok(verified) => verified.report.as_slice(),
+            Err(_) => &[],
+        };
+        self.line(format!("   {SIGNER}, vouched for by {}", notary.issuer()))?;
+        for checked in checks {
+            if let Outcome::Passed(what) = &checked.outcome
+                && !matches!(checked.check, Check::Artifact | Check::Signature | Check::Identity)
+            {
+                self.line(format!("   {:<28}  {what}", checked.check.name()))?;
+            }
+        }
+        let all = !checks.is_empty() && checks.iter().all(|checked| matches!(checked.outcome, Outcome::Passed(_)));
+        self.claim(all, "the signature verifies: certificate, log, time, and no check was left out")?;
+        let found = notary.verify(&attestation, image, SIGNER, "cyclonedx");
+        let named = |text: &str| match found.as_ref().map(|found| &found.signed) {
+            Ok(Signed::Statement(statement)) => statement.predicate().to_string().contains(text),
+            _ => false,
+        };
+        self.claim(named("pkg:npm/sample-templates@2.4.1"), "the SBOM that is attested names sample-templates 2.4.1")?;
+
+        self.heading("Break the seal")?;
+        let refusal = |bundle: &[u8], image: Digest, who: &str, kind: &str| {
+            notary.verify(bundle, image, who, kind).err().map(|err| err.check)
+        };
+        let broken = seal::tampered(&signature)?;
+        self.claim(
+            refusal(&broken, image, SIGNER, SIGNED) == Some(Check::Signature),
+            "one byte of what was signed is changed: refused, the signature does not fit",
+        )?;
+        self.claim(
+            refusal(&signature, first, SIGNER, SIGNED) == Some(Check::Artifact),
+            "the signature is held to the first image: refused, it is about another one",
+        )?;
+        self.claim(
+            refusal(&signature, image, "someone@shop.example", SIGNED) == Some(Check::Identity),
+            "somebody else is asked for: refused, the certificate names another signer",
+        )?;
+        self.claim(
+            refusal(&signature, image, SIGNER, "cyclonedx") == Some(Check::PredicateType),
+            "an SBOM is asked for, a signature is there: refused, it is of another type",
+        )?;
+        for (name, bytes) in [
+            ("shop-upgraded.sigstore.json", signature.as_slice()),
+            ("shop-upgraded.sbom.sigstore.json", attestation.as_slice()),
+            ("trusted_root.json", notary.trusted_root().as_bytes()),
+        ] {
+            let path = self.folder.join(name);
+            output::replace(&path, bytes).with_context(|| format!("cannot write `{}`", path.display()))?;
+        }
+        Ok(())
     }
 
     /// What the policy says of each finding, which layer brought it, and what to do.
@@ -277,10 +347,16 @@ impl Story<'_> {
                 .with_context(|| format!("cannot write `{}`", path.display()))?;
         }
         let folder = self.folder.display();
-        self.line(format!("\nKept in `{folder}`: the images (OCI layouts) and reports. Under the clock of the demo:"))?;
+        self.line(format!(
+            "\nKept in `{folder}`: the images (OCI layouts), reports and seals. Under the clock of the demo:"
+        ))?;
         self.line(format!(
             "  SOURCE_DATE_EPOCH={NOW} signet scan oci-dir:{folder}/shop --db {} --policy {POLICY}",
             database::SAMPLE
+        ))?;
+        let digest = image::upgraded().manifest_digest.hex();
+        self.line(format!(
+            "  signet verify-blob-attestation --trusted-root {folder}/trusted_root.json --bundle {folder}/shop-upgraded.sbom.sigstore.json \\\n    --certificate-identity {SIGNER} --certificate-oidc-issuer https://oidc.shop.example --type cyclonedx --digest {digest}"
         ))
     }
 

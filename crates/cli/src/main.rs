@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod artifacts;
 mod base;
 mod baseline;
 mod catalogers;
@@ -16,6 +17,7 @@ mod gate;
 mod grype;
 mod in_parts;
 mod key;
+mod kyverno;
 mod licences;
 mod login;
 mod memory;
@@ -23,17 +25,20 @@ mod net;
 mod output;
 mod pipeline;
 mod progress;
+mod provenance;
 #[cfg(test)]
 mod reference;
 mod report;
 mod sbom;
 mod scan;
 mod settings;
+mod sign;
 mod source;
 mod suppress;
 mod syft;
 mod template;
 mod trivy;
+mod trust;
 mod verify;
 mod vex;
 
@@ -55,10 +60,17 @@ pub(crate) struct Usage;
 
 fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
-    if let Some((tool, global, rest)) = as_another(&args) {
+    let code = answer(&args);
+    // What may take a while and changes no result comes last.
+    trust::settle();
+    code
+}
+
+fn answer(args: &[OsString]) -> ExitCode {
+    if let Some((tool, global, rest)) = as_another(args) {
         return tool(&rest, &global);
     }
-    let cli = match Cli::try_parse_from(&args) {
+    let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(err) => return help_or_usage(&err),
     };
@@ -79,10 +91,16 @@ fn run(cli: &Cli) -> Result<Exit> {
         Command::Scan(args) => scan::scan(args, &settings),
         Command::Diff(args) => diff::command(args, &settings),
         Command::Key(wanted) => key::command(wanted, &settings),
+        Command::Sign(args) => sign::sign(args, &settings),
+        Command::Attest(args) => sign::attest(args, &settings),
+        Command::SignBlob(args) => sign::sign_blob(args, &settings),
+        Command::AttestBlob(args) => sign::attest_blob(args, &settings),
         Command::Verify(args) => verify::image(args, &settings),
         Command::VerifyAttestation(args) => verify::attestation(args, &settings),
         Command::VerifyBlob(args) => verify::blob(args, &settings),
         Command::VerifyBlobAttestation(args) => verify::blob_attestation(args, &settings),
+        Command::Artifacts(wanted) => artifacts::command(wanted, &settings),
+        Command::Trust(wanted) => trust::command(wanted, &settings),
         Command::Login(args) => login::command(args, &settings),
         Command::Db(DbCommand::Update(args)) => database::update_command(args, &settings),
         Command::Db(DbCommand::Build(args)) => database::build_command(args, &settings),
@@ -97,7 +115,7 @@ fn run(cli: &Cli) -> Result<Exit> {
         Command::Db(DbCommand::Apply(args)) => database::apply_command(args, &settings),
         Command::Schema(args) => report::schema_command(&args.name),
         Command::Demo(args) => demo::command(args, &settings),
-        Command::Trivy(_) | Command::Syft(_) | Command::Grype(_) | Command::Cosign(_) => {
+        Command::Trivy(_) | Command::Syft(_) | Command::Grype(_) | Command::Cosign(_) | Command::Kyverno(_) => {
             unreachable!("because their arguments were taken whole before")
         }
         Command::Catalogers(args) => catalogers::command(args),
@@ -108,8 +126,13 @@ fn run(cli: &Cli) -> Result<Exit> {
 type Tool = fn(&[OsString], &Global) -> ExitCode;
 
 /// Tools whose command lines are understood.
-const TOOLS: &[(&str, Tool)] =
-    &[("cosign", cosign::command), ("grype", grype::command), ("syft", syft::command), ("trivy", trivy::command)];
+const TOOLS: &[(&str, Tool)] = &[
+    ("cosign", cosign::command),
+    ("grype", grype::command),
+    ("kyverno", kyverno::command),
+    ("syft", syft::command),
+    ("trivy", trivy::command),
+];
 
 /// Another tool's command line: the program was started under its name, or the name is the command. What follows is that tool's, down to flags
 /// that Signet has too, so it is split off before Signet's own table reads it.
@@ -120,7 +143,8 @@ fn as_another(args: &[OsString]) -> Option<(Tool, Global, Vec<OsString>)> {
         match Cli::try_parse_from(line) {
             Ok(Cli {
                 global,
-                command: Command::Trivy(_) | Command::Syft(_) | Command::Grype(_) | Command::Cosign(_),
+                command:
+                    Command::Trivy(_) | Command::Syft(_) | Command::Grype(_) | Command::Cosign(_) | Command::Kyverno(_),
             }) => Some(global),
             _ => None,
         }

@@ -44,6 +44,8 @@ pub(crate) fn client_within(access: &Access, settings: &Settings, limits: Limits
         extra_ca_pem,
         dangerously_skip_tls_verification: access.insecure,
         limits,
+        // Programs that start at once must not wait alike.
+        jitter_seed: std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), std::process::id()),
         ..ClientOptions::default()
     };
     let mut credentials = CredentialConfig::from_environment(&|name| std::env::var_os(name));

@@ -14,6 +14,7 @@ use crate::licences;
 use crate::output::{self, Output};
 use crate::report::{DatabaseInfo, Format, Report, Views};
 use crate::settings::Settings;
+use crate::sign::scanned;
 use crate::source::{self, Examined};
 use crate::suppress;
 use crate::template::Template;
@@ -34,9 +35,19 @@ pub(crate) fn sbom(args: &SbomArgs, settings: &Settings) -> Result<Exit> {
         return Err(usage(anyhow::anyhow!("`signet sbom` needs a SOURCE")));
     };
     let outputs = Output::parse(&args.output, Format::SBOM).map_err(usage)?;
+    scanned::check(&args.result, source)?;
     let examined = source::examine(source, settings)?;
     let report = report(examined, Vec::new(), None, settings);
     output::write(&report, &outputs, settings)?;
+    // The first SBOM format that was asked for is the one that is sealed.
+    let spdx = outputs.iter().find_map(|output| match output.format {
+        Format::SpdxJson => Some(true),
+        Format::CycloneDxJson => Some(false),
+        _ => None,
+    });
+    let (kind, format) =
+        if spdx == Some(true) { ("spdxjson", Format::SpdxJson) } else { ("cyclonedx", Format::CycloneDxJson) };
+    scanned::seal(&args.result, source, &report, kind, format, settings)?;
     Ok(completeness(&report, source.allow_incomplete, settings))
 }
 
@@ -57,6 +68,7 @@ pub(crate) fn scan(args: &ScanArgs, settings: &Settings) -> Result<Exit> {
     let threshold = args.fail_on.as_deref().map(Threshold::parse).transpose().map_err(usage)?;
     let policy = args.policy.as_deref().map(crate::gate::policy).transpose()?;
     source::is_there(&args.source)?;
+    scanned::check(&args.result, &args.source)?;
     let vex = Vex::read(&args.vex, &Hub::native(settings), &source::access(&args.source), settings)?;
     let ignores = suppress::Files::read(args.ignorefile.as_deref(), vex, settings)?;
     let opened = database::for_scan(&args.database, settings)?;
@@ -118,6 +130,7 @@ pub(crate) fn scan(args: &ScanArgs, settings: &Settings) -> Result<Exit> {
     if args.explain.is_none() || !args.output.is_empty() {
         output::write(&report, &outputs, settings)?;
     }
+    scanned::seal(&args.result, &args.source, &report, "vuln", Format::CosignVuln, settings)?;
     Ok(exit.worse(completeness(&report, args.source.allow_incomplete, settings)))
 }
 

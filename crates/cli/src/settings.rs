@@ -114,3 +114,23 @@ fn terminal_width(columns: Option<String>) -> u16 {
         .unwrap_or(120)
         .max(60)
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Settings of a machine without anything special.
+    pub(crate) fn plain() -> Settings {
+        Settings {
+            cache: PathBuf::from("/nonexistent"),
+            offline: false,
+            quiet: true,
+            verbose: false,
+            progress: false,
+            look: Look::default(),
+            now: Timestamp::UNIX_EPOCH,
+            fixed_time: None,
+            home: None,
+        }
+    }
+}

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
+use super::sign::Signing;
+use crate::sign::args::{AttestArgs, AttestBlobArgs, SignArgs, SignBlobArgs};
 use crate::verify::args::{AttestationArgs, BlobArgs, BlobAttestationArgs, ImageArgs};
 
 /// Sign and verify container images, under Cosign's command line.
@@ -36,6 +38,14 @@ pub(super) enum Command {
     ImportKeyPair(ImportArgs),
     /// Gets a public key from the key-pair.
     PublicKey(PublicArgs),
+    /// Sign the supplied container image.
+    Sign(Signing<SignArgs>),
+    /// Attest the supplied container image.
+    Attest(Signing<AttestArgs>),
+    /// Sign the supplied blob, outputting the base64-encoded signature to stdout.
+    SignBlob(Signing<SignBlobArgs>),
+    /// Attest the supplied blob.
+    AttestBlob(Signing<AttestBlobArgs>),
     /// Verify a signature on the supplied container image.
     Verify(VerifyArgs<ImageArgs>),
     /// Verify an attestation on the supplied container image.
@@ -51,8 +61,162 @@ pub(super) enum Command {
     /// Download artifacts beside an image.
     #[command(subcommand)]
     Download(DownloadCommand),
+    /// Provides utilities for attaching artifacts to other artifacts in a registry.
+    #[command(subcommand)]
+    Attach(AttachCommand),
+    /// Copy the supplied container image and signatures.
+    Copy(CopyArgs),
+    /// Save the container image and associated signatures to disk at the specified directory.
+    Save(SaveArgs),
+    /// Load a signed image on disk to a remote registry.
+    Load(LoadArgs),
+    /// Remove all signatures from an image.
+    Clean(CleanArgs),
+    /// Initializes SigStore root to retrieve trusted certificate and key targets for verification.
+    Initialize(super::initialize::InitializeArgs),
+    /// Interact with a Sigstore protobuf trusted root.
+    #[command(subcommand)]
+    TrustedRoot(super::trusted_root::TrustedRootCommand),
+    /// Interact with a Sigstore protobuf signing config.
+    #[command(subcommand)]
+    SigningConfig(super::signing_config::SigningConfigCommand),
+    /// Provides utilities for discovering images in and performing operations on Dockerfiles.
+    #[command(subcommand)]
+    Dockerfile(DockerfileCommand),
+    /// Provides utilities for discovering images in and performing operations on Kubernetes manifests.
+    #[command(subcommand)]
+    Manifest(ManifestCommand),
     /// Prints the version.
     Version,
+}
+
+#[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one of it in a run")]
+pub(super) enum DockerfileCommand {
+    /// Verify a signature on the base image specified in the Dockerfile.
+    Verify(DockerfileArgs),
+}
+
+#[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one of it in a run")]
+pub(super) enum ManifestCommand {
+    /// Verify all signatures of images specified in the manifest.
+    Verify(VerifyArgs<ImageArgs>),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DockerfileArgs {
+    /// Only verify the base image (the last FROM image in the Dockerfile).
+    #[arg(long)]
+    pub(super) base_image_only: bool,
+    #[command(flatten)]
+    pub(super) verify: VerifyArgs<ImageArgs>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AttachCommand {
+    /// Attach SBOM to the supplied container image. Deprecated: attest it.
+    Sbom(AttachSbomArgs),
+    /// Attach signatures to the supplied container image.
+    Signature(AttachSignatureArgs),
+    /// Attach attestation to the supplied container image.
+    Attestation(AttachAttestationArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AttachSbomArgs {
+    /// Path to the sbom, or {-} for stdin.
+    #[arg(long, value_name = "FILE")]
+    pub(super) sbom: PathBuf,
+    /// Type of sbom (spdx|cyclonedx|syft).
+    #[arg(long = "type", value_name = "TYPE", default_value = "spdx")]
+    pub(super) kind: String,
+    /// Type of sbom input format (json|xml|text).
+    #[arg(long, value_name = "FORMAT")]
+    pub(super) input_format: Option<String>,
+    #[command(flatten)]
+    pub(super) reference: ReferenceArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AttachSignatureArgs {
+    /// Path to the signature, or {-} for stdin.
+    #[arg(long, value_name = "FILE")]
+    pub(super) signature: PathBuf,
+    /// Path to the payload covered by the signature.
+    #[arg(long, value_name = "FILE")]
+    pub(super) payload: Option<PathBuf>,
+    /// Path to the X.509 certificate in PEM format to include in the OCI Signature.
+    #[arg(long, value_name = "FILE")]
+    pub(super) certificate: Option<PathBuf>,
+    /// Path to a list of CA X.509 certificates in PEM format to include in the OCI Signature.
+    #[arg(long, value_name = "FILE")]
+    pub(super) certificate_chain: Option<PathBuf>,
+    /// Path to the Time Stamped Signature Response from RFC3161 compliant TSA.
+    #[arg(long = "timeStampedSignatureResponse", alias = "tsr", value_name = "FILE")]
+    pub(super) time_stamped_signature_response: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) reference: ReferenceArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AttachAttestationArgs {
+    /// Path to the attestation envelope.
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(super) attestation: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) reference: ReferenceArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CopyArgs {
+    /// The image to copy.
+    #[arg(value_name = "SOURCE")]
+    pub(super) from: String,
+    /// Where to.
+    #[arg(value_name = "DESTINATION")]
+    pub(super) to: String,
+    /// Custom string array to only copy specific items, this flag is comma delimited. ex: --only=sig,att,sbom.
+    #[arg(long, value_name = "KIND", value_delimiter = ',', value_enum)]
+    pub(super) only: Vec<crate::artifacts::transfer::Only>,
+    /// Only copy the image signature.
+    #[arg(long, hide = true)]
+    pub(super) sig_only: bool,
+    /// Overwrite destination image(s), if necessary.
+    #[arg(short, long)]
+    pub(super) force: bool,
+    #[command(flatten)]
+    pub(super) reach: crate::verify::args::ReachArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SaveArgs {
+    /// Path to dir where the signed image should be stored on disk.
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: PathBuf,
+    #[command(flatten)]
+    pub(super) reference: ReferenceArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LoadArgs {
+    /// Path to directory where the signed image is stored on disk.
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: String,
+    #[command(flatten)]
+    pub(super) reference: ReferenceArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CleanArgs {
+    /// A type of clean: <signature|attestation|sbom|all>.
+    #[arg(long = "type", value_name = "TYPE", value_enum, default_value = "all")]
+    pub(super) kind: crate::artifacts::clean::Kind,
+    /// Do not prompt for confirmation.
+    #[arg(short, long)]
+    pub(super) force: bool,
+    #[command(flatten)]
+    pub(super) reference: ReferenceArgs,
 }
 
 #[derive(Debug, Args)]
@@ -104,7 +268,7 @@ pub(super) struct PublicArgs {
 }
 
 /// A verification, with the flags of Cosign's that change nothing here.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct VerifyArgs<T: Args> {
     #[command(flatten)]
     pub(super) wanted: T,

@@ -43,8 +43,23 @@ pub(super) fn envelope(candidate: &Candidate) -> Option<Value> {
 
 fn signatures(args: &ReferenceArgs, settings: &Settings) -> Result<u8> {
     let (registry, pinned) = open(args, settings)?;
-    let mut lines = String::new();
-    for candidate in registry.candidates(&pinned, Tags::Signatures, settings)? {
+    let lines = signature_lines(&registry, &pinned, settings)?;
+    if lines.is_empty() {
+        bail!("no signatures associated with {}", args.image);
+    }
+    print(&lines)
+}
+
+fn print(lines: &[Value]) -> Result<u8> {
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    output::to_stdout(text.as_bytes())?;
+    Ok(0)
+}
+
+/// Signatures as Cosign describes them: what lies under the tag with capital names, bundles as they are.
+pub(crate) fn signature_lines(registry: &Registry, pinned: &Pinned, settings: &Settings) -> Result<Vec<Value>> {
+    let mut lines = Vec::new();
+    for candidate in registry.candidates(pinned, Tags::Signatures, settings)? {
         let parsed = |name: &str| {
             let text = candidate.annotations.get(name).filter(|text| !text.is_empty());
             text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null)
@@ -52,14 +67,13 @@ fn signatures(args: &ReferenceArgs, settings: &Settings) -> Result<u8> {
         match candidate.shape {
             Shape::Payload => {
                 let signature = candidate.annotations.get("dev.cosignproject.cosign/signature");
-                let line = json!({
+                lines.push(json!({
                     "Base64Signature": signature, "Payload": STANDARD.encode(&candidate.bytes),
                     "Cert": candidate.annotations.get("dev.sigstore.cosign/certificate"),
                     "Chain": candidate.annotations.get("dev.sigstore.cosign/chain"),
                     "Bundle": parsed("dev.sigstore.cosign/bundle"),
                     "RFC3161Timestamp": parsed("dev.sigstore.cosign/rfc3161timestamp"),
-                });
-                let _ = writeln!(lines, "{line}");
+                }));
             }
             Shape::Bundle => {
                 let statement = candidate.evidence.as_ref().ok().and_then(|evidence| evidence.unverified_envelope());
@@ -67,44 +81,50 @@ fn signatures(args: &ReferenceArgs, settings: &Settings) -> Result<u8> {
                     Statement::of(envelope).is_ok_and(|statement| statement.predicate_type() == SIGNED)
                 });
                 if let (true, Ok(value)) = (signs, serde_json::from_slice::<Value>(&candidate.bytes)) {
-                    let _ = writeln!(lines, "{value}");
+                    lines.push(value);
                 }
             }
             _ => {}
         }
     }
-    if lines.is_empty() {
-        bail!("no signatures associated with {}", args.image);
-    }
-    output::to_stdout(lines.as_bytes())?;
-    Ok(0)
+    Ok(lines)
 }
 
 fn attestations(args: &DownloadAttestationArgs, settings: &Settings) -> Result<u8> {
     let (registry, pinned) = open(&args.reference, settings)?;
-    let mut lines = String::new();
-    for candidate in registry.candidates(&pinned, Tags::Attestations, settings)? {
-        let Ok(evidence) = &candidate.evidence else { continue };
-        let Some(found) = evidence.unverified_envelope() else { continue };
-        let statement = Statement::of(found).ok();
-        let kind = statement.as_ref().map(Statement::predicate_type);
-        let fits = match (&args.predicate_type, &statement) {
-            (Some(wanted), Some(statement)) => statement.is_a(wanted).is_ok(),
-            (Some(_), None) => false,
-            (None, _) => kind != Some(SIGNED),
-        };
-        if let (true, Some(text)) = (fits, envelope(&candidate)) {
-            let _ = writeln!(lines, "{text}");
-        }
-    }
+    let lines = attestation_lines(&registry, &pinned, args.predicate_type.as_deref(), settings)?;
     if lines.is_empty() {
         match &args.predicate_type {
             Some(kind) => bail!("no attestations with predicate type '{kind}' found"),
             None => bail!("found no attestations"),
         }
     }
-    output::to_stdout(lines.as_bytes())?;
-    Ok(0)
+    print(&lines)
+}
+
+/// The envelopes of attestations, of one type or of all.
+pub(crate) fn attestation_lines(
+    registry: &Registry,
+    pinned: &Pinned,
+    wanted: Option<&str>,
+    settings: &Settings,
+) -> Result<Vec<Value>> {
+    let mut lines = Vec::new();
+    for candidate in registry.candidates(pinned, Tags::Attestations, settings)? {
+        let Ok(evidence) = &candidate.evidence else { continue };
+        let Some(found) = evidence.unverified_envelope() else { continue };
+        let statement = Statement::of(found).ok();
+        let kind = statement.as_ref().map(Statement::predicate_type);
+        let fits = match (wanted, &statement) {
+            (Some(wanted), Some(statement)) => statement.is_a(wanted).is_ok(),
+            (Some(_), None) => false,
+            (None, _) => kind != Some(SIGNED),
+        };
+        if let (true, Some(envelope)) = (fits, envelope(&candidate)) {
+            lines.push(envelope);
+        }
+    }
+    Ok(lines)
 }
 
 fn beside(registry: &Registry, pinned: &Pinned, suffix: &str) -> Result<Option<Manifest>> {

@@ -2,6 +2,8 @@
 //!
 //! Source: sigstore/cosign:cmd/cosign/cli/verify, `doc/cosign_exit_codes.md`.
 
+use std::path::PathBuf;
+
 use anyhow::{Result, anyhow, ensure};
 use serde_json::{Map, Value, json};
 use signet_oci_client::ErrorKind;
@@ -10,10 +12,11 @@ use signet_trust::{Check, Outcome, Signature, Signed, Verified};
 use super::args::VerifyArgs;
 use crate::output;
 use crate::settings::Settings;
-use crate::verify::args::{AttestationArgs, BlobArgs, BlobAttestationArgs, ImageArgs};
-use crate::verify::demand::{Demand, access, annotations};
-use crate::verify::discover::Registry;
+use crate::verify::args::{AttestationArgs, BlobArgs, BlobAttestationArgs, ImageArgs, SlsaArgs};
+use crate::verify::beyond::{Beyond, Files};
+use crate::verify::demand::{Demand, annotations};
 use crate::verify::judge::Wanted;
+use crate::verify::place;
 use crate::verify::show::{Row, Shown, clean};
 
 /// Marks an error that has an exit code of its own.
@@ -31,7 +34,7 @@ pub(super) fn image(args: &VerifyArgs<ImageArgs>, compat: &str, settings: &Setti
     let wanted = &args.wanted;
     let demand = Demand::of(&wanted.signer, &wanted.reach, settings)?;
     let asked = Wanted::Signature(annotations(&wanted.annotations)?);
-    let registry = Registry::new(&access(&wanted.reach), settings)?;
+    let registry = place(&wanted.image, wanted.local_image, &wanted.reach, settings)?;
     let shown = crate::verify::beside(&wanted.image, &registry, &asked, &demand, settings).map_err(not_there)?;
     refuse_signatures(&shown, &demand)?;
     checks(&wanted.image, !wanted.annotations.is_empty(), &shown, &demand, compat);
@@ -56,10 +59,12 @@ pub(super) fn attestation(args: &VerifyArgs<AttestationArgs>, compat: &str, sett
     claims(args.check_claims)?;
     let wanted = &args.wanted;
     let kind = kind(wanted.kind.as_deref())?;
+    let beyond = Beyond::of(&SlsaArgs::default(), &wanted.policy, Files::Cosign)?;
     let demand = Demand::of(&wanted.signer, &wanted.reach, settings)?;
-    let asked = Wanted::Attestation(Some(kind));
-    let registry = Registry::new(&access(&wanted.reach), settings)?;
-    let shown = crate::verify::beside(&wanted.image, &registry, &asked, &demand, settings).map_err(not_there)?;
+    let asked = Wanted::Attestation(Some(kind.clone()));
+    let registry = place(&wanted.image, wanted.local_image, &wanted.reach, settings)?;
+    let mut shown = crate::verify::beside(&wanted.image, &registry, &asked, &demand, settings).map_err(not_there)?;
+    policies(&beyond, &wanted.policy, &mut shown, settings)?;
     if shown.verified().next().is_none() {
         return Err(anyhow!("no matching attestations: {}", reasons(&shown)));
     }
@@ -75,6 +80,33 @@ pub(super) fn attestation(args: &VerifyArgs<AttestationArgs>, compat: &str, sett
     Ok(0)
 }
 
+/// Cosign's lines about policies. Each attestation of the type must satisfy all of them.
+fn policies(beyond: &Beyond, files: &[PathBuf], shown: &mut Shown, settings: &Settings) -> Result<()> {
+    if files.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+    for _ in shown.verified() {
+        say(&format!("will be validating against Rego policies: [{}]", names.join(" ")));
+    }
+    beyond.hold(shown, true, settings)?;
+    let errors: Vec<String> =
+        shown.unfit().flat_map(|(_, unmet)| unmet).map(|unmet| clean_lines(&unmet.found)).collect();
+    if errors.is_empty() {
+        return Ok(());
+    }
+    say(&format!("There are {} number of errors occurred during the validation:\n", errors.len()));
+    for error in &errors {
+        say(&format!("- {error}"));
+    }
+    Err(anyhow!("{} validation errors occurred", errors.len()))
+}
+
+/// Text of several lines from outside, without what moves the cursor elsewhere.
+fn clean_lines(text: &str) -> String {
+    text.lines().map(clean).collect::<Vec<_>>().join("\n")
+}
+
 pub(super) fn blob(args: &VerifyArgs<BlobArgs>, settings: &Settings) -> Result<u8> {
     claims(args.check_claims)?;
     verified_ok(&crate::verify::judge_blob(&args.wanted, settings)?)
@@ -83,7 +115,7 @@ pub(super) fn blob(args: &VerifyArgs<BlobArgs>, settings: &Settings) -> Result<u
 pub(super) fn blob_attestation(args: &VerifyArgs<BlobAttestationArgs>, settings: &Settings) -> Result<u8> {
     claims(args.check_claims)?;
     let wanted = kind(args.wanted.kind.as_deref())?;
-    verified_ok(&crate::verify::judge_blob_attestation(&args.wanted, Some(wanted), settings)?)
+    verified_ok(&crate::verify::judge_blob_attestation(&args.wanted, &args.wanted.signer, Some(wanted), settings)?)
 }
 
 fn verified_ok(shown: &Shown) -> Result<u8> {

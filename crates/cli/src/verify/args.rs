@@ -37,9 +37,12 @@ pub(crate) struct SignerArgs {
     /// The ref that the GitHub workflow must have run at.
     #[arg(long, value_name = "REF")]
     pub(crate) certificate_github_workflow_ref: Option<String>,
-    /// A Sigstore `trusted_root.json` [default: the public instance's, as this program was built with].
+    /// A Sigstore `trusted_root.json` [default: that of the instance chosen by `signet trust init`, else the public one's].
     #[arg(long, env = "SIGNET_TRUSTED_ROOT", value_name = "FILE")]
     pub(crate) trusted_root: Option<PathBuf>,
+    /// Do not ask for newer trusted material after the result.
+    #[arg(long, env = "SIGNET_NO_TRUST_REFRESH")]
+    pub(crate) no_trust_refresh: bool,
     /// Certificates (PEM) of authorities for signing certificates. What is named by this flag and the next is trusted alone, without the public instance.
     #[arg(long, value_name = "FILE", conflicts_with = "trusted_root")]
     pub(crate) ca_roots: Option<PathBuf>,
@@ -76,14 +79,17 @@ pub(crate) struct ShowArgs {
     pub(crate) output: Option<String>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(
-    after_help = "Examples:\n  signet verify --key signet.pub registry.example.com/app:1\n  signet verify --certificate-identity-regexp '^https://github.com/my-org/' --certificate-oidc-issuer https://token.actions.githubusercontent.com ghcr.io/my-org/app:1"
+    after_help = "Examples:\n  signet verify --key signet.pub registry.example.com/app:1\n  signet verify --certificate-identity-regexp '^https://github.com/my-org/' --certificate-oidc-issuer https://token.actions.githubusercontent.com ghcr.io/my-org/app:1\n  signet verify --notation-trust-policy trustpolicy.json --notation-trust-store truststore registry.example.com/app:1"
 )]
 pub(crate) struct ImageArgs {
     /// The image. Its tag is resolved once; what is verified is the digest.
     #[arg(value_name = "IMAGE")]
     pub(crate) image: String,
+    /// The image is an OCI layout on this machine: DIR, DIR:TAG or DIR@DIGEST, with its signatures in it. No network is used.
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", value_name = "BOOL")]
+    pub(crate) local_image: bool,
     #[command(flatten)]
     pub(crate) signer: SignerArgs,
     /// KEY=VALUE, repeatable: an annotation that must have been signed.
@@ -97,21 +103,95 @@ pub(crate) struct ImageArgs {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  signet verify-attestation --type vuln --key signet.pub registry.example.com/app:1\n  signet verify-attestation --type slsaprovenance1 --certificate-identity ... --certificate-oidc-issuer ... -o json ghcr.io/my-org/app:1"
+    after_help = "Examples:\n  signet verify-attestation --type vuln --key signet.pub registry.example.com/app:1\n  signet verify-attestation --type slsaprovenance1 --certificate-identity ... --certificate-oidc-issuer ... -o json ghcr.io/my-org/app:1\n  signet verify-attestation --source-uri github.com/my-org/app --slsa-level 3 ghcr.io/my-org/app:1\n  signet verify-attestation --type vuln --policy no-criticals.rego --key signet.pub registry.example.com/app:1"
 )]
 pub(crate) struct AttestationArgs {
     /// The image. Its tag is resolved once; what is verified is the digest.
     #[arg(value_name = "IMAGE")]
     pub(crate) image: String,
+    /// The image is an OCI layout on this machine: DIR, DIR:TAG or DIR@DIGEST, with its signatures in it. No network is used.
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", value_name = "BOOL")]
+    pub(crate) local_image: bool,
     /// slsaprovenance, slsaprovenance02, slsaprovenance1, link, spdx, spdxjson, cyclonedx, vuln, openvex, custom, or a URI [default: any].
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) kind: Option<String>,
+    /// A policy that each verified attestation of the type must satisfy, repeatable: Rego (`data.signature.allow`, `.rego`), and without `cosign` also CEL
+    /// over `statement` (`.cel`). CUE is refused.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) signer: SignerArgs,
     #[command(flatten)]
     pub(crate) reach: ReachArgs,
     #[command(flatten)]
     pub(crate) show: ShowArgs,
+}
+
+/// Signatures of the Notary Project, held to a trust policy instead of a key or an identity.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct NotationArgs {
+    /// Verify Notation signatures by this trust policy (`trustpolicy.json`), and no others.
+    #[arg(long, value_name = "FILE", requires = "notation_trust_store", conflicts_with_all = ["key", "certificate_identity", "certificate_identity_regexp", "certificate_oidc_issuer", "certificate_oidc_issuer_regexp", "annotations"])]
+    pub(crate) notation_trust_policy: Option<PathBuf>,
+    /// The folder whose `x509/ca/NAME`, `x509/signingAuthority/NAME` and `x509/tsa/NAME` hold the certificates that the policy names.
+    #[arg(long, value_name = "DIR", requires = "notation_trust_policy")]
+    pub(crate) notation_trust_store: Option<PathBuf>,
+    /// A revocation list or an OCSP response (DER) for the signers' certificates, repeatable. None is fetched.
+    #[arg(long, value_name = "FILE", requires = "notation_trust_policy")]
+    pub(crate) notation_revocation: Vec<PathBuf>,
+}
+
+/// `signet verify`: Cosign's flags and those for Notation.
+#[derive(Debug, Args)]
+pub(crate) struct OwnImageArgs {
+    #[command(flatten)]
+    pub(crate) wanted: ImageArgs,
+    #[command(flatten)]
+    pub(crate) notation: NotationArgs,
+}
+
+/// What build provenance must show. With a source, the signer need not be named: the builder is the one who signs.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct SlsaArgs {
+    /// The repository that it must have been built from, as github.com/ORG/REPO: the attestation must be SLSA provenance.
+    #[arg(long, value_name = "REPOSITORY", conflicts_with = "key")]
+    pub(crate) source_uri: Option<String>,
+    /// The branch that it must have been built from.
+    #[arg(long, value_name = "BRANCH", requires = "source_uri")]
+    pub(crate) source_branch: Option<String>,
+    /// The tag that it must have been built from.
+    #[arg(long, value_name = "TAG", requires = "source_uri", conflicts_with = "source_versioned_tag")]
+    pub(crate) source_tag: Option<String>,
+    /// The version that the tag must belong to: v1 covers v1.2.3.
+    #[arg(long, value_name = "VERSION", requires = "source_uri")]
+    pub(crate) source_versioned_tag: Option<String>,
+    /// Who must have built it, as NAME or NAME@VERSION [default: the builders of the SLSA project].
+    #[arg(long, value_name = "ID", requires = "source_uri")]
+    pub(crate) builder_id: Option<String>,
+    /// KEY=VALUE, repeatable: an input that the workflow must have been started with by hand.
+    #[arg(long, value_name = "KEY=VALUE", requires = "source_uri")]
+    pub(crate) build_workflow_input: Vec<String>,
+    /// The level of the SLSA build track that its builder must reach: 1, 2 or 3.
+    #[arg(long, value_name = "LEVEL", requires = "source_uri", value_parser = clap::value_parser!(u8).range(1..=3))]
+    pub(crate) slsa_level: Option<u8>,
+}
+
+/// `signet verify-attestation`: Cosign's flags and those of slsa-verifier.
+#[derive(Debug, Args)]
+pub(crate) struct OwnAttestationArgs {
+    #[command(flatten)]
+    pub(crate) wanted: AttestationArgs,
+    #[command(flatten)]
+    pub(crate) slsa: SlsaArgs,
+}
+
+/// `signet verify-blob-attestation`: Cosign's flags and those of slsa-verifier.
+#[derive(Debug, Args)]
+pub(crate) struct OwnBlobAttestationArgs {
+    #[command(flatten)]
+    pub(crate) wanted: BlobAttestationArgs,
+    #[command(flatten)]
+    pub(crate) slsa: SlsaArgs,
 }
 
 /// The evidence for a file.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow};
 use signet_trust::{
-    CertificateIdentity, Claim, IdentityRequirement, Instance, Issuer, LogRequirement, Matcher, NameKind, PublicKey,
+    CertificateIdentity, Claim, IdentityRequirement, Issuer, LogRequirement, Matcher, NameKind, PublicKey,
     Requirements, SctRequirement, TimeSource, TrustRoot, TrustedKey, Window,
 };
 
@@ -13,6 +13,7 @@ use crate::key::Keyring;
 use crate::key::args::KeyAccess;
 use crate::net::Access;
 use crate::settings::Settings;
+use crate::trust::Renewal;
 
 /// The largest file of certificates or trusted material that is read.
 const LARGEST: u64 = 4 << 20;
@@ -33,7 +34,7 @@ impl Demand {
         if args.insecure_ignore_tlog {
             settings.warn("transparency logs are not asked for: a signature that was made in secret is accepted");
         }
-        Ok(Demand { root: root(args)?, requirements })
+        Ok(Demand { root: root(args, reach, settings)?, requirements })
     }
 
     pub(crate) fn is_by_key(&self) -> bool {
@@ -114,19 +115,39 @@ fn matcher(exact: Option<&str>, pattern: Option<&str>, settings: &Settings) -> R
     Ok(Some(matcher))
 }
 
-/// What is trusted: a file of it, single authorities and logs, or the public instance. Never a mixture.
-fn root(args: &SignerArgs) -> Result<TrustRoot> {
-    if let Some(path) = &args.trusted_root {
+/// What is trusted: a file of it, single authorities and logs, or the chosen instance. Never a mixture.
+fn root(args: &SignerArgs, reach: &ReachArgs, settings: &Settings) -> Result<TrustRoot> {
+    let named =
+        named(args.trusted_root.as_deref(), args.ca_roots.as_deref(), args.timestamp_certificate_chain.as_deref())?;
+    if let Some(root) = named {
+        return Ok(root);
+    }
+    let renewal = if args.no_trust_refresh { Renewal::Never } else { Renewal::Afterwards };
+    crate::trust::trusted_root(&access(reach), renewal, settings)
+}
+
+/// What a signer's services are held to, if a file or the environment names it.
+pub(crate) fn named_root(trusted_root: Option<&Path>) -> Result<Option<TrustRoot>> {
+    named(trusted_root, None, None)
+}
+
+fn named(
+    trusted_root: Option<&Path>,
+    ca_roots: Option<&Path>,
+    timestamp_certificate_chain: Option<&Path>,
+) -> Result<Option<TrustRoot>> {
+    if let Some(path) = trusted_root {
         let bytes = file(path)?;
-        return TrustRoot::from_json(&bytes).with_context(|| format!("`{}` is no trusted root", path.display()));
+        let root = TrustRoot::from_json(&bytes).with_context(|| format!("`{}` is no trusted root", path.display()))?;
+        return Ok(Some(root));
     }
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(std::path::PathBuf::from);
-    let authorities = args.ca_roots.clone().or_else(|| variable("SIGSTORE_ROOT_FILE"));
-    let stamps = &args.timestamp_certificate_chain;
+    let authorities = ca_roots.map(Path::to_owned).or_else(|| variable("SIGSTORE_ROOT_FILE"));
+    let stamps = timestamp_certificate_chain;
     let log = variable("SIGSTORE_REKOR_PUBLIC_KEY");
     let certificates = variable("SIGSTORE_CT_LOG_PUBLIC_KEY_FILE");
     if authorities.is_none() && stamps.is_none() && log.is_none() && certificates.is_none() {
-        return Ok(TrustRoot::embedded(Instance::PublicGood)?);
+        return Ok(None);
     }
     let mut root = TrustRoot::empty();
     if let Some(path) = &authorities {
@@ -146,7 +167,7 @@ fn root(args: &SignerArgs) -> Result<TrustRoot> {
     if let Some(path) = &certificates {
         root = root.with_certificate_log(key(path)?, Window::default());
     }
-    Ok(root)
+    Ok(Some(root))
 }
 
 /// A file that a person named, if it is not too large.

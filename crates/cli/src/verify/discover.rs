@@ -4,13 +4,19 @@
 //! fallback tag show Cosign's bundles with the type of the empty configuration). A candidate that cannot be read stays a candidate, and is refused.
 //! Sources: OCI distribution-spec, "Listing Referrers"; sigstore/cosign `specs/SIGNATURE_SPEC.md`, `specs/BUNDLE_SPEC.md`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use parking_lot::Mutex;
 use signet_model::{Digest, ImageRef};
-use signet_oci_client::{BlockingClient, Descriptor, ErrorKind, ImageManifest, Limits, ManifestBody};
+use signet_oci_client::{BlockingClient, Descriptor, ErrorKind, ImageManifest, Limits, Manifest, ManifestBody};
 use signet_trust::{Check, Evidence, VerifyError};
+use tokio::sync::OnceCell;
 
+use crate::artifacts::layout::{self, Layout};
 use crate::net::{self, Access};
 use crate::settings::Settings;
 
@@ -24,6 +30,15 @@ const MAX_TOTAL: u64 = 256 << 20;
 const MAX_ATTACHMENT: u64 = 128 << 20;
 /// Bytes of a signature, which holds no document.
 const MAX_SIGNATURE: u64 = 10 << 20;
+
+/// Requests of one round trip that run at once.
+const AT_ONCE: usize = 8;
+/// For all that lies beside one image.
+const DEADLINE: Duration = Duration::from_secs(180);
+/// Images whose surroundings are remembered.
+const MAX_REMEMBERED: usize = 4096;
+/// Bytes beside one image that are remembered.
+const MAX_KEPT: usize = 1 << 20;
 
 const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 const ENVELOPE: &str = "application/vnd.dsse.envelope.v1+json";
@@ -46,7 +61,7 @@ pub(crate) enum Shape {
 }
 
 /// Something that may be a signature of the image.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Candidate {
     /// Where it lies, for people.
     pub(crate) place: String,
@@ -60,10 +75,12 @@ pub(crate) struct Candidate {
     pub(crate) annotations: BTreeMap<String, String>,
     /// What a verification starts from, or why it cannot.
     pub(crate) evidence: Result<Evidence, VerifyError>,
+    /// Whether its bytes could not be had: another time they may.
+    pub(crate) unread: bool,
 }
 
 /// Which of Cosign's tags is looked at, beside all referrers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Tags {
     /// `.sig`.
     Signatures,
@@ -78,147 +95,306 @@ pub(crate) struct Pinned {
     pub(crate) reference: ImageRef,
     /// What everything else is about.
     pub(crate) digest: Digest,
+    /// Where it lies, when that is a layout on this machine.
+    pub(crate) local: Option<String>,
 }
 
-/// The way to a registry.
+impl Pinned {
+    /// The name for people.
+    pub(crate) fn name(&self) -> String {
+        self.local.clone().unwrap_or_else(|| self.reference.familiar())
+    }
+}
+
+/// Where images lie, and what lies beside them: a registry, or a layout on this machine. What was found beside a digest is remembered.
 pub(crate) struct Registry {
     client: BlockingClient,
+    layout: Option<Layout>,
     attachment: u64,
+    remembered: Mutex<Remembered>,
+}
+
+/// By repository, digest and tag. Whoever asks for what is being fetched waits for it.
+type Remembered = HashMap<(String, Digest, Tags), Arc<OnceCell<Arc<Vec<Candidate>>>>>;
+
+/// Something beside an image, before it is looked into.
+struct Beside {
+    /// For people.
+    place: String,
+    /// Given in a tag for signatures: whether that is the one of attestations.
+    attests: Option<bool>,
+    manifest: std::result::Result<Manifest, String>,
+}
+
+/// A layer that may be a signature, before its bytes are fetched.
+struct Planned {
+    place: String,
+    shape: Shape,
+    attests: bool,
+    layer: Descriptor,
 }
 
 impl Registry {
     pub(crate) fn new(access: &Access, settings: &Settings) -> Result<Registry> {
         let attachment = attachment_limit(std::env::var("COSIGN_MAX_ATTACHMENT_SIZE").ok().as_deref())?;
         let limits = Limits { entries: MAX_REFERRERS, small_blob: attachment, ..Limits::default() };
-        Ok(Registry { client: net::client_within(access, settings, limits)?, attachment })
+        let client = net::client_within(access, settings, limits)?;
+        Ok(Registry { client, layout: None, attachment, remembered: Mutex::default() })
+    }
+
+    /// A layout in a directory (`DIR`, `DIR:TAG`, `DIR@DIGEST`): no network is needed, and none is used.
+    pub(crate) fn local(place: &str, settings: &Settings) -> Result<Registry> {
+        let layout = Layout::open(layout::split(place).0)?;
+        let offline = Settings { offline: true, ..settings.clone() };
+        Ok(Registry { layout: Some(layout), ..Registry::new(&Access::default(), &offline)? })
     }
 
     pub(crate) fn client(&self) -> &BlockingClient {
         &self.client
     }
 
-    /// Resolves the reference. A digest in it is held against the bytes of the manifest.
+    /// Resolves the reference. A digest in it is held against the bytes of the manifest, unless that was done before.
     pub(crate) fn pin(&self, image: &str) -> Result<Pinned> {
+        if let Some(layout) = &self.layout {
+            let digest = layout.image(layout::split(image).1)?;
+            layout.manifest(&digest).with_context(|| format!("cannot resolve the image `{image}`"))?;
+            // A name that leads nowhere: there is no network behind a layout.
+            let reference = ImageRef::new("localhost", "layout", None, Some(digest))?;
+            return Ok(Pinned { reference, digest, local: Some(image.to_owned()) });
+        }
         let reference: ImageRef = image.parse().map_err(|err| crate::usage(anyhow!("{err}")))?;
+        if let Some(digest) = reference.digest()
+            && self.knows(&repository_of(&reference)?, digest)
+        {
+            return Ok(Pinned { digest: *digest, reference, local: None });
+        }
         let manifest =
             self.client.manifest(&reference).with_context(|| format!("cannot resolve the image `{image}`"))?;
-        Ok(Pinned { digest: manifest.digest, reference })
+        Ok(Pinned { digest: manifest.digest, reference, local: None })
     }
 
-    /// Everything beside the image that may be a signature or an attestation, in a fixed order.
+    fn knows(&self, repository: &ImageRef, digest: &Digest) -> bool {
+        let name = repository.name();
+        let known = |tags| (name.clone(), *digest, tags);
+        let remembered = self.remembered.lock();
+        [Tags::Signatures, Tags::Attestations]
+            .into_iter()
+            .any(|tags| remembered.get(&known(tags)).is_some_and(|cell| cell.get().is_some()))
+    }
+
+    /// Everything beside the image that may be a signature or an attestation, in a fixed order: referrers, then the tag.
     ///
     /// Errors: a list cannot be read, or holds more than is looked at. A single entry that cannot be read is no error but a refused candidate.
     pub(crate) fn candidates(&self, image: &Pinned, tags: Tags, settings: &Settings) -> Result<Vec<Candidate>> {
+        if let Some(layout) = &self.layout {
+            return self.in_layout(layout, &image.digest, tags, settings);
+        }
         let repository = repository(image)?;
-        let mut found = Found { candidates: Vec::new(), total: 0 };
-        let beside = self
-            .client
-            .referrers(&repository, &image.digest, None)
-            .with_context(|| format!("cannot list the signatures of `{}@{}`", repository.name(), image.digest))?;
-        ensure!(
-            beside.len() <= MAX_REFERRERS,
-            "more than {MAX_REFERRERS} manifests refer to `{}@{}`, and no more are looked into",
-            repository.name(),
-            image.digest
-        );
-        let mut seen = Vec::new();
-        for entry in &beside {
-            if seen.contains(&entry.digest) {
-                continue;
+        let key = (repository.name(), image.digest, tags);
+        let cell = {
+            let mut remembered = self.remembered.lock();
+            if remembered.len() >= MAX_REMEMBERED {
+                remembered.clear();
             }
-            seen.push(entry.digest);
-            let place = format!("referrer {}", entry.digest);
-            let reference = repository_at(&repository, None, Some(entry.digest))?;
-            match self.client.manifest(&reference) {
-                Ok(manifest) => match &manifest.body {
-                    ManifestBody::Image(manifest) => self.layers(&repository, manifest, &place, None, &mut found)?,
-                    ManifestBody::Index(_) => settings.detail(format!("{place} is an index and no signature")),
-                },
-                Err(err) => found.unreadable(place, Shape::Unknown, false, &err)?,
+            Arc::clone(remembered.entry(key.clone()).or_default())
+        };
+        let fetch = async {
+            match tokio::time::timeout(DEADLINE, self.fetch(&repository, &image.digest, tags, settings)).await {
+                Ok(found) => found.map(Arc::new),
+                Err(_) => bail!(
+                    "what lies beside `{}@{}` could not be read in {} s",
+                    repository.name(),
+                    image.digest,
+                    DEADLINE.as_secs()
+                ),
+            }
+        };
+        let found = Arc::clone(self.client.wait(cell.get_or_try_init(|| fetch))?);
+        // Large attestations are fetched again rather than kept, and so is what broke on the way.
+        let bytes: usize = found.iter().map(|candidate| candidate.bytes.len()).sum();
+        if bytes > MAX_KEPT || found.iter().any(|candidate| candidate.unread) {
+            self.remembered.lock().remove(&key);
+        }
+        Ok(found.to_vec())
+    }
+
+    /// Three round trips: the lists and the tag at once, all manifests at once, all layers at once.
+    async fn fetch(
+        &self,
+        repository: &ImageRef,
+        image: &Digest,
+        tags: Tags,
+        settings: &Settings,
+    ) -> Result<Vec<Candidate>> {
+        let client = self.client.client();
+        let (suffix, attests) = tags.suffix();
+        let name = tag(image, suffix);
+        let tagged = repository_at(repository, Some(&name), None)?;
+        let (listed, tagged) = tokio::join!(client.referrers(repository, image, None), client.manifest(&tagged));
+        let listed =
+            listed.with_context(|| format!("cannot list the signatures of `{}@{image}`", repository.name()))?;
+        ensure!(
+            listed.len() <= MAX_REFERRERS,
+            "more than {MAX_REFERRERS} manifests refer to `{}@{image}`, and no more are looked into",
+            repository.name(),
+        );
+        let tagged = match tagged {
+            Ok(manifest) => Some(manifest),
+            Err(err) if err.kind == ErrorKind::NotFound => None,
+            Err(err) => {
+                return Err(err).with_context(|| format!("cannot read the tag {name} of `{}`", repository.name()));
+            }
+        };
+        let mut digests: Vec<Digest> = Vec::new();
+        for entry in &listed {
+            if !digests.contains(&entry.digest) {
+                digests.push(entry.digest);
             }
         }
-        let (suffix, attests) = match tags {
+        let manifests = digests.into_iter().map(|digest| async move {
+            let manifest = client.manifest(&repository_at(repository, None, Some(digest))?).await;
+            let place = format!("referrer {digest}");
+            anyhow::Ok(Beside { place, attests: None, manifest: manifest.map_err(|err| err.to_string()) })
+        });
+        let mut beside: Vec<Beside> = stream::iter(manifests).buffered(AT_ONCE).try_collect().await?;
+        beside.extend(tagged.map(|manifest| Beside {
+            place: format!("tag {name}"),
+            attests: Some(attests),
+            manifest: Ok(manifest),
+        }));
+        let mut found = Found::new(self.attachment);
+        found.plan(beside, settings)?;
+        let blobs = found.planned.drain(..).map(|planned| async move {
+            match planned {
+                Err(candidate) => candidate,
+                Ok(planned) => {
+                    let layer = &planned.layer;
+                    let bytes = client.small_blob(repository, &layer.digest, Some(layer.size)).await;
+                    planned.candidate(bytes.map(|bytes| bytes.to_vec()).map_err(|err| err.to_string()))
+                }
+            }
+        });
+        Ok(stream::iter(blobs.collect::<Vec<_>>()).buffered(AT_ONCE).collect().await)
+    }
+
+    fn in_layout(&self, layout: &Layout, image: &Digest, tags: Tags, settings: &Settings) -> Result<Vec<Candidate>> {
+        let (suffix, attests) = tags.suffix();
+        let mut beside: Vec<Beside> = Vec::new();
+        for manifest in layout.referrers(image)? {
+            ensure!(
+                beside.len() < MAX_REFERRERS,
+                "more than {MAX_REFERRERS} manifests refer to `{image}` in {}, and no more are looked into",
+                layout.name()
+            );
+            let place = format!("referrer {}", manifest.digest);
+            beside.push(Beside { place, attests: None, manifest: Ok(manifest) });
+        }
+        if let Some(manifest) = layout.tagged(image, suffix)? {
+            let place = format!("tag {}", tag(image, suffix));
+            beside.push(Beside { place, attests: Some(attests), manifest: Ok(manifest) });
+        }
+        let mut found = Found::new(self.attachment);
+        found.plan(beside, settings)?;
+        let read = |planned: std::result::Result<Planned, Candidate>| match planned {
+            Err(candidate) => candidate,
+            Ok(planned) => {
+                let bytes = layout.blob(&planned.layer.digest, planned.layer.size);
+                planned.candidate(bytes.map_err(|err| format!("{err:#}")))
+            }
+        };
+        Ok(found.planned.into_iter().map(read).collect())
+    }
+}
+
+impl Tags {
+    /// The end of the tag, and whether attestations lie there.
+    fn suffix(self) -> (&'static str, bool) {
+        match self {
             Tags::Signatures => ("sig", false),
             Tags::Attestations => ("att", true),
-        };
-        let tag = tag(&image.digest, suffix);
-        let place = format!("tag {tag}");
-        match self.client.manifest(&repository_at(&repository, Some(&tag), None)?) {
-            Ok(manifest) => match &manifest.body {
-                ManifestBody::Image(manifest) => {
-                    self.layers(&repository, manifest, &place, Some(attests), &mut found)?;
-                }
-                ManifestBody::Index(_) => {
-                    found.add(refused(place, Shape::Unknown, attests, "a manifest of signatures", "an index"))?;
-                }
-            },
-            Err(err) if err.kind == ErrorKind::NotFound => {}
-            Err(err) => return Err(err).with_context(|| format!("cannot read the {place} of `{}`", repository.name())),
         }
-        Ok(found.candidates)
+    }
+}
+
+impl Planned {
+    fn candidate(self, bytes: std::result::Result<Vec<u8>, String>) -> Candidate {
+        match bytes {
+            Ok(bytes) => read(self.place, self.shape, self.attests, bytes, &self.layer),
+            Err(err) => unreadable(self.place, self.shape, self.attests, &err),
+        }
+    }
+}
+
+/// What is to be fetched and what is refused unread, in order and within the limits.
+struct Found {
+    planned: Vec<std::result::Result<Planned, Candidate>>,
+    total: u64,
+    attachment: u64,
+}
+
+impl Found {
+    fn new(attachment: u64) -> Found {
+        Found { planned: Vec::new(), total: 0, attachment }
+    }
+
+    fn plan(&mut self, beside: Vec<Beside>, settings: &Settings) -> Result<()> {
+        for Beside { place, attests, manifest } in beside {
+            match (manifest, attests) {
+                (Err(err), attests) => {
+                    self.add(Err(unreadable(place, Shape::Unknown, attests.unwrap_or(false), &err)))?;
+                }
+                (Ok(Manifest { body: ManifestBody::Image(manifest), .. }), _) => {
+                    self.layers(&manifest, &place, attests)?;
+                }
+                (Ok(_), None) => settings.detail(format!("{place} is an index and no signature")),
+                (Ok(_), Some(attests)) => {
+                    self.add(Err(refused(place, Shape::Unknown, attests, "a manifest of signatures", "an index")))?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The layers that may be signatures. In a tag for signatures (`attests` is given), nothing else belongs.
-    fn layers(
-        &self,
-        repository: &ImageRef,
-        manifest: &ImageManifest,
-        place: &str,
-        attests: Option<bool>,
-        found: &mut Found,
-    ) -> Result<()> {
-        let notation = manifest.artifact_type.as_deref() == Some(NOTATION) || manifest.config.media_type == NOTATION;
+    fn layers(&mut self, manifest: &ImageManifest, place: &str, attests: Option<bool>) -> Result<()> {
         for (at, layer) in manifest.layers.iter().enumerate() {
-            let shape = match layer.media_type.as_str() {
-                _ if notation => Shape::Notation,
-                kind if kind.starts_with(BUNDLE) => Shape::Bundle,
-                SIMPLE_SIGNING => Shape::Payload,
-                ENVELOPE => Shape::Envelope,
-                _ if attests.is_some() => Shape::Unknown,
-                _ => continue,
+            let shape = match (shape_of(manifest, layer), attests) {
+                (Some(shape), _) => shape,
+                (None, Some(_)) => Shape::Unknown,
+                (None, None) => continue,
             };
             let place =
                 if manifest.layers.len() == 1 { place.to_owned() } else { format!("{place}, layer {}", at + 1) };
             let attests = attests.unwrap_or(shape == Shape::Envelope);
             if shape == Shape::Unknown {
                 let kind = format!("the type `{}`", layer.media_type);
-                found.add(refused(place, shape, attests, "a layer with a signature", &kind))?;
+                self.add(Err(refused(place, shape, attests, "a layer with a signature", &kind)))?;
                 continue;
             }
-            found.room_for(layer.size)?;
+            self.room_for(layer.size)?;
             let limit = if shape == Shape::Payload { MAX_SIGNATURE.min(self.attachment) } else { self.attachment };
             if layer.size > limit {
-                found.add(Candidate {
+                self.add(Err(Candidate {
                     evidence: Err(VerifyError {
                         check: Check::Limits,
                         expected: format!("at most {limit} bytes"),
                         found: format!("{} bytes", layer.size),
                     }),
                     ..refused(place, shape, attests, "", "")
-                })?;
+                }))?;
                 continue;
             }
-            match self.client.small_blob(repository, &layer.digest, Some(layer.size)) {
-                Ok(bytes) => found.add(read(place, shape, attests, bytes.to_vec(), layer))?,
-                Err(err) => found.unreadable(place, shape, attests, &err)?,
-            }
+            self.add(Ok(Planned { place, shape, attests, layer: layer.clone() }))?;
         }
         Ok(())
     }
-}
 
-struct Found {
-    candidates: Vec<Candidate>,
-    total: u64,
-}
-
-impl Found {
-    fn add(&mut self, candidate: Candidate) -> Result<()> {
+    fn add(&mut self, planned: std::result::Result<Planned, Candidate>) -> Result<()> {
         ensure!(
-            self.candidates.len() < MAX_CANDIDATES,
+            self.planned.len() < MAX_CANDIDATES,
             "more than {MAX_CANDIDATES} signatures and attestations lie beside the image, and no more are looked into"
         );
-        self.candidates.push(candidate);
+        self.planned.push(planned);
         Ok(())
     }
 
@@ -230,10 +406,10 @@ impl Found {
         }
         Ok(())
     }
+}
 
-    fn unreadable(&mut self, place: String, shape: Shape, attests: bool, err: &signet_oci_client::Error) -> Result<()> {
-        self.add(refused(place, shape, attests, "something that can be read", &err.to_string()))
-    }
+fn unreadable(place: String, shape: Shape, attests: bool, err: &str) -> Candidate {
+    Candidate { unread: true, ..refused(place, shape, attests, "something that can be read", err) }
 }
 
 fn read(place: String, shape: Shape, attests: bool, bytes: Vec<u8>, layer: &Descriptor) -> Candidate {
@@ -249,7 +425,7 @@ fn read(place: String, shape: Shape, attests: bool, bytes: Vec<u8>, layer: &Desc
         }),
         Shape::Unknown => Err(form("a signature", "something else")),
     };
-    Candidate { place, shape, attests, bytes, annotations, evidence }
+    Candidate { place, shape, attests, bytes, annotations, evidence, unread: false }
 }
 
 fn form(expected: &str, found: &str) -> VerifyError {
@@ -264,6 +440,20 @@ fn refused(place: String, shape: Shape, attests: bool, expected: &str, found: &s
         bytes: Vec::new(),
         annotations: BTreeMap::new(),
         evidence: Err(form(expected, found)),
+        unread: false,
+    }
+}
+
+/// How a layer would be written if it were a signature; `None` for everything else.
+pub(crate) fn shape_of(manifest: &ImageManifest, layer: &Descriptor) -> Option<Shape> {
+    if manifest.artifact_type.as_deref() == Some(NOTATION) || manifest.config.media_type == NOTATION {
+        return Some(Shape::Notation);
+    }
+    match layer.media_type.as_str() {
+        kind if kind.starts_with(BUNDLE) => Some(Shape::Bundle),
+        SIMPLE_SIGNING => Some(Shape::Payload),
+        ENVELOPE => Some(Shape::Envelope),
+        _ => None,
     }
 }
 
@@ -274,13 +464,17 @@ pub(crate) fn tag(digest: &Digest, suffix: &str) -> String {
 
 /// Where signatures lie: the image's repository, or the one of `COSIGN_REPOSITORY`.
 pub(crate) fn repository(image: &Pinned) -> Result<ImageRef> {
+    repository_of(&image.reference)
+}
+
+fn repository_of(image: &ImageRef) -> Result<ImageRef> {
     match std::env::var("COSIGN_REPOSITORY").ok().filter(|text| !text.is_empty()) {
         Some(text) => {
             let named: ImageRef =
                 text.parse().map_err(|err| crate::usage(anyhow!("COSIGN_REPOSITORY names no repository: {err}")))?;
             repository_at(&named, None, None)
         }
-        None => repository_at(&image.reference, None, None),
+        None => repository_at(image, None, None),
     }
 }
 
@@ -327,5 +521,63 @@ mod tests {
         ] {
             assert_eq!(attachment_limit(text).ok(), wanted, "{text:?}");
         }
+    }
+
+    /// A registry of one image with one referrer that counts what it is asked.
+    fn counting() -> (String, Digest, Arc<std::sync::atomic::AtomicUsize>) {
+        use std::io::{BufRead as _, Write as _};
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        let image = r#"{"schemaVersion":2,"config":{"mediaType":"c","digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":2},"layers":[]}"#;
+        let digest = Digest::sha256(image.as_bytes());
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let host = listener.local_addr().unwrap().to_string();
+        let count = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&count);
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let counted = Arc::clone(&counted);
+                std::thread::spawn(move || {
+                    let mut reader = std::io::BufReader::new(stream.try_clone().ok()?);
+                    if reader.fill_buf().ok()?.first() == Some(&0x16) {
+                        return None;
+                    }
+                    let mut head = String::new();
+                    while !head.ends_with("\r\n\r\n") {
+                        reader.read_line(&mut head).ok().filter(|length| *length > 0)?;
+                    }
+                    counted.fetch_add(1, Ordering::SeqCst);
+                    std::thread::sleep(Duration::from_millis(50));
+                    let found = head.contains("/manifests/sha256:");
+                    let (status, body) = if found { ("200 OK", image) } else { ("404 X", "{}") };
+                    let text = format!(
+                        "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+                        body.len()
+                    );
+                    stream.write_all(text.as_bytes()).ok()
+                });
+            }
+        });
+        (host, digest, count)
+    }
+
+    #[test]
+    fn what_was_found_is_not_asked_for_again_and_asked_for_once_by_many() {
+        use std::sync::atomic::Ordering;
+        let (host, digest, count) = counting();
+        let place = format!("{host}/app@{digest}");
+        let settings = crate::settings::tests::plain();
+        let registry = Registry::new(&Access::default(), &settings).unwrap();
+        let pinned = registry.pin(&place).unwrap();
+        let before = count.load(Ordering::SeqCst);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| assert!(registry.candidates(&pinned, Tags::Signatures, &settings).unwrap().is_empty()));
+            }
+        });
+        let cold = count.load(Ordering::SeqCst) - before;
+        assert_eq!(cold, 3, "list, fallback tag and tag, for all eight together");
+        let again = registry.pin(&place).unwrap();
+        assert!(registry.candidates(&again, Tags::Signatures, &settings).unwrap().is_empty());
+        assert_eq!(count.load(Ordering::SeqCst) - before, cold, "warm");
     }
 }

@@ -25,8 +25,23 @@ pub(crate) enum Verdict {
     Verified(Box<Verified<Signature>>),
     /// It was asked for and does not verify.
     Refused(VerifyError),
+    /// Its signature verifies, and what it says is not what is required.
+    Unfit(Box<Verified<Signature>>, Vec<Unmet>),
     /// It is something else than was asked for.
     Another(String),
+}
+
+/// A requirement on what a verified statement says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unmet {
+    /// Whether a policy denies it. Else it is no provenance of the kind that is asked for, and another one may be.
+    pub(crate) by_policy: bool,
+    /// Which requirement.
+    pub(crate) what: String,
+    /// What would have met it.
+    pub(crate) expected: String,
+    /// What is there.
+    pub(crate) found: String,
 }
 
 /// A candidate with its verdict.

@@ -9,9 +9,11 @@
 //! No candidate, an unreadable one, one of another kind: each is "not verified". Only a `Verified` of the room `trust` is success.
 
 pub(crate) mod args;
+pub(crate) mod beyond;
 pub(crate) mod demand;
 pub(crate) mod discover;
 pub(crate) mod judge;
+mod notation;
 pub(crate) mod show;
 
 use std::io::Read as _;
@@ -21,7 +23,10 @@ use anyhow::{Context as _, Result, anyhow};
 use signet_model::{Algorithm, Digest, Hasher};
 use signet_trust::{Artifact, Check, Evidence, Signature, Verified, VerifyError};
 
-use self::args::{AttestationArgs, BlobArgs, BlobAttestationArgs, EvidenceArgs, ImageArgs};
+use self::args::{
+    BlobArgs, BlobAttestationArgs, EvidenceArgs, OwnAttestationArgs, OwnBlobAttestationArgs, OwnImageArgs,
+};
+use self::beyond::{Beyond, Files};
 use self::demand::{Demand, access, annotations};
 use self::discover::{Registry, Tags};
 use self::judge::{Judged, Wanted};
@@ -35,19 +40,32 @@ const IN_MEMORY: u64 = 256 << 20;
 const LARGEST_EVIDENCE: u64 = 128 << 20;
 
 /// `signet verify`.
-pub(crate) fn image(args: &ImageArgs, settings: &Settings) -> Result<Exit> {
+pub(crate) fn image(args: &OwnImageArgs, settings: &Settings) -> Result<Exit> {
+    let OwnImageArgs { wanted: args, notation } = args;
+    if let Some(policy) = &notation.notation_trust_policy {
+        return notation::image(args, notation, policy, settings);
+    }
     let wanted = Wanted::Signature(annotations(&args.annotations)?);
     let demand = Demand::of(&args.signer, &args.reach, settings)?;
-    let registry = Registry::new(&access(&args.reach), settings)?;
+    let registry = place(&args.image, args.local_image, &args.reach, settings)?;
     beside(&args.image, &registry, &wanted, &demand, settings)?.finish(&args.show)
 }
 
 /// `signet verify-attestation`.
-pub(crate) fn attestation(args: &AttestationArgs, settings: &Settings) -> Result<Exit> {
+pub(crate) fn attestation(args: &OwnAttestationArgs, settings: &Settings) -> Result<Exit> {
+    let OwnAttestationArgs { wanted: args, slsa } = args;
+    let beyond = Beyond::of(slsa, &args.policy, Files::Own)?;
     let wanted = Wanted::Attestation(args.kind.clone());
-    let demand = Demand::of(&args.signer, &args.reach, settings)?;
-    let registry = Registry::new(&access(&args.reach), settings)?;
-    beside(&args.image, &registry, &wanted, &demand, settings)?.finish(&args.show)
+    let demand = Demand::of(&beyond.signer(&args.signer), &args.reach, settings)?;
+    let registry = place(&args.image, args.local_image, &args.reach, settings)?;
+    let mut shown = beside(&args.image, &registry, &wanted, &demand, settings)?;
+    beyond.hold(&mut shown, true, settings)?;
+    shown.finish(&args.show)
+}
+
+/// Where the image lies: in a registry, or in a layout on this machine.
+pub(crate) fn place(image: &str, local: bool, reach: &args::ReachArgs, settings: &Settings) -> Result<Registry> {
+    if local { Registry::local(image, settings) } else { Registry::new(&access(reach), settings) }
 }
 
 /// Pins the image, finds what lies beside it, and judges it.
@@ -81,21 +99,27 @@ pub(crate) fn judge_blob(args: &BlobArgs, settings: &Settings) -> Result<Shown> 
     let subject = Subject::read(&args.file)?;
     let evidence = evidence(&args.evidence, &wanted)?;
     let verdict = judge::strict(evidence, subject.artifact(), &wanted, &demand, crate::settings::now());
-    Ok(Shown::file(&args.file, &subject, &wanted, verdict))
+    Ok(Shown::file(&args.file, &subject, &wanted, verdict, None))
 }
 
 /// `signet verify-blob-attestation`.
-pub(crate) fn blob_attestation(args: &BlobAttestationArgs, settings: &Settings) -> Result<Exit> {
-    judge_blob_attestation(args, args.kind.clone(), settings)?.finish(&args.show)
+pub(crate) fn blob_attestation(args: &OwnBlobAttestationArgs, settings: &Settings) -> Result<Exit> {
+    let OwnBlobAttestationArgs { wanted: args, slsa } = args;
+    let beyond = Beyond::of(slsa, &[], Files::Own)?;
+    let signer = beyond.signer(&args.signer);
+    let mut shown = judge_blob_attestation(args, &signer, args.kind.clone(), settings)?;
+    beyond.hold(&mut shown, false, settings)?;
+    shown.finish(&args.show)
 }
 
 /// The same, for whoever shows it in another way.
 pub(crate) fn judge_blob_attestation(
     args: &BlobAttestationArgs,
+    signer: &args::SignerArgs,
     kind: Option<String>,
     settings: &Settings,
 ) -> Result<Shown> {
-    let demand = Demand::of(&args.signer, &args.reach, settings)?;
+    let demand = Demand::of(signer, &args.reach, settings)?;
     let wanted = Wanted::Attestation(kind);
     let (name, subject) = match (&args.file, &args.digest) {
         (_, Some(hex)) => {
@@ -109,8 +133,10 @@ pub(crate) fn judge_blob_attestation(
         (None, None) => return Err(crate::usage(anyhow!("give the file, or its `--digest`"))),
     };
     let evidence = evidence(&args.evidence, &wanted)?;
+    let envelope = evidence.as_ref().ok().and_then(Evidence::unverified_envelope);
+    let payload = envelope.map(|envelope| envelope.payload().to_vec());
     let verdict = judge::strict(evidence, subject.artifact(), &wanted, &demand, crate::settings::now());
-    Ok(Shown::file(&name, &subject, &wanted, verdict))
+    Ok(Shown::file(&name, &subject, &wanted, verdict, payload))
 }
 
 /// The file that is asked about.

@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use signet_trust::{Check, Layout, Outcome, Signature, Signed, Verified, VerifyError};
+use signet_trust::slsa::Build;
+use signet_trust::{Check, Envelope, Evidence, Layout, Outcome, Signature, Signed, Verified, VerifyError};
 
 use super::args::ShowArgs;
 use super::discover::Pinned;
-use super::judge::{Judged, Verdict, Wanted};
+use super::judge::{Judged, Unmet, Verdict, Wanted};
 use super::{Subject, signer};
 use crate::exit::Exit;
 use crate::output;
@@ -21,6 +22,12 @@ pub(crate) struct Row {
     pub(crate) verdict: Verdict,
     /// The candidate as it came, when it came from a registry.
     pub(crate) candidate: Option<super::discover::Candidate>,
+    /// The statement's bytes, which count once the candidate verifies.
+    pub(crate) payload: Option<Vec<u8>>,
+    /// What its provenance shows.
+    pub(crate) build: Option<Build>,
+    /// Policies that allow it.
+    pub(crate) allowed: Vec<String>,
 }
 
 /// All of a verification's result.
@@ -37,13 +44,15 @@ impl Shown {
     pub(crate) fn image(pinned: &Pinned, wanted: &Wanted, judged: Vec<Judged>) -> Shown {
         let rows = judged
             .into_iter()
-            .map(|judged| Row {
-                place: judged.candidate.place.clone(),
-                verdict: judged.verdict,
-                candidate: Some(judged.candidate),
+            .map(|judged| {
+                let envelope = judged.candidate.evidence.as_ref().ok().and_then(Evidence::unverified_envelope);
+                let payload = envelope.map(|envelope| Envelope::payload(envelope).to_vec());
+                let candidate = Some(judged.candidate);
+                let place = candidate.as_ref().map(|candidate| candidate.place.clone()).unwrap_or_default();
+                Row { place, verdict: judged.verdict, candidate, payload, build: None, allowed: Vec::new() }
             })
             .collect();
-        Shown { name: pinned.reference.familiar(), digest: pinned.digest.to_string(), what: what(wanted), rows }
+        Shown { name: pinned.name(), digest: pinned.digest.to_string(), what: what(wanted), rows }
     }
 
     pub(crate) fn file(
@@ -51,12 +60,14 @@ impl Shown {
         subject: &Subject,
         wanted: &Wanted,
         verdict: Result<Verified<Signature>, VerifyError>,
+        payload: Option<Vec<u8>>,
     ) -> Shown {
         let verdict = match verdict {
             Ok(verified) => Verdict::Verified(Box::new(verified)),
             Err(err) => Verdict::Refused(err),
         };
-        let row = Row { place: "file".to_owned(), verdict, candidate: None };
+        let place = "file".to_owned();
+        let row = Row { place, verdict, candidate: None, payload, build: None, allowed: Vec::new() };
         Shown { name: name.to_owned(), digest: subject.artifact().to_string(), what: what(wanted), rows: vec![row] }
     }
 
@@ -76,19 +87,40 @@ impl Shown {
         })
     }
 
-    /// Prints it; success only if something verified.
+    /// What verified and is not what is required.
+    pub(crate) fn unfit(&self) -> impl Iterator<Item = (&Row, &[Unmet])> {
+        self.rows.iter().filter_map(|row| match &row.verdict {
+            Verdict::Unfit(_, unmet) => Some((row, unmet.as_slice())),
+            _ => None,
+        })
+    }
+
+    /// Whether a policy denies one of those that verify. Then all is denied, as Cosign has it: nobody can hide a bad attestation behind a good one.
+    pub(crate) fn is_denied(&self) -> bool {
+        self.unfit().any(|(_, unmet)| unmet.iter().any(|unmet| unmet.by_policy))
+    }
+
+    /// Prints it; success only if something verified and no policy denies it.
     pub(crate) fn finish(&self, args: &ShowArgs) -> Result<Exit> {
         let text = if args.output.as_deref() == Some("json") { format!("{:#}\n", self.json()) } else { self.text() };
         output::to_stdout(text.as_bytes())?;
-        Ok(if self.verified().next().is_some() { Exit::Well } else { Exit::Unverified })
+        Ok(match (self.is_denied(), self.verified().next()) {
+            (true, _) => Exit::Denied,
+            (false, Some(_)) => Exit::Well,
+            (false, None) => Exit::Unverified,
+        })
     }
 
     fn text(&self) -> String {
         let mut text = String::new();
         let good = self.verified().count();
-        let asked = good + self.refused().count();
+        let asked = good + self.refused().count() + self.unfit().count();
         let digest = if self.name.contains(&self.digest) { String::new() } else { format!(" ({})", self.digest) };
-        let verdict = if good > 0 { "verified" } else { "NOT VERIFIED" };
+        let verdict = match self.is_denied() {
+            true => "DENIED by policy",
+            false if good > 0 => "verified",
+            false => "NOT VERIFIED",
+        };
         let _ = writeln!(text, "{}{digest}: {verdict}, {good} of {asked} {}s", clean(&self.name), self.what);
         for row in &self.rows {
             match &row.verdict {
@@ -105,12 +137,27 @@ impl Shown {
                         };
                         let _ = writeln!(text, "    {label} {}: {}", checked.check, clean(detail));
                     }
+                    for line in build_lines(row.build.as_ref()) {
+                        let _ = writeln!(text, "    {}", clean(&line));
+                    }
+                    for policy in &row.allowed {
+                        let _ = writeln!(text, "    allowed by   {}", clean(policy));
+                    }
                 }
                 Verdict::Refused(err) => {
                     let _ = writeln!(text, "  refused: {}", clean(&row.place));
                     let _ = writeln!(text, "    failed       {}", err.check);
                     let _ = writeln!(text, "    expected     {}", clean(&err.expected));
                     let _ = writeln!(text, "    found        {}", clean(&err.found));
+                }
+                Verdict::Unfit(verified, unmet) => {
+                    let _ = writeln!(text, "  refused: {}", clean(&row.place));
+                    let _ = writeln!(text, "    signed by    {}", clean(&signer(verified)));
+                    for Unmet { what, expected, found, .. } in unmet {
+                        let _ = writeln!(text, "    failed       {}", clean(what));
+                        let _ = writeln!(text, "    expected     {}", clean(expected));
+                        let _ = writeln!(text, "    found        {}", clean(found));
+                    }
                 }
                 Verdict::Another(kind) => {
                     let _ = writeln!(text, "  left out: {} is {}", clean(&row.place), clean(kind));
@@ -129,7 +176,7 @@ impl Shown {
             "name": self.name,
             "digest": self.digest,
             "wanted": self.what,
-            "verified": self.verified().next().is_some(),
+            "verified": self.verified().next().is_some() && !self.is_denied(),
             "candidates": rows,
         })
     }
@@ -156,7 +203,22 @@ fn row_json(row: &Row) -> Value {
                     "predicateType": statement.predicate_type(), "predicate": statement.predicate(),
                 });
             }
+            if let Some(build) = &row.build {
+                value["provenance"] = json!({
+                    "level": build.level.number(), "builder": build.builder.to_string(), "source": build.source, "commit": build.commit,
+                });
+            }
+            if !row.allowed.is_empty() {
+                value["allowedBy"] = json!(row.allowed);
+            }
             value
+        }
+        Verdict::Unfit(verified, unmet) => {
+            let unmet: Vec<Value> = unmet
+                .iter()
+                .map(|unmet| json!({"requirement": unmet.what, "expected": unmet.expected, "found": unmet.found}))
+                .collect();
+            json!({"place": row.place, "verdict": "refused", "signer": signer_json(verified), "unmet": unmet})
         }
         Verdict::Refused(err) => json!({
             "place": row.place, "verdict": "refused",
@@ -164,6 +226,17 @@ fn row_json(row: &Row) -> Value {
         }),
         Verdict::Another(kind) => json!({"place": row.place, "verdict": "left-out", "is": kind}),
     }
+}
+
+/// What a provenance shows, one line a fact.
+fn build_lines(build: Option<&Build>) -> Vec<String> {
+    let Some(build) = build else { return Vec::new() };
+    let mut lines = vec![
+        format!("built by     {} (SLSA build level {})", build.builder, build.level.number()),
+        format!("built from   {}", build.source),
+    ];
+    lines.extend(build.commit.as_ref().map(|commit| format!("commit       {commit}")));
+    lines
 }
 
 fn check_json(check: Check, outcome: &str, detail: &str) -> Value {

@@ -43,6 +43,14 @@ fn the_demo_keeps_what_was_asked_for() {
         0,
         &["decision: warn"],
     );
+    let claim = "--type cyclonedx --bundle kept/shop-upgraded.sbom.sigstore.json --trusted-root kept/trusted_root.json";
+    let signer = "--certificate-identity ci-sa@shop.example --certificate-oidc-issuer https://oidc.shop.example";
+    let digest = std::fs::read_to_string(room.path("kept/shop-upgraded/index.json")).unwrap();
+    let digest: serde_json::Value = serde_json::from_str(&digest).unwrap();
+    let digest = digest["manifests"][0]["digest"].as_str().unwrap().trim_start_matches("sha256:").to_owned();
+    room.check(&format!("verify-blob-attestation {claim} {signer} --digest {digest}"), 0, &["second verifier"]);
+    let other = digest.chars().rev().collect::<String>();
+    room.check(&format!("verify-blob-attestation {claim} {signer} --digest {other}"), 12, &["artifact digest"]);
 }
 
 /// Every block of the README that begins with ```` ```console ```` is a transcript: each line `$ signet ...` is run in one room, and what follows

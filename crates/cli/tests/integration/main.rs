@@ -8,14 +8,17 @@
 )]
 
 mod articles;
+mod articles_signing;
 mod as_grype;
 mod as_syft;
+mod beside;
 /// Writes eStargz and zstd:chunked layers; the same code that the reader's own tests use.
 #[path = "../../../image/tests/integration/chunked.rs"]
 #[allow(dead_code, reason = "shared with the tests of another crate")]
 mod chunked;
 mod closed;
 mod debian_gate;
+mod deploy;
 mod distribution;
 mod documents;
 mod engine;
@@ -24,18 +27,32 @@ mod grype;
 mod grype_data;
 mod harness;
 mod house;
+mod interop;
 mod java_index;
+mod keyless;
 mod keys;
+mod kyverno;
+mod kyverno_policies;
+mod notation;
 mod peers;
+mod policies;
+mod provenance;
+mod pushable;
 mod remote;
 mod reports;
+/// The TUF repository that the tests of the room `trust` publish.
+#[path = "../../../trust/tests/integration/repository.rs"]
+#[allow(dead_code, reason = "shared with the tests of the room `trust`")]
+mod repository;
 mod sboms;
 mod seal;
 mod server;
 mod shelf;
+mod signing;
 mod standin;
 mod suppression;
 mod trivy;
+mod trust;
 mod truth;
 mod views;
 /// The authority, log and keys that the tests of the room `trust` sign with.
@@ -45,3 +62,6 @@ mod world;
 
 /// Writes small bbolt files; the same code that the reader's own tests use.
 use signet_pages::testing as bolt;
+#[path = "../../../trust/src/notation/tests/made.rs"]
+#[allow(dead_code, unreachable_pub, reason = "shared with the tests of the room `trust`, which use all of it")]
+mod made;

@@ -15,21 +15,28 @@ const DSSE: &str = "application/vnd.dsse.envelope.v1+json";
 const IN_TOTO: &str = "application/vnd.in-toto+json";
 
 /// Who signs: a key, and its certificate when keyless.
-struct Author {
+pub(crate) struct Author {
     world: World,
-    key: Key,
+    pub(crate) key: Key,
     certificate: Option<Vec<u8>>,
 }
 
 impl Author {
-    fn new(keyless: bool) -> Author {
+    /// Who signs with a certificate that says this.
+    pub(crate) fn who(says: &Says) -> Author {
+        let (world, key) = (World::new(), Key::new());
+        let certificate = Some(world.issue(&key, says));
+        Author { world, key, certificate }
+    }
+
+    pub(crate) fn new(keyless: bool) -> Author {
         let (world, key) = (World::new(), Key::new());
         let certificate = keyless.then(|| world.issue(&key, &Says::default()));
         Author { world, key, certificate }
     }
 
     /// The flags that ask for this author, and the files that they name.
-    fn flags(&self, room: &Room) -> String {
+    pub(crate) fn flags(&self, room: &Room) -> String {
         room.file("key.pub", &self.key.pem());
         room.file("root.pem", &pem("CERTIFICATE", &self.world.root));
         room.file("rekor.pub", &self.world.log.pem());
@@ -48,7 +55,7 @@ impl Author {
         json!({"algorithm": "sha256", "value": hex(&sha256(bytes))})
     }
 
-    fn envelope(&self, payload: &[u8]) -> Value {
+    pub(crate) fn envelope(&self, payload: &[u8]) -> Value {
         let signature = self.key.sign(&pae(IN_TOTO, payload));
         json!({"payloadType": IN_TOTO, "payload": b64(payload), "signatures": [{"keyid": "", "sig": b64(signature)}]})
     }
@@ -64,7 +71,7 @@ impl Author {
         })
     }
 
-    fn record(&self, content: &[u8], signature: &[u8]) -> Value {
+    pub(crate) fn record(&self, content: &[u8], signature: &[u8]) -> Value {
         json!({
             "apiVersion": "0.0.1", "kind": "hashedrekord",
             "spec": {
@@ -83,7 +90,7 @@ impl Author {
     }
 
     /// A Sigstore bundle with a statement.
-    fn bundle(&self, payload: &[u8]) -> Vec<u8> {
+    pub(crate) fn bundle(&self, payload: &[u8]) -> Vec<u8> {
         let envelope = self.envelope(payload);
         let material = self.material(&self.dsse_entry(&envelope, payload));
         let bundle = json!({"mediaType": BUNDLE, "verificationMaterial": material, "dsseEnvelope": envelope});
@@ -100,7 +107,7 @@ impl Author {
         json!({"mediaType": BUNDLE, "verificationMaterial": material, "messageSignature": message}).to_string()
     }
 
-    fn annotations(&self, signature: &str, entry: &Value) -> Value {
+    pub(crate) fn annotations(&self, signature: &str, entry: &Value) -> Value {
         let mut annotations = json!({
             "dev.cosignproject.cosign/signature": signature,
             "dev.sigstore.cosign/bundle": self.world.enter(entry, SIGNED).in_annotation().to_string(),
@@ -113,7 +120,7 @@ impl Author {
     }
 
     /// A layer of simple signing.
-    fn sig(&self, shelf: &Shelf, payload: &[u8]) -> Value {
+    pub(crate) fn sig(&self, shelf: &Shelf, payload: &[u8]) -> Value {
         let signature = self.key.sign(payload);
         let mut layer = shelf.blob(SIMPLE, payload);
         layer["annotations"] = self.annotations(&b64(&signature), &self.record(payload, &signature));
@@ -121,7 +128,7 @@ impl Author {
     }
 
     /// A layer with an envelope.
-    fn att(&self, shelf: &Shelf, payload: &[u8]) -> Value {
+    pub(crate) fn att(&self, shelf: &Shelf, payload: &[u8]) -> Value {
         let envelope = self.envelope(payload);
         let mut layer = shelf.blob(DSSE, envelope.to_string().as_bytes());
         layer["annotations"] = self.annotations("", &self.dsse_entry(&envelope, payload));
@@ -129,7 +136,7 @@ impl Author {
     }
 }
 
-fn statement(digest: &Digest, kind: &str) -> Vec<u8> {
+pub(crate) fn statement(digest: &Digest, kind: &str) -> Vec<u8> {
     let subject = json!([{"name": "app", "digest": {"sha256": digest.hex()}}]);
     let text = json!({
         "_type": "https://in-toto.io/Statement/v1", "subject": subject, "predicateType": kind, "predicate": {"a": 1},
@@ -137,7 +144,7 @@ fn statement(digest: &Digest, kind: &str) -> Vec<u8> {
     text.to_string().into_bytes()
 }
 
-fn payload(digest: &Digest) -> Vec<u8> {
+pub(crate) fn payload(digest: &Digest) -> Vec<u8> {
     let text = json!({
         "critical": {
             "identity": {"docker-reference": "ignored"}, "image": {"docker-manifest-digest": digest.to_string()},
@@ -149,7 +156,7 @@ fn payload(digest: &Digest) -> Vec<u8> {
 }
 
 /// Puts a bundle beside an image: in the list of the registry, or under the fallback tag with the type that broken registries show.
-fn refer(shelf: &Shelf, image: &Digest, bundle: &[u8], listed: bool) {
+pub(crate) fn refer(shelf: &Shelf, image: &Digest, bundle: &[u8], listed: bool) {
     let subject = json!({"mediaType": crate::shelf::MANIFEST, "digest": image.to_string(), "size": 1});
     let layer = shelf.blob(BUNDLE, bundle);
     let mut entry = shelf.layers(None, &[layer], &json!({"artifactType": BUNDLE, "subject": subject}));
@@ -165,7 +172,7 @@ fn refer(shelf: &Shelf, image: &Digest, bundle: &[u8], listed: bool) {
 
 /// Runs the program with the trusted material that [`Author::flags`] wrote.
 #[track_caller]
-fn run(room: &Room, line: &str, code: i32, needles: &[&str]) -> Run {
+pub(crate) fn run(room: &Room, line: &str, code: i32, needles: &[&str]) -> Run {
     let output = room
         .command(line)
         .env("SIGSTORE_ROOT_FILE", room.path("root.pem"))
@@ -183,13 +190,13 @@ fn run(room: &Room, line: &str, code: i32, needles: &[&str]) -> Run {
 
 /// How an image is signed here.
 #[derive(Clone, Copy, Debug)]
-enum Way {
+pub(crate) enum Way {
     Tag,
     Listed,
     Fallback,
 }
 
-fn sign(shelf: &Shelf, author: &Author, image: &Digest, way: Way) {
+pub(crate) fn sign(shelf: &Shelf, author: &Author, image: &Digest, way: Way) {
     match way {
         Way::Tag => {
             let layer = author.sig(shelf, &payload(image));

@@ -41,6 +41,11 @@ impl Shelf {
         self.documents.lock().insert(format!("/v2/app/{path}"), (kind.to_owned(), bytes.to_vec()));
     }
 
+    /// Bytes of a manifest.
+    pub(crate) fn size(&self, digest: &Digest) -> usize {
+        self.documents.lock().get(&format!("/v2/app/manifests/{digest}")).map_or(0, |(_, bytes)| bytes.len())
+    }
+
     /// Puts a blob, and describes it.
     pub(crate) fn blob(&self, kind: &str, bytes: &[u8]) -> Value {
         let digest = Digest::sha256(bytes);
@@ -57,6 +62,11 @@ impl Shelf {
             self.put(&format!("manifests/{name}"), kind, &bytes);
         }
         json!({"mediaType": kind, "digest": digest.to_string(), "size": bytes.len()})
+    }
+
+    /// How many bytes a document has.
+    pub(crate) fn length(&self, path: &str) -> usize {
+        self.documents.lock().get(&format!("/v2/app/{path}")).map_or(0, |(_, bytes)| bytes.len())
     }
 
     /// An image that says nothing but its name.

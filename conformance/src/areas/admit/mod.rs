@@ -1,0 +1,3 @@
+//! Area `admit`: policies that decide what may run.
+
+pub(crate) mod kyverno;

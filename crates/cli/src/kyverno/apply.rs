@@ -1,0 +1,196 @@
+//! `kyverno apply`: judges resources by policies and says what is wrong with them.
+
+use std::fmt::Write as _;
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::{Value, json};
+use signet_policy::jmespath::Surroundings;
+
+use super::args::ApplyArgs;
+use super::documents::{self, Policies};
+use super::judge::{self, Verdict};
+use super::values::{Mocks, Values, user};
+use crate::foreign::columns;
+use crate::output;
+
+/// How many rules ended how.
+#[derive(Debug, Default)]
+struct Counts {
+    pass: usize,
+    fail: usize,
+    warn: usize,
+    error: usize,
+    skip: usize,
+}
+
+/// Runs the command. The code is that of Kyverno's tool.
+pub(super) fn command(args: &ApplyArgs, surroundings: &Surroundings) -> Result<u8> {
+    if args.policies.is_empty() {
+        bail!("requires at least one policy");
+    }
+    if args.resources.is_empty() {
+        bail!("resource file(s) or cluster required: name them by --resource; clusters are not read");
+    }
+    let mut policies = Policies::default();
+    policies.read(&args.policies)?;
+    policies.read(&args.exceptions)?;
+    if policies.policies.is_empty() {
+        bail!("no policies found in the given files");
+    }
+    let resources = documents::resources(&args.resources)?;
+    let mut values = Values::of(match &args.values_file {
+        Some(path) => documents::value(path)?,
+        None => Value::Null,
+    });
+    for pair in &args.set {
+        let Some((path, value)) = pair.split_once('=') else { bail!("`{pair}` of --set is no KEY=VALUE") };
+        values.set(path.trim(), Value::String(value.trim().to_owned()));
+    }
+    let user = match &args.userinfo {
+        Some(path) => Some(user(&documents::value(path)?)),
+        None => None,
+    };
+    let mocks = Mocks::default();
+    let given = judge::Given { values: &values, user: user.as_ref(), mocks: &mocks, surroundings };
+    let verdicts = judge::all(&policies, &resources, &given);
+    let counts = count(&verdicts, args.audit_warn);
+    let mut out = String::new();
+    if args.policy_report {
+        let report = report(&verdicts, &counts, args.audit_warn);
+        match args.output_format.as_str() {
+            "json" => writeln!(out, "{}", serde_json::to_string_pretty(&report).context("cannot write JSON")?)?,
+            // JSON is YAML, and readers of the report take both.
+            "yaml" => writeln!(out, "{}", serde_json::to_string_pretty(&report).context("cannot write JSON")?)?,
+            other => bail!("`{other}` is no output format; there are json and yaml"),
+        }
+    } else {
+        let plural = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
+        let rules: usize = policies
+            .policies
+            .iter()
+            .map(|policy| match policy {
+                documents::Loaded::Policy(policy) => policy.rules().len(),
+                documents::Loaded::NotEvaluated { .. } => 0,
+            })
+            .sum();
+        writeln!(out, "\nApplying {} to {}...", plural(rules, "policy rule"), plural(resources.len(), "resource"))?;
+        if args.table {
+            print_table(&mut out, &verdicts, args)?
+        } else {
+            print_plain(&mut out, &verdicts, args)?
+        }
+        writeln!(
+            out,
+            "\npass: {}, fail: {}, warn: {}, error: {}, skip: {} ",
+            counts.pass, counts.fail, counts.warn, counts.error, counts.skip
+        )?;
+    }
+    output::to_stdout(out.as_bytes())?;
+    exit(&counts, args)
+}
+
+fn count(verdicts: &[Verdict], audit_warn: bool) -> Counts {
+    let mut counts = Counts::default();
+    for rule in verdicts.iter().flat_map(|verdict| &verdict.rules) {
+        match rule.status {
+            "pass" => counts.pass += 1,
+            "fail" if audit_warn && rule.audit => counts.warn += 1,
+            "fail" => counts.fail += 1,
+            "warn" => counts.warn += 1,
+            "skip" => counts.skip += 1,
+            _ => counts.error += 1,
+        }
+    }
+    counts
+}
+
+fn exit(counts: &Counts, args: &ApplyArgs) -> Result<u8> {
+    if counts.fail > 0 {
+        bail!("exit as there are policy violations");
+    }
+    if counts.error > 0 {
+        bail!("exit as there are policy errors");
+    }
+    let warned = counts.warn > 0 || (args.warn_no_pass && counts.pass == 0);
+    Ok(if warned { args.warn_exit_code } else { 0 })
+}
+
+fn place(verdict: &Verdict) -> String {
+    format!("{}/{}/{}", verdict.namespace, verdict.kind, verdict.resource)
+}
+
+fn print_plain(out: &mut String, verdicts: &[Verdict], args: &ApplyArgs) -> Result<()> {
+    for verdict in verdicts {
+        let wrong: Vec<_> = verdict
+            .rules
+            .iter()
+            .filter(|rule| !matches!(rule.status, "pass" | "skip") || args.detailed_results)
+            .collect();
+        if wrong.is_empty() {
+            continue;
+        }
+        writeln!(
+            out,
+            "policy {} -> resource {} {}:",
+            verdict.policy,
+            place(verdict),
+            if verdict.rules.iter().any(|rule| !matches!(rule.status, "pass" | "skip")) { "failed" } else { "passed" }
+        )?;
+        for (index, rule) in wrong.iter().enumerate() {
+            writeln!(out, "{} - {} {}", index + 1, rule.rule, rule.message)?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn print_table(out: &mut String, verdicts: &[Verdict], args: &ApplyArgs) -> Result<()> {
+    let mut rows = Vec::new();
+    for verdict in verdicts {
+        for rule in &verdict.rules {
+            let mut row = vec![
+                (rows.len() + 1).to_string(),
+                verdict.policy.clone(),
+                rule.rule.clone(),
+                place(verdict),
+                rule.status.to_owned(),
+            ];
+            if args.detailed_results {
+                row.push(rule.message.clone());
+            }
+            rows.push(row);
+        }
+    }
+    let mut titles = vec!["ID", "POLICY", "RULE", "RESOURCE", "RESULT"];
+    if args.detailed_results {
+        titles.push("MESSAGE");
+    }
+    writeln!(out, "{}", columns::render(&titles, &rows))?;
+    Ok(())
+}
+
+/// A `ClusterPolicyReport`. Source: wgpolicyk8s.io/v1alpha2.
+fn report(verdicts: &[Verdict], counts: &Counts, audit_warn: bool) -> Value {
+    let results: Vec<Value> = verdicts
+        .iter()
+        .flat_map(|verdict| verdict.rules.iter().map(move |rule| (verdict, rule)))
+        .map(|(verdict, rule)| {
+            json!({
+                "message": rule.message,
+                "policy": verdict.policy,
+                "resources": [{"kind": verdict.kind, "name": verdict.resource, "namespace": verdict.namespace}],
+                "result": if rule.status == "fail" && audit_warn && rule.audit { "warn" } else { rule.status },
+                "rule": rule.rule,
+                "scored": true,
+                "source": "kyverno",
+            })
+        })
+        .collect();
+    json!({
+        "apiVersion": "wgpolicyk8s.io/v1alpha2",
+        "kind": "ClusterPolicyReport",
+        "metadata": {"name": "merged"},
+        "results": results,
+        "summary": {"error": counts.error, "fail": counts.fail, "pass": counts.pass, "skip": counts.skip, "warn": counts.warn},
+    })
+}

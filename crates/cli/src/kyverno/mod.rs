@@ -1,0 +1,71 @@
+//! `signet kyverno ...`, and the program started under the name `kyverno`: the flags, output and exit codes of Kyverno's CLI over our own rooms.
+//!
+//! ```text
+//!   args ─┬▶ jp (query, parse, function)
+//!         ├▶ apply ──────────┐
+//!         └▶ test ─▶ suite ──┴▶ documents, values ─▶ judge ─▶ signet_policy::kyverno
+//! ```
+//!
+//! Source: kyverno/kyverno:cmd/cli/kubectl-kyverno. Exit codes: 0, and 1 for every error; `apply` has one for warnings, `--warn-exit-code`.
+
+mod apply;
+mod args;
+mod documents;
+mod jp;
+mod judge;
+mod suite;
+mod test;
+mod values;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser as _;
+use signet_policy::jmespath::Surroundings;
+
+use self::args::{Cli, Command};
+use crate::args::Global;
+use crate::foreign;
+use crate::settings::Settings;
+
+/// Runs Kyverno's command line. `global` are Signet's own options, which may stand before `kyverno`.
+pub(crate) fn command(args: &[OsString], global: &Global) -> ExitCode {
+    let line = std::iter::once(OsString::from("kyverno")).chain(args.iter().cloned());
+    match Cli::try_parse_from(line) {
+        Ok(cli) => finish(run(&cli, global)),
+        Err(err) => foreign::help_or_usage(&err),
+    }
+}
+
+fn run(cli: &Cli, global: &Global) -> Result<u8> {
+    let settings = Settings::gather(global)?;
+    match &cli.command {
+        Command::Apply(args) => apply::command(args, &surroundings(&settings)),
+        Command::Test(args) => test::command(args, &surroundings(&settings)),
+        Command::Jp(wanted) => jp::command(wanted, &settings),
+        Command::Version => foreign::version::command("kyverno", "text"),
+    }
+}
+
+/// Time and randomness of a run. A fixed time asks for the same answers every time.
+fn surroundings(settings: &Settings) -> Surroundings {
+    let seed = if settings.fixed_time.is_some() { [0; 32] } else { jp::seed() };
+    Surroundings::kyverno(settings.now, seed)
+}
+
+fn finish(result: Result<u8>) -> ExitCode {
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(err) => {
+            tell(&err);
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// An error in the one line that cobra prints.
+#[allow(clippy::print_stderr, reason = "the edge, where errors are printed")]
+pub(super) fn tell(err: &anyhow::Error) {
+    eprintln!("Error: {}", foreign::chain(err));
+}
