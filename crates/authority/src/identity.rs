@@ -270,6 +270,6 @@ fn kubernetes(claims: &Claims) -> Result<String, Refusal> {
             .ok_or_else(wrong)
     };
     let namespace = label(cluster.get("namespace"))?;
-    let account = label(cluster.get("serviceaccount").and_then(|account| account.get("name")))?;
+    let account = label(cluster.pointer("/serviceaccount/name"))?;
     Ok(format!("https://kubernetes.io/namespaces/{namespace}/serviceaccounts/{account}"))
 }
