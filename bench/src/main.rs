@@ -8,6 +8,7 @@
 mod clock;
 mod database;
 mod floor;
+mod verify;
 mod versions;
 
 use std::path::PathBuf;
@@ -35,6 +36,8 @@ enum Command {
         /// The database: `signet db build --trivy-db FILE -o DATABASE` of what `bench/make-trivy-db` made.
         database: PathBuf,
     },
+    /// Verify bundles of each kind, beside the raw signature verifications that they need.
+    Verify,
     /// Compare pairs of versions.
     Versions {
         /// Files `SCHEME.cmp.tsv` with the columns a, operator, b.
@@ -46,6 +49,7 @@ fn main() -> Result<()> {
     match Arguments::parse().command {
         Command::Floor { layout } => floor::run(&layout),
         Command::Database { database } => database::run(&database),
+        Command::Verify => verify::run(),
         Command::Versions { folder } => versions::run(&folder),
     }
 }
