@@ -80,7 +80,7 @@ impl Request {
     pub(crate) fn refused(&self, answer: &CallAnswer, hint: &str) -> Error {
         let mut what = format!("the service answered {}", answer.status);
         if let Some(said) = said(&answer.body) {
-            what = format!("{what} ({})", self.without_secrets(&printable(&said)));
+            what = format!("{what} ({})", printable(&self.without_secrets(&said)));
         }
         Error::new(&*self.call.doing, what).hint(hint)
     }
@@ -160,6 +160,17 @@ mod tests {
             err.explain(),
             "cannot sign: the service answered 403 (token [hidden] with [hidden] and [hidden] is bad [1m)\n\nhint: log in"
         );
+    }
+
+    /// The message is cut after what must not be shown was taken out: half a secret is one too.
+    #[test]
+    fn a_secret_across_the_cut_is_hidden() {
+        let secret = "s".repeat(150);
+        let request = Request::new("POST", "https://k.example/", "sign").bearer(&secret);
+        let body = format!(r#"{{"errors":["{} {secret} is bad"]}}"#, "why ".repeat(30));
+        let answer = CallAnswer { status: 403, headers: Vec::new(), body: Bytes::from(body) };
+        let text = request.refused(&answer, "log in").explain();
+        assert!(text.contains("[hidden] is bad") && !text.contains("ssss"), "{text}");
     }
 
     #[test]

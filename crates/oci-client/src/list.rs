@@ -17,6 +17,8 @@ use crate::transport::{Answer, Ask};
 
 /// Tags on a page that we ask for.
 const PAGE: &str = "1000";
+/// Bytes of all pages of a list: a hundred thousand entries, and not as many pages of one entry and megabytes of nothing.
+const MOST_BYTES: usize = 64 << 20;
 
 #[derive(Deserialize)]
 struct WireTags {
@@ -135,16 +137,25 @@ struct Pages {
     next: Option<Url>,
     seen: HashSet<String>,
     count: usize,
+    bytes: usize,
 }
 
 impl Pages {
     fn new(url: Url, doing: String) -> Pages {
-        Pages { doing, first: url.clone(), seen: HashSet::from([url.to_string()]), next: Some(url), count: 0 }
+        Pages { doing, first: url.clone(), seen: HashSet::from([url.to_string()]), next: Some(url), count: 0, bytes: 0 }
     }
 
     /// Finds the next page. A page that was read before, another host, or too many entries are errors: a list must not be cut in silence.
     fn turn(&mut self, answer: &Answer, entries: usize, most: usize) -> Result<(), Error> {
         self.count += 1;
+        self.bytes = self.bytes.saturating_add(answer.body.len());
+        if self.bytes > MOST_BYTES {
+            return Err(Error::new(
+                ErrorKind::TooLarge,
+                &*self.doing,
+                format!("the list has more than {MOST_BYTES} bytes"),
+            ));
+        }
         if entries > most {
             return Err(Error::new(
                 ErrorKind::TooLarge,

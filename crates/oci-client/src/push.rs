@@ -83,7 +83,8 @@ impl Client {
         start.small_body = Some(self.options().limits.error_body);
         let begun = self.send(&start).await?;
         match begun.status {
-            StatusCode::CREATED => return Ok(Pushed::Mounted),
+            // Without a mount, or whole, nothing was sent yet.
+            StatusCode::CREATED if mount_from.is_some() => return Ok(Pushed::Mounted),
             StatusCode::ACCEPTED => {}
             status => return Err(unexpected(&doing, status)),
         }

@@ -33,6 +33,8 @@ pub(crate) fn opinion(
     };
     let unknown = matches!(key.algorithm(), Algorithm::EcdsaP521Sha512 | Algorithm::EcdsaP521Sha256);
     let unproven = requirements.time == TimeSource::InsecureBeginOfCertificate
+        // It refuses every bundle without an entry and a timestamp; whether one is needed was judged before.
+        || (evidence.entries.is_empty() && stamps.times.is_empty())
         || (requirements.log == LogRequirement::InsecureIgnored && evidence.layout == Layout::Bundle01);
     if unknown || unproven {
         report.skipped(Check::SecondOpinion, "it does not know this kind of key or requirement");

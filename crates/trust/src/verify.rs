@@ -293,7 +293,10 @@ pub fn verify(
                 return Err(VerifyError::new(
                     Check::Inclusion,
                     format!("entries in {wanted} transparency {}", if wanted == 1 { "log" } else { "logs" }),
-                    format!("{} with {} entries", logs.len(), evidence.entries.len()),
+                    match evidence.entries.len() {
+                        0 => "no entry: it was made without a log".to_owned(),
+                        all => format!("{} with {all} entries", logs.len()),
+                    },
                 ));
             }
             if evidence.entries.is_empty() {

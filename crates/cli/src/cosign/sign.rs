@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 use clap::{ArgAction, Args};
 use signet_keys::sigstore::Layouts;
 use signet_model::ImageRef;
@@ -78,7 +78,7 @@ struct RegistryArgs {
 impl RegistryArgs {
     fn access(&self, reach: &ReachArgs, images: &[String]) -> Access {
         let mut access = access(reach);
-        if self.allow_http_registry || self.allow_insecure_registry {
+        if self.allow_http_registry {
             let hosts = images.iter().filter_map(|image| image.parse::<ImageRef>().ok());
             access.plain_http.extend(hosts.map(|image| image.registry().to_owned()));
         }
@@ -122,7 +122,7 @@ impl<T: Args> Signing<T> {
 
 pub(super) fn sign(args: &Signing<SignArgs>, compat: &str, settings: &Settings) -> Result<u8> {
     args.check()?;
-    let wanted = SignArgs { seal: with_environment(&args.wanted.seal), ..args.wanted.clone() };
+    let wanted = SignArgs { seal: with_environment(&args.wanted.seal)?, ..args.wanted.clone() };
     let access = args.registry.access(&wanted.reach, &wanted.images);
     image::sign(&wanted, args.layouts(compat, wanted.legacy_tags), &access, Voice::Cosign, settings)?;
     Ok(0)
@@ -130,7 +130,7 @@ pub(super) fn sign(args: &Signing<SignArgs>, compat: &str, settings: &Settings) 
 
 pub(super) fn attest(args: &Signing<AttestArgs>, compat: &str, settings: &Settings) -> Result<u8> {
     args.check()?;
-    let wanted = AttestArgs { seal: with_environment(&args.wanted.seal), ..args.wanted.clone() };
+    let wanted = AttestArgs { seal: with_environment(&args.wanted.seal)?, ..args.wanted.clone() };
     let access = args.registry.access(&wanted.reach, &wanted.images);
     image::attest(
         &wanted,
@@ -145,34 +145,40 @@ pub(super) fn attest(args: &Signing<AttestArgs>, compat: &str, settings: &Settin
 
 pub(super) fn sign_blob(args: &Signing<SignBlobArgs>, compat: &str, settings: &Settings) -> Result<u8> {
     args.check()?;
-    let wanted = SignBlobArgs { seal: with_environment(&args.wanted.seal), ..args.wanted.clone() };
+    let wanted = SignBlobArgs { seal: with_environment(&args.wanted.seal)?, ..args.wanted.clone() };
     blob::sign(&wanted, args.style(compat), settings)?;
     Ok(0)
 }
 
 pub(super) fn attest_blob(args: &Signing<AttestBlobArgs>, compat: &str, settings: &Settings) -> Result<u8> {
     args.check()?;
-    let wanted = AttestBlobArgs { seal: with_environment(&args.wanted.seal), ..args.wanted.clone() };
+    let wanted = AttestBlobArgs { seal: with_environment(&args.wanted.seal)?, ..args.wanted.clone() };
     blob::attest(&wanted, args.style(compat), settings)?;
     Ok(0)
 }
 
 /// Cosign takes every flag from `COSIGN_FLAG` too; a flag that is given goes first.
-fn with_environment(args: &SealArgs) -> SealArgs {
+fn with_environment(args: &SealArgs) -> Result<SealArgs> {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let text = |given: &Option<String>, name: &str| given.clone().or_else(|| variable(name));
     let path = |given: &Option<PathBuf>, name: &str| given.clone().or_else(|| variable(name).map(PathBuf::from));
-    let is = |name: &str, value: &str| variable(name).is_some_and(|found| found == value);
+    // As Go reads such a text; anything else could mean either.
+    let boolean = |name: &str| match variable(name).as_deref() {
+        None => Ok(None),
+        Some("1" | "t" | "T" | "true" | "TRUE" | "True") => Ok(Some(true)),
+        Some("0" | "f" | "F" | "false" | "FALSE" | "False") => Ok(Some(false)),
+        Some(_) => Err(crate::usage(anyhow!("`{name}` is neither true nor false"))),
+    };
     // Addresses and a signing config exclude each other: what the command line says decides which of the two the environment may fill in.
     let addressed = args.fulcio_url.is_some() || args.rekor_url.is_some() || args.timestamp_server_url.is_some();
     let signing_config = if addressed { None } else { path(&args.signing_config, "COSIGN_SIGNING_CONFIG") };
     let address = |given: &Option<String>, name: &str| if signing_config.is_some() { None } else { text(given, name) };
     let token = args.identity_token.clone();
-    SealArgs {
+    Ok(SealArgs {
         key: if token.is_some() { args.key.clone() } else { text(&args.key, "COSIGN_KEY") },
         certificate: path(&args.certificate, "COSIGN_CERTIFICATE"),
         certificate_chain: path(&args.certificate_chain, "COSIGN_CERTIFICATE_CHAIN"),
-        yes: args.yes || is("COSIGN_YES", "true") || is("COSIGN_YES", "1"),
+        yes: args.yes || boolean("COSIGN_YES")?.unwrap_or(false),
         identity_token: if args.key.is_some() { token } else { text(&token, "COSIGN_IDENTITY_TOKEN") },
         oidc_issuer: text(&args.oidc_issuer, "COSIGN_OIDC_ISSUER"),
         oidc_provider: text(&args.oidc_provider, "COSIGN_OIDC_PROVIDER"),
@@ -183,8 +189,8 @@ fn with_environment(args: &SealArgs) -> SealArgs {
         fulcio_url: address(&args.fulcio_url, "COSIGN_FULCIO_URL"),
         rekor_url: address(&args.rekor_url, "COSIGN_REKOR_URL"),
         timestamp_server_url: address(&args.timestamp_server_url, "COSIGN_TIMESTAMP_SERVER_URL"),
-        tlog_upload: args.tlog_upload && !is("COSIGN_TLOG_UPLOAD", "false"),
+        tlog_upload: args.tlog_upload && boolean("COSIGN_TLOG_UPLOAD")?.unwrap_or(true),
         signing_config,
         ..args.clone()
-    }
+    })
 }

@@ -38,6 +38,11 @@ pub(super) fn command(args: &ApplyArgs, surroundings: &Surroundings) -> Result<u
         bail!("no policies found in the given files");
     }
     let resources = documents::resources(&args.resources)?;
+    // A slip in a path or in `kind` would pass every policy.
+    anyhow::ensure!(
+        !resources.is_empty() || args.resources.is_empty(),
+        "no resource was found in the files of `--resource`: each needs a `kind`"
+    );
     let mut values = Values::of(match &args.values_file {
         Some(path) => documents::value(path)?,
         None => Value::Null,

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use anstyle::{AnsiColor, Style};
-use comfy_table::{Cell, ContentArrangement, Table, presets};
+use anstyle::Style;
+use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
 use signet_model::{Decision, Finding, Severity};
 
 use crate::report::{Report, fixed_in};
@@ -94,7 +94,7 @@ fn findings(text: &mut String, report: &Report, look: Look) {
         for finding in &active {
             let package = report.package(finding.package);
             let mut row = vec![
-                Cell::new(paint(finding.severity.name(), Some(finding.severity), look)),
+                severity_cell(finding.severity, look),
                 Cell::new(printable(&finding.vulnerability.id)),
                 Cell::new(printable(&package.name)),
                 Cell::new(printable(&package.version)),
@@ -163,7 +163,7 @@ fn licences(text: &mut String, report: &Report, look: Look) {
                 false => printable(&licence.licence).chars().take(60).collect(),
             };
             table.add_row(vec![
-                Cell::new(paint(licence.severity.name(), Some(licence.severity), look)),
+                severity_cell(licence.severity, look),
                 Cell::new(licence.category.name()),
                 Cell::new(stated),
                 Cell::new(printable(&package.name)),
@@ -207,12 +207,8 @@ fn packages(text: &mut String, report: &Report, look: Look) {
 }
 
 fn decide(text: &mut String, decision: &Decision, look: Look) {
-    let _ = writeln!(
-        text,
-        "\ndecision: {} (policy {})",
-        paint(decision.verdict.name(), None, look),
-        printable(&decision.policy)
-    );
+    let _ =
+        writeln!(text, "\ndecision: {} (policy {})", bold(decision.verdict.name(), look), printable(&decision.policy));
     if decision.judged != decision.verdict {
         let _ = writeln!(text, "  in mode {} instead of: {}", decision.mode.name(), decision.judged.name());
     }
@@ -266,6 +262,12 @@ fn unexamined(text: &mut String, report: &Report) {
 fn new_table(look: Look, headings: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
+    // Whether there is colour was decided before, also for what is no terminal.
+    if look.colour {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
     match look.width {
         Some(width) => table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width),
         None => table.set_content_arrangement(ContentArrangement::Disabled),
@@ -274,18 +276,26 @@ fn new_table(look: Look, headings: &[&str]) -> Table {
     table
 }
 
-fn paint(word: &str, severity: Option<Severity>, look: Look) -> String {
+/// A severity in its colour. The table paints it: escape codes inside of a word would count as columns.
+fn severity_cell(severity: Severity, look: Look) -> Cell {
+    let cell = Cell::new(severity.name());
+    if !look.colour {
+        return cell;
+    }
+    match severity {
+        Severity::Critical => cell.fg(Color::DarkRed).add_attribute(Attribute::Bold),
+        Severity::High => cell.fg(Color::DarkRed),
+        Severity::Medium => cell.fg(Color::DarkYellow),
+        Severity::Low => cell.fg(Color::DarkCyan),
+        Severity::Unknown => cell.add_attribute(Attribute::Dim),
+    }
+}
+
+fn bold(word: &str, look: Look) -> String {
     if !look.colour {
         return word.to_owned();
     }
-    let style = match severity {
-        Some(Severity::Critical) => Style::new().bold().fg_color(Some(AnsiColor::Red.into())),
-        Some(Severity::High) => Style::new().fg_color(Some(AnsiColor::Red.into())),
-        Some(Severity::Medium) => Style::new().fg_color(Some(AnsiColor::Yellow.into())),
-        Some(Severity::Low) => Style::new().fg_color(Some(AnsiColor::Cyan.into())),
-        Some(Severity::Unknown) => Style::new().dimmed(),
-        None => Style::new().bold(),
-    };
+    let style = Style::new().bold();
     format!("{style}{word}{style:#}")
 }
 

@@ -67,7 +67,7 @@ pub(crate) struct SealArgs {
     /// The timestamp authority (RFC 3161).
     #[arg(long, value_name = "URL", conflicts_with = "signing_config")]
     pub(crate) timestamp_server_url: Option<String>,
-    /// Whether the signature is entered into a transparency log.
+    /// Whether the signature is entered into a transparency log. Without it, verifiers need `--insecure-ignore-tlog`.
     #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "true", value_name = "BOOL")]
     pub(crate) tlog_upload: bool,
 }

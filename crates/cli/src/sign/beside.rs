@@ -174,31 +174,38 @@ pub(super) fn append(
     Ok(())
 }
 
-/// Takes away the bundles of a predicate type, but for `keep`. What a bundle is, its own statement says: annotations and lists are anybody's.
-pub(super) fn replace(
+/// The bundles of a predicate type that lie beside the image. What a bundle is, its own statement says: annotations and lists are anybody's.
+pub(super) fn earlier(client: &BlockingClient, target: &Target, kind: &str) -> Result<Vec<Digest>> {
+    let beside =
+        client.referrers(&target.repository, &target.digest(), None).context("cannot list the earlier attestations")?;
+    let mut found = Vec::new();
+    for entry in &beside {
+        if kind_of(client, target, entry)?.as_deref() == Some(kind) {
+            found.push(entry.digest);
+        }
+    }
+    Ok(found)
+}
+
+/// Takes away what lay beside the image, but for `keep`, which may be the same.
+pub(super) fn take_away(
     client: &BlockingClient,
     target: &Target,
-    kind: &str,
+    earlier: &[Digest],
     keep: &Digest,
     settings: &Settings,
 ) -> Result<()> {
-    let beside =
-        client.referrers(&target.repository, &target.digest(), None).context("cannot list the earlier attestations")?;
-    for entry in beside.iter().filter(|entry| entry.digest != *keep) {
-        if kind_of(client, &target.repository, entry)?.as_deref() != Some(kind) {
-            continue;
-        }
-        match client.detach(&target.repository, &target.digest(), &entry.digest) {
-            Ok(()) => settings.detail(format!("took away {}", entry.digest)),
+    for digest in earlier.iter().filter(|digest| *digest != keep) {
+        match client.detach(&target.repository, &target.digest(), digest) {
+            Ok(()) => settings.detail(format!("took away {digest}")),
             Err(err) if err.kind == ErrorKind::NotFound => {}
             Err(err) if err.kind == ErrorKind::Unsupported => {
                 settings.warn(format!(
-                    "the registry does not let anything be deleted: the earlier attestation {} stays there, no longer listed where the list is a tag",
-                    entry.digest
+                    "the registry does not let anything be deleted: the earlier attestation {digest} stays there, no longer listed where the list is a tag"
                 ));
             }
             Err(err) => {
-                return Err(err).with_context(|| format!("cannot take away the earlier attestation {}", entry.digest));
+                return Err(err).with_context(|| format!("cannot take away the earlier attestation {digest}"));
             }
         }
     }
@@ -206,7 +213,8 @@ pub(super) fn replace(
 }
 
 /// The predicate type of a referrer that is a bundle; what cannot be read is none of ours.
-fn kind_of(client: &BlockingClient, repository: &ImageRef, entry: &Descriptor) -> Result<Option<String>> {
+fn kind_of(client: &BlockingClient, target: &Target, entry: &Descriptor) -> Result<Option<String>> {
+    let repository = &target.repository;
     let place = discover::repository_at(repository, None, Some(entry.digest))?;
     let manifest = match client.manifest(&place) {
         Ok(manifest) => manifest,
@@ -214,6 +222,10 @@ fn kind_of(client: &BlockingClient, repository: &ImageRef, entry: &Descriptor) -
         Err(err) => return Err(err).with_context(|| format!("cannot read {}", entry.digest)),
     };
     let ManifestBody::Image(image) = &manifest.body else { return Ok(None) };
+    // A list may name what is about another image, or is one.
+    if image.subject.as_ref().is_none_or(|subject| subject.digest != target.digest()) {
+        return Ok(None);
+    }
     let [layer] = image.layers.as_slice() else { return Ok(None) };
     if !layer.media_type.starts_with("application/vnd.dev.sigstore.bundle") {
         return Ok(None);

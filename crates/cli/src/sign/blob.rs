@@ -60,7 +60,11 @@ pub(crate) fn sign(args: &SignBlobArgs, style: Style, settings: &Settings) -> Re
     .context("what was made does not verify, and is not written")?;
     if let Some(path) = &args.bundle {
         write(path, &bundle)?;
-        style.voice.say(settings, "", &format!("Wrote bundle to file {}", path.display()));
+        style.voice.say(
+            settings,
+            &format!("bundle written to `{}`", path.display()),
+            &format!("Wrote bundle to file {}", path.display()),
+        );
     }
     let signature =
         if style.base64 { STANDARD.encode(draft.signature()).into_bytes() } else { draft.signature().to_vec() };
@@ -107,7 +111,11 @@ pub(crate) fn attest(args: &AttestBlobArgs, style: Style, settings: &Settings) -
     let envelope = draft.envelope().unwrap_or_default().as_bytes();
     if let Some(path) = &args.bundle {
         write(path, &bundle)?;
-        style.voice.say(settings, "", &format!("Wrote bundle to file {}", path.display()));
+        style.voice.say(
+            settings,
+            &format!("bundle written to `{}`", path.display()),
+            &format!("Wrote bundle to file {}", path.display()),
+        );
     }
     match (&args.output_signature, &args.bundle, style.voice) {
         (Some(path), _, _) => {
@@ -195,7 +203,11 @@ impl Claim {
     pub(crate) fn statement(&self, version: StatementVersion, subject: &NewSubject) -> Result<Vec<u8>> {
         match self {
             Claim::Predicate(predicate) => Ok(statement(version, std::slice::from_ref(subject), predicate)?),
-            Claim::Statement(text) => Ok(text.clone()),
+            Claim::Statement(text) => {
+                // Told before it is signed and logged.
+                signet_trust::Statement::parse(text)?.is_about(&Artifact::Digest(&subject.digest))?;
+                Ok(text.clone())
+            }
         }
     }
 }

@@ -185,10 +185,10 @@ pub(crate) fn attest(
             continue;
         }
         if let Some(bundle) = bundle {
+            // Only what lay there before ours goes: two who replace at once would take away each other's.
+            let earlier = if args.replace { beside::earlier(&client, target, &kind)? } else { Vec::new() };
             let attached = beside::attach(&client, target, bundle, &kind, settings)?;
-            if args.replace {
-                beside::replace(&client, target, &kind, &attached, settings)?;
-            }
+            beside::take_away(&client, target, &earlier, &attached, settings)?;
         }
         if let Some(layer) = layer {
             beside::append(&client, target, "att", layer, args.replace)?;

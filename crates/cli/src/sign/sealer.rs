@@ -60,7 +60,13 @@ impl Seal {
             );
         }
         let (sealer, token) = match &args.key {
-            Some(uri) => (by_key(args, uri, services, &keyring)?, None),
+            Some(uri) => {
+                let logs: Vec<&str> = services.logs.candidates.iter().map(|log| log.url.as_str()).collect();
+                if args.certificate.is_some() && !args.yes && !logs.is_empty() {
+                    consent::to_publish("the name in the certificate", &logs, settings)?;
+                }
+                (by_key(args, uri, services, &keyring)?, None)
+            }
             None => {
                 let (sealer, token) = keyless(args, services, &keyring, voice, settings)?;
                 (sealer, Some(token))

@@ -43,6 +43,11 @@ const LARGEST_EVIDENCE: u64 = 128 << 20;
 pub(crate) fn image(args: &OwnImageArgs, settings: &Settings) -> Result<Exit> {
     let OwnImageArgs { wanted: args, notation } = args;
     if let Some(policy) = &notation.notation_trust_policy {
+        if args.local_image {
+            return Err(crate::usage(anyhow!(
+                "`--local-image` is for Sigstore's signatures: a trust policy goes by the repository's name"
+            )));
+        }
         return notation::image(args, notation, policy, settings);
     }
     let wanted = Wanted::Signature(annotations(&args.annotations)?);

@@ -165,7 +165,8 @@ impl Shown {
             }
         }
         if asked == 0 {
-            let _ = writeln!(text, "  there is no {} of it", self.what);
+            let other = if self.rows.is_empty() { "" } else { ", of those that were asked for" };
+            let _ = writeln!(text, "  there is no {} of it{other}", self.what);
         }
         text
     }

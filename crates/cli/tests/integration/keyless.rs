@@ -92,6 +92,22 @@ fn a_file_is_signed_by_a_token_and_verified_with_every_check() {
 }
 
 #[test]
+fn by_key_and_without_a_log_nobody_else_is_needed() {
+    let room = Room::new();
+    room.file("app.bin", "an artifact\n");
+    let run = |line: &str, code: i32, needles: &[&str]| {
+        let output = room.command(line).env("COSIGN_PASSWORD", "").output().unwrap();
+        checked(line, output, code, needles)
+    };
+    run("key generate k", 0, &[]);
+    // The public instance is trusted, and not asked.
+    run("sign-blob --key k.key --tlog-upload=false --bundle b.json app.bin --offline", 0, &[]);
+    let line = "verify-blob --key k.pub --bundle b.json app.bin --offline";
+    run(&format!("{line} --insecure-ignore-tlog"), 0, &["verified, 1 of 1 signatures"]);
+    run(line, 12, &["no entry: it was made without a log"]);
+}
+
+#[test]
 fn an_identity_is_not_published_without_consent() {
     let scene = Scene::new();
     let line = "sign-blob --identity-token token --bundle b.json app.bin";

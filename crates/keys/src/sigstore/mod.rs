@@ -106,6 +106,12 @@ impl Sealer {
         let signature = self.signer.sign(&message).await.map_err(|err| Error::new("sign", err.to_string()))?;
         drop(message);
         let mut draft = Draft::new(document, self.author.clone(), signature).map_err(|err| failed("sign", &err))?;
+        // What stands in a log stands there for ever: what can be told before is told before.
+        let promised =
+            self.services.logs.count > 0 && self.usable(layouts).iter().any(|log| log.version == LogVersion::V1);
+        if self.is_brief() && !promised && self.services.timestamps.count == 0 {
+            return Err(no_time());
+        }
         self.log(&mut draft, layouts).await?;
         let mut stamped = Vec::new();
         if layouts != Layouts::Old || draft.envelope().is_none() {
@@ -117,18 +123,15 @@ impl Sealer {
         for over in stamped {
             self.stamp(&mut draft, over).await?;
         }
-        if self.author.certificate().is_some_and(|certificate| certificate.claims().issuer.is_some())
-            && !draft.has_time()
-        {
-            return Err(Error::new(
-                "sign without a key",
-                "nobody vouches for the time, and the certificate is valid for minutes: nobody could verify it later",
-            )
-            .hint(
-                "let a Rekor v1 log or a timestamp authority answer: `--tlog-upload`, `--timestamp-server-url URL`",
-            ));
+        if self.is_brief() && !draft.has_time() {
+            return Err(no_time());
         }
         Ok(draft)
+    }
+
+    /// Whether the certificate was issued for an identity, and so for minutes.
+    fn is_brief(&self) -> bool {
+        self.author.certificate().is_some_and(|certificate| certificate.claims().issuer.is_some())
     }
 
     /// Whether the configured logs can vouch in these layouts: before anything is signed or entered anywhere.
@@ -333,6 +336,14 @@ fn entry_path(location: &str) -> Option<String> {
     let (_, uuid) = location.split_once(PLACE)?;
     (!uuid.is_empty() && uuid.len() <= 128 && uuid.bytes().all(|byte| byte.is_ascii_hexdigit()))
         .then(|| format!("{PLACE}{uuid}"))
+}
+
+fn no_time() -> Error {
+    Error::new(
+        "sign without a key",
+        "nobody vouches for the time, and the certificate is valid for minutes: nobody could verify it later",
+    )
+    .hint("let a Rekor v1 log or a timestamp authority answer: `--tlog-upload`, `--timestamp-server-url URL`")
 }
 
 fn failed(doing: &str, err: &VerifyError) -> Error {

@@ -592,6 +592,25 @@ fn a_second_verifier_is_asked_unless_the_caller_says_otherwise() {
     });
 }
 
+/// By key, without a log and without a timestamp: there is nothing that the second verifier would look at, and it refuses such bundles for it.
+#[test]
+fn a_signature_by_key_needs_nobody_else_where_none_is_asked_for() {
+    for layout in [Layout::Bundle03, Layout::BundleDsse] {
+        let mut case = Case::new(layout, false);
+        case.parts.entry = None;
+        let ask = |log: LogRequirement| {
+            let mut wanted = case.requirements();
+            wanted.log = log;
+            let evidence = case.read(&case.text()).unwrap();
+            verify(&evidence, Artifact::Bytes(ARTIFACT), &case.world.trusted_file(), &wanted, now())
+        };
+        for log in [LogRequirement::AtLeast(0), LogRequirement::InsecureIgnored] {
+            ask(log).unwrap();
+        }
+        assert_eq!(ask(LogRequirement::AtLeast(1)).unwrap_err().check, Check::Inclusion);
+    }
+}
+
 #[test]
 fn annotations_asked_for_must_have_been_signed() {
     every(|case| {

@@ -13,6 +13,14 @@ pub(super) fn write(surroundings: &Surroundings<'_>) -> Result<super::Claim, Cla
     let builder = surroundings.builder.ok_or(ClaimError::NoBuilder)?;
     let uri = |name: &'static str, text: &str| {
         let plain = text.len() <= super::LONGEST && !text.chars().any(|letter| letter.is_control() || letter == ' ');
+        // Whoever names a repository by the address that a CI clones from names its password too: it would be signed and published.
+        let authority =
+            text.split_once("://").map_or("", |(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or(rest));
+        let user = authority.rsplit_once('@').map(|(user, _)| user);
+        // `ssh://git@host` names an account that everybody uses.
+        if user.is_some_and(|user| user.contains(':') || !text.contains("ssh://")) {
+            return Err(facts.form(name, "a URI with a user or password in it"));
+        }
         match text.split_once(':') {
             Some((scheme, rest)) if plain && !scheme.is_empty() && !rest.is_empty() => Ok(text.to_owned()),
             _ => Err(facts.form(name, text)),

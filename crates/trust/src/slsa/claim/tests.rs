@@ -226,6 +226,21 @@ fn what_no_token_proves_is_marked() {
     };
     marked(provenance(&own).unwrap());
     assert_eq!(provenance(&Surroundings { builder: None, ..own }), Err(ClaimError::NoBuilder));
+    // What a CI clones from may hold its password, which would be signed and published.
+    for (address, taken) in [
+        ("https://ci:glpat-secret@git.example/a/b", false),
+        ("git+https://oauth2:secret@git.example/a", false),
+        ("https://secret@git.example/a", false),
+        ("ssh://git:secret@git.example/a", false),
+        ("git+ssh://git@git.example/a", true),
+        ("https://git.example/a?by=me@example.com", true),
+    ] {
+        let written = provenance(&Surroundings { source: Some((address, None)), ..own.clone() });
+        let text = format!("{written:?}");
+        assert_eq!(written.is_ok(), taken, "{address}");
+        assert!(!text.contains("secret"), "{text}");
+        assert_eq!(provenance(&Surroundings { builder: Some(address), ..own.clone() }).is_ok(), taken, "{address}");
+    }
 }
 
 #[test]
