@@ -21,7 +21,7 @@
 mod ast;
 mod budget;
 mod eval;
-mod functions;
+pub(crate) mod functions;
 mod item;
 mod lexer;
 mod number;

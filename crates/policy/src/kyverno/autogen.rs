@@ -53,9 +53,15 @@ fn blocks(rule: &Value) -> impl Iterator<Item = &Value> {
     })
 }
 
-fn kinds(block: &Value) -> impl Iterator<Item = String> {
+/// The kinds of a block, with subresources.
+fn selectors(block: &Value) -> impl Iterator<Item = KindSelector> {
     let kinds = block.pointer("/resources/kinds").and_then(Value::as_array).into_iter().flatten();
-    kinds.filter_map(|kind| Some(KindSelector::parse(kind.as_str()?)?.kind))
+    kinds.filter_map(|kind| KindSelector::parse(kind.as_str()?))
+}
+
+/// The kinds that are meant themselves: `Pod/exec` is not about what a controller makes.
+fn kinds(block: &Value) -> impl Iterator<Item = String> {
+    selectors(block).filter(|selector| selector.subresource.is_empty()).map(|selector| selector.kind)
 }
 
 /// Whether rules can be made at all: every rule's filters must mean the same for a controller as for its Pods.
@@ -84,12 +90,11 @@ fn possible(rules: &[Value]) -> bool {
             if given("name") || given("names") || given("selector") || given("annotations") {
                 return false;
             }
-            let kinds: Vec<String> = kinds(block).collect();
-            if kinds.len() > 1 && kinds.iter().any(|kind| kind == "Pod") {
+            let written: Vec<KindSelector> = selectors(block).collect();
+            if written.len() > 1 && written.iter().any(|selector| selector.kind == "Pod") {
                 return false;
             }
-            needed |=
-                kinds.iter().any(|kind| kind == "Pod" || kind == "CronJob" || CONTROLLERS.contains(&kind.as_str()));
+            needed |= kinds(block).any(|kind| kind == "Pod" || kind == "CronJob" || CONTROLLERS.contains(&&*kind));
         }
     }
     needed

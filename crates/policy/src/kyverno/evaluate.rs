@@ -83,7 +83,7 @@ impl Policy {
     ) -> Evaluation {
         let mut evaluation = Evaluation::default();
         let Some(resource) = input.resource() else { return evaluation };
-        let view = ResourceView::of(resource);
+        let view = input.view(resource);
         if self.namespace.as_deref().is_some_and(|namespace| namespace != view.namespace) {
             return evaluation;
         }
@@ -121,13 +121,13 @@ impl Policy {
     /// Whether the rule failed already for the resource as it was.
     fn failed_before(&self, rule: &Rule, input: &Input, given: Given<'_>) -> bool {
         let Some(old) = input.old_object() else { return false };
-        let view = ResourceView::of(old);
         let mut before = input.clone();
         before.operation = Operation::Create;
         if let Some(request) = before.request.as_object_mut() {
             request.insert("object".to_owned(), old.clone());
             request.insert("oldObject".to_owned(), Value::Null);
         }
+        let view = before.view(old);
         if !rule.matches.includes(&before, &view)
             || rule.excludes.as_ref().is_some_and(|filter| filter.excludes(&before, &view))
         {

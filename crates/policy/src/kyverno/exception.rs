@@ -6,7 +6,7 @@ use serde_json::Value;
 use signet_yaml::{Node, to_json};
 
 use super::conditions::Conditions;
-use super::input::{Input, ResourceView, declared};
+use super::input::Input;
 use super::matching::Filter;
 use super::podsecurity::Control;
 use super::rule::{filter, text};
@@ -67,15 +67,13 @@ impl Exception {
 
     /// Whether a rule is excepted for a request. What cannot be decided excepts nothing.
     pub(crate) fn excepts(&self, policy: &str, rule: &str, input: &Input, scope: &mut Scope<'_>) -> bool {
-        let named = self.rules.iter().any(|(name, rules)| {
-            name == policy
-                && rules.iter().any(|pattern| {
-                    // A rule that was made for controllers is meant with the rule that it was made of.
-                    wildcard::matches(pattern, rule) || wildcard::matches(pattern, declared(rule))
-                })
-        });
+        // By the name that stands there alone: who excepts Pods has not excepted what makes them.
+        let named = self
+            .rules
+            .iter()
+            .any(|(name, rules)| name == policy && rules.iter().any(|pattern| wildcard::matches(pattern, rule)));
         let Some(resource) = input.resource().filter(|_| named) else { return false };
-        if !self.matches.includes(input, &ResourceView::of(resource)) {
+        if !self.matches.excepts(input, &input.view(resource)) {
             return false;
         }
         match &self.conditions {

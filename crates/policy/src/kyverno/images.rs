@@ -1,15 +1,17 @@
 //! `images`: the parts of each image reference of a workload, by kind of container and by name.
 //!
 //! As Kyverno names them: `docker.io` is added where no registry is named, `library/` is not, and a tag `latest` where there is neither tag nor
-//! digest. A reference that does not parse is left out here, as it is there; gates that decide about images refuse it.
+//! digest. A reference that does not parse makes all of `images` an error: left out, it would pass every rule about images.
 //! Source: kyverno/kyverno:pkg/utils/api/image.go, pkg/utils/image/infos.go.
 
 use serde_json::{Map, Value, json};
 
+use crate::jmespath::functions::images::{is_digest, is_host, is_part, is_tag};
+
 /// `{containers: {name: {..}}, initContainers: .., ephemeralContainers: .., volumes: ..}` of the request's object, else of its old one.
-pub(crate) fn of(request: &Value) -> Value {
+pub(crate) fn of(request: &Value) -> Result<Value, String> {
     let object = ["object", "oldObject"].iter().filter_map(|key| request.get(key)).find(|object| !object.is_null());
-    let Some(object) = object else { return json!({}) };
+    let Some(object) = object else { return Ok(json!({})) };
     let (route, shift) = match object.get("kind").and_then(Value::as_str).unwrap_or_default() {
         "Pod" => ("/spec", "/spec"),
         "CronJob" => ("/spec/jobTemplate/spec/template/spec", "/spec/jobTemplate/spec/template/spec"),
@@ -17,9 +19,9 @@ pub(crate) fn of(request: &Value) -> Value {
         "Deployment" | "DaemonSet" | "StatefulSet" | "ReplicaSet" | "ReplicationController" | "Job" => {
             ("/spec/template/spec", "/spec/template/spec")
         }
-        _ => return json!({}),
+        _ => return Ok(json!({})),
     };
-    let Some(spec) = object.pointer(route) else { return json!({}) };
+    let Some(spec) = object.pointer(route) else { return Ok(json!({})) };
     let mut images = Map::new();
     for kind in ["initContainers", "containers", "ephemeralContainers", "volumes"] {
         let mut found = Map::new();
@@ -28,7 +30,13 @@ pub(crate) fn of(request: &Value) -> Value {
                 "volumes" => (container.pointer("/image/reference"), "image/reference"),
                 _ => (container.get("image"), "image"),
             };
-            let Some(parts) = reference.and_then(Value::as_str).and_then(Parts::parse) else { continue };
+            let text = match reference {
+                None | Some(Value::Null) => continue,
+                Some(Value::String(text)) if text.is_empty() => continue,
+                Some(Value::String(text)) => text.clone(),
+                Some(other) => other.to_string(),
+            };
+            let parts = Parts::parse(&text).ok_or_else(|| format!("invalid image `{}`", text.escape_debug()))?;
             let name = container.get("name").and_then(Value::as_str).unwrap_or_default();
             found.insert(name.to_owned(), parts.to_json(&format!("{shift}/{kind}/{index}/{end}")));
         }
@@ -36,7 +44,7 @@ pub(crate) fn of(request: &Value) -> Value {
             images.insert(kind.to_owned(), Value::Object(found));
         }
     }
-    Value::Object(images)
+    Ok(Value::Object(images))
 }
 
 /// The parts of a reference.
@@ -48,22 +56,20 @@ struct Parts {
 }
 
 impl Parts {
+    /// `None` for what the grammar of distribution does not know.
     fn parse(text: &str) -> Option<Parts> {
-        let (rest, digest) = match text.split_once('@') {
-            Some((rest, digest)) => (rest, digest),
-            None => (text, ""),
-        };
-        let fine = |letter: char| letter.is_ascii_alphanumeric() || "._-:/[]".contains(letter);
-        if rest.is_empty() || !rest.chars().all(fine) || (!digest.is_empty() && !is_digest(digest)) {
+        if text.len() > 512 {
             return None;
         }
+        let (rest, digest) = match text.split_once('@') {
+            Some((rest, digest)) if is_digest(digest) => (rest, digest),
+            Some(_) => return None,
+            None => (text, ""),
+        };
         let (rest, tag) = match rest.rsplit_once(':') {
             Some((rest, tag)) if !tag.contains('/') => (rest, Some(tag)),
             _ => (rest, None),
         };
-        if tag == Some("") {
-            return None;
-        }
         let (registry, path) = match rest.split_once('/') {
             Some((first, path))
                 if first.contains(['.', ':']) || first == "localhost" || first.to_lowercase() != first =>
@@ -72,7 +78,12 @@ impl Parts {
             }
             _ => ("docker.io", rest),
         };
-        if path.is_empty() || path.to_lowercase() != path || path.contains(':') {
+        if !is_host(registry)
+            || path.is_empty()
+            || path.len() > 255
+            || !path.split('/').all(is_part)
+            || tag.is_some_and(|tag| !is_tag(tag))
+        {
             return None;
         }
         let tag = match tag {
@@ -110,10 +121,4 @@ impl Parts {
         }
         parts
     }
-}
-
-fn is_digest(text: &str) -> bool {
-    text.split_once(':').is_some_and(|(algorithm, hex)| {
-        !algorithm.is_empty() && hex.len() >= 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
-    })
 }

@@ -200,6 +200,15 @@ impl Input {
     pub fn resource(&self) -> Option<&Value> {
         self.object().or_else(|| self.old_object())
     }
+
+    /// What filters see of a resource. Options of a connection carry no metadata; their namespace is the request's.
+    pub(crate) fn view<'r>(&'r self, resource: &'r Value) -> ResourceView<'r> {
+        let mut view = ResourceView::of(resource);
+        if view.namespace.is_empty() && view.kind != "Namespace" && self.kind.kind != "Namespace" {
+            view.namespace = self.request.get("namespace").and_then(Value::as_str).unwrap_or_default();
+        }
+        view
+    }
 }
 
 /// The name of the rule that a rule for controllers was made of.
@@ -256,7 +265,7 @@ pub(crate) struct ResourceView<'r> {
 }
 
 impl<'r> ResourceView<'r> {
-    pub(crate) fn of(resource: &'r Value) -> ResourceView<'r> {
+    fn of(resource: &'r Value) -> ResourceView<'r> {
         let metadata = resource.get("metadata");
         let text =
             |key: &str| metadata.and_then(|metadata| metadata.get(key)).and_then(Value::as_str).unwrap_or_default();

@@ -76,11 +76,19 @@ pub(crate) enum RequirementOperator {
     DoesNotExist,
 }
 
+/// What a filter is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Match,
+    Exclude,
+    Except,
+}
+
 impl Filter {
     /// Whether a request is meant by `match`. Subjects and roles are not asked for if nothing is known of the user (background, command line).
     pub(crate) fn includes(&self, input: &Input, view: &ResourceView<'_>) -> bool {
         let matches =
-            |block: &Block| block.asks_for_something(input.user.is_none()) && block.matches(input, view, true);
+            |block: &Block| block.asks_for_something(input.user.is_none()) && block.matches(input, view, Use::Match);
         match self {
             Filter::Any(blocks) => blocks.iter().any(matches),
             Filter::All(blocks) => blocks.iter().all(matches),
@@ -88,9 +96,20 @@ impl Filter {
         }
     }
 
+    /// Whether a request is meant by an exception: as `match`, but what is asked of the user must be known to hold, and a kind does not stand
+    /// for its subresources.
+    pub(crate) fn excepts(&self, input: &Input, view: &ResourceView<'_>) -> bool {
+        let matches = |block: &Block| block.asks_for_something(false) && block.matches(input, view, Use::Except);
+        match self {
+            Filter::Any(blocks) => blocks.iter().any(matches),
+            Filter::All(blocks) => !blocks.is_empty() && blocks.iter().all(matches),
+            Filter::One(block) => matches(block),
+        }
+    }
+
     /// Whether a request is left out by `exclude`.
     pub(crate) fn excludes(&self, input: &Input, view: &ResourceView<'_>) -> bool {
-        let matches = |block: &Block| block.asks_for_something(false) && block.matches(input, view, false);
+        let matches = |block: &Block| block.asks_for_something(false) && block.matches(input, view, Use::Exclude);
         match self {
             Filter::Any(blocks) => blocks.iter().any(matches),
             Filter::All(blocks) => !blocks.is_empty() && blocks.iter().all(matches),
@@ -113,11 +132,11 @@ impl Block {
             || !self.operations.is_empty()
     }
 
-    fn matches(&self, input: &Input, view: &ResourceView<'_>, ignore_unknown_user: bool) -> bool {
+    fn matches(&self, input: &Input, view: &ResourceView<'_>, using: Use) -> bool {
         let one_of = |wanted: &[String], text: &str| {
             wanted.is_empty() || wanted.iter().any(|name| wildcard::matches(name, text))
         };
-        if !self.kinds.is_empty() && !self.kinds.iter().any(|kind| kind.matches(input)) {
+        if !self.kinds.is_empty() && !self.kinds.iter().any(|kind| kind.matches(input, using)) {
             return false;
         }
         if !self.operations.is_empty() && !self.operations.contains(&input.operation) {
@@ -148,12 +167,13 @@ impl Block {
         }
         match &input.user {
             None => {
-                ignore_unknown_user
+                using == Use::Match
                     || (self.roles.is_empty() && self.cluster_roles.is_empty() && self.subjects.is_empty())
             }
             Some(user) => {
+                // Roles are names, not wildcards.
                 let any = |wanted: &[String], had: &[String]| {
-                    wanted.is_empty() || had.iter().any(|role| wanted.iter().any(|name| wildcard::matches(name, role)))
+                    wanted.is_empty() || had.iter().any(|role| wanted.contains(role))
                 };
                 any(&self.roles, &user.roles)
                     && any(&self.cluster_roles, &user.cluster_roles)
@@ -205,14 +225,16 @@ impl KindSelector {
         })
     }
 
-    fn matches(&self, input: &Input) -> bool {
+    fn matches(&self, input: &Input, using: Use) -> bool {
         let kind = &input.kind;
         wildcard::matches(&self.group, &kind.group)
             && wildcard::matches(&self.version, &kind.version)
             && wildcard::matches(&self.kind, &kind.kind)
             && (wildcard::matches(&self.subresource, &input.subresource)
                 // A policy about Pods is about the containers that are added to a running one, though it does not say so.
-                || (kind.group.is_empty() && kind.version == "v1" && kind.kind == "Pod" && input.subresource == "ephemeralcontainers"))
+                || (using != Use::Except
+                    && kind.group.is_empty()
+                    && kind.version == "v1" && kind.kind == "Pod" && input.subresource == "ephemeralcontainers"))
     }
 }
 
@@ -266,7 +288,14 @@ impl Selector {
                 }
             };
             let values = entry.get("values").and_then(Value::as_array).into_iter().flatten();
-            let values = values.filter_map(Value::as_str).map(str::to_owned).collect();
+            let values: Vec<String> = values.filter_map(Value::as_str).map(str::to_owned).collect();
+            let listing = matches!(operator, RequirementOperator::In | RequirementOperator::NotIn);
+            if listing && values.is_empty() {
+                return Err(format!("the label selector for `{key}` needs `values`"));
+            }
+            if !listing && !values.is_empty() {
+                return Err(format!("the label selector for `{key}` asks whether it exists, and takes no `values`"));
+            }
             selector.expressions.push(Requirement { key, operator, values });
         }
         Ok(selector)

@@ -275,7 +275,23 @@ impl Entry {
     }
 
     fn walk<'p>(&'p self, object: &Map<String, Value>, place: &Place<'_>, seen: &mut Seen<'p>) -> Result<(), Mismatch> {
-        let key = self.key_in(object);
+        if self.over_tags && matches!(self.anchor, Some(Anchor::Equality | Anchor::AddIfAbsent) | None) {
+            // Every key that is meant, or one that sorts first would hide the others.
+            let mut keys = object.keys().filter(|key| wildcard::matches(&self.key, key)).peekable();
+            if keys.peek().is_some() {
+                return keys.try_for_each(|key| self.walk_key(key, object, place, seen));
+            }
+        }
+        self.walk_key(self.key_in(object), object, place, seen)
+    }
+
+    fn walk_key<'p>(
+        &'p self,
+        key: &str,
+        object: &Map<String, Value>,
+        place: &Place<'_>,
+        seen: &mut Seen<'p>,
+    ) -> Result<(), Mismatch> {
         let here = place.key(key);
         let value = object.get(key);
         match (self.anchor, value) {

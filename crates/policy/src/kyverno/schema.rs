@@ -194,7 +194,8 @@ static EXCEPTION_SPEC: Shape = Fields(
 pub(super) static EXCEPTION: Shape =
     Fields("the exception", &[("apiVersion", &Text), ("kind", &Text), ("metadata", &Any), ("spec", &EXCEPTION_SPEC)]);
 
-/// Reports everything about `node` that is not as `shape` says. What stands empty counts as left out, as for the API server.
+/// Reports everything about `node` that is not as `shape` says. A field that stands empty counts as left out, as
+/// for the API server; an empty entry of a list is wrong.
 pub(super) fn check(node: &Node, shape: &Shape, name: &str, problems: &mut Vec<PolicyError>) {
     let mut wrong = |wanted: &str| {
         problems.push(problem(node, format!("`{name}` is {wanted}, not {}", node.value.kind()), None));
@@ -212,13 +213,14 @@ pub(super) fn check(node: &Node, shape: &Shape, name: &str, problems: &mut Vec<P
             None => wrong("a mapping of texts"),
             Some(entries) => {
                 for (key, value) in entries {
-                    check(value, &Text, key.text().unwrap_or(name), problems);
+                    let name = key.text().unwrap_or(name);
+                    check_entry(value, &Text, name, problems);
                 }
             }
         },
         List(shape) => match node.as_seq() {
             None => wrong("a list"),
-            Some(items) => items.iter().for_each(|item| check(item, shape, name, problems)),
+            Some(items) => items.iter().for_each(|item| check_entry(item, shape, name, problems)),
         },
         Fields(section, fields) => match node.as_map() {
             None => wrong("a mapping"),
@@ -240,6 +242,15 @@ pub(super) fn check(node: &Node, shape: &Shape, name: &str, problems: &mut Vec<P
             }
         },
         Conditions => check_conditions(node, name, problems),
+    }
+}
+
+/// An entry of a list or of a mapping of texts. An empty one would be dropped, and a filter with fewer entries is a wider one.
+fn check_entry(node: &Node, shape: &Shape, name: &str, problems: &mut Vec<PolicyError>) {
+    if node.is_null() && !matches!(shape, Any) {
+        problems.push(problem(node, format!("`{name}` holds an empty entry"), None));
+    } else {
+        check(node, shape, name, problems);
     }
 }
 

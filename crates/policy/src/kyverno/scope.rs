@@ -56,7 +56,7 @@ pub(crate) struct Scope<'a> {
     surroundings: &'a Surroundings,
     values: Vec<(String, Value)>,
     pending: Vec<Pending<'a>>,
-    images: OnceCell<Value>,
+    images: OnceCell<Result<Value, String>>,
     weight: usize,
     depth: usize,
     queries: u64,
@@ -356,7 +356,10 @@ impl Roots for Scope<'_> {
         }
         match name {
             "request" => Some(Ok(self.request)),
-            "images" => Some(Ok(self.images.get_or_init(|| images::of(self.request)))),
+            "images" => {
+                let images = self.images.get_or_init(|| images::of(self.request));
+                Some(images.as_ref().map_err(|message| RootError::from(message.clone())))
+            }
             _ => None,
         }
     }
@@ -365,6 +368,8 @@ impl Roots for Scope<'_> {
 fn failed(query: &str, err: SearchError) -> QueryError {
     if err.is_unknown_key() {
         QueryError::Unknown { query: query.to_owned(), err }
+    } else if let SearchError::Root { err: cause, .. } = &err {
+        QueryError::Wrong(format!("failed to query {query}: {err}: {cause}"))
     } else {
         QueryError::Wrong(format!("failed to query {query}: {err}"))
     }

@@ -363,6 +363,161 @@ fn kinds() {
     kind("*", "apps/v1", "Deployment", "scale", false);
 }
 
+#[test]
+fn an_image_that_is_none_is_an_error_where_images_are_asked_for() {
+    let body = "    validate: {message: m, foreach: [{list: 'images.containers.*', deny: {conditions: {all: [{key: '{{ element.registry }}', operator: NotEquals, value: ghcr.io}]}}}]}";
+    let digest = format!("ghcr.io/a@sha256:{}", "a".repeat(64));
+    let short = format!("ghcr.io/a@sha256:{}", "a".repeat(32));
+    for (image, status) in [
+        ("ghcr.io/a/b:1", Status::Pass),
+        (&digest, Status::Pass),
+        ("evil.io/a:1", Status::Fail),
+        ("nginx", Status::Fail),
+        ("", Status::Skip),
+        ("evil.io/a:", Status::Error),
+        ("evil.io/ngi nx:1", Status::Error),
+        ("evil.io/A:1", Status::Error),
+        ("a@sha256:abc", Status::Error),
+        ("ghcr.io/a:b:c", Status::Error),
+        ("ghcr.io//x", Status::Error),
+        ("ghcr.io/../evil", Status::Error),
+        (&short, Status::Error),
+    ] {
+        let input = Input::of(pod(json!({"containers": [{"name": "c", "image": image}]})), Operation::Create);
+        let found = evaluate(&policy(body), &input);
+        assert_eq!(found[0].1, status, "{image}: {found:?}");
+        assert!(status != Status::Error || found[0].2.contains("invalid image `"), "{found:?}");
+    }
+}
+
+/// A policy with one rule whose filters are `filters`, written in flow style.
+fn filtered(filters: &str) -> String {
+    format!(
+        "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {{name: p}}\nspec: {{rules: [{{name: r, {filters}, validate: {{deny: {{}}}}}}]}}"
+    )
+}
+
+#[test]
+fn filters_with_holes_are_refused() {
+    let exclude = |block: &str| {
+        filtered(&format!("match: {{any: [{{resources: {{kinds: [Pod]}}}}]}}, exclude: {{any: [{block}]}}"))
+    };
+    for (block, want) in [
+        ("{resources: {namespaces: [null]}}", "`namespaces` holds an empty entry"),
+        ("{resources: {kinds: [Pod, null]}}", "`kinds` holds an empty entry"),
+        ("{resources: {annotations: {a: null}}}", "`a` holds an empty entry"),
+        ("{resources: {selector: {matchLabels: {b: null}}}}", "`b` holds an empty entry"),
+        ("null", "`any` holds an empty entry"),
+        ("{resources: {selector: {matchExpressions: [{key: k, operator: In}]}}}", "`k` needs `values`"),
+        ("{resources: {selector: {matchExpressions: [{key: k, operator: NotIn, values: []}]}}}", "`k` needs `values`"),
+        ("{resources: {selector: {matchExpressions: [{key: k, operator: Exists, values: [a]}]}}}", "takes no `values`"),
+        (
+            "{resources: {namespaceSelector: {matchExpressions: [{key: k, operator: DoesNotExist, values: [a]}]}}}",
+            "takes no `values`",
+        ),
+    ] {
+        refused(&exclude(block), want);
+    }
+    load(&exclude("{resources: {namespaces: null, names: [a]}}"));
+}
+
+#[test]
+fn exceptions_are_no_wider_than_they_say() {
+    let policy = policy("    validate: {deny: {}}");
+    let judge = |rules: &str, block: &str, input: &Input| {
+        let text = format!(
+            "apiVersion: kyverno.io/v2\nkind: PolicyException\nmetadata: {{name: e, namespace: n}}\nspec: {{exceptions: [{{policyName: p, ruleNames: ['{rules}']}}], match: {{any: [{block}]}}}}"
+        );
+        let documents = parse(&text, &Limits::default()).expect("YAML");
+        let exception = Exception::load(&documents[0].root).expect("an exception");
+        policy.evaluate(input, &[exception], &Snapshot::new(), &surroundings()).responses[0].status
+    };
+    let made = Input::of(pod(json!({})), Operation::Create);
+    let pods = "{resources: {kinds: [Pod]}}";
+    assert_eq!(judge("r", pods, &made), Status::Skip);
+    let admins = "{resources: {kinds: [Pod]}, subjects: [{kind: User, name: admin}]}";
+    let roles = "{resources: {kinds: [Pod]}, clusterRoles: [admin]}";
+    assert_eq!(judge("r", admins, &made), Status::Fail, "nobody knows who asks");
+    assert_eq!(judge("r", roles, &made), Status::Fail, "nobody knows who asks");
+    let user = User { username: "admin".to_owned(), cluster_roles: vec!["admin".to_owned()], ..User::default() };
+    assert_eq!(judge("r", admins, &made.clone().by(user.clone())), Status::Skip);
+    assert_eq!(judge("r", roles, &made.clone().by(user)), Status::Skip);
+    let mut added = made;
+    added.subresource = "ephemeralcontainers".to_owned();
+    assert_eq!(judge("r", pods, &added), Status::Fail);
+    assert_eq!(judge("r", "{resources: {kinds: [Pod/ephemeralcontainers]}}", &added), Status::Skip);
+    let deployment = Input::of(
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"}, "spec": {}}),
+        Operation::Create,
+    );
+    let deployments = "{resources: {kinds: [Deployment]}}";
+    assert_eq!(judge("r", deployments, &deployment), Status::Fail);
+    assert_eq!(judge("autogen-r", deployments, &deployment), Status::Skip);
+    assert_eq!(judge("*r", deployments, &deployment), Status::Skip);
+}
+
+#[test]
+fn roles_are_compared_as_they_stand() {
+    let with = |block: &str| load(&filtered(&format!("match: {{any: [{{resources: {{kinds: [Pod]}}, {block}}}]}}")));
+    let user = User {
+        username: "dev".to_owned(),
+        roles: vec!["ns:edit".to_owned()],
+        cluster_roles: vec!["edit".to_owned()],
+        ..User::default()
+    };
+    let input = Input::of(pod(json!({})), Operation::Create).by(user);
+    for (block, meant) in [
+        ("clusterRoles: [edit]", true),
+        ("clusterRoles: ['e*']", false),
+        ("roles: ['ns:edit']", true),
+        ("roles: ['ns:*']", false),
+        ("subjects: [{kind: User, name: 'd*'}]", true),
+    ] {
+        assert_eq!(!evaluate(&with(block), &input).is_empty(), meant, "{block}");
+    }
+}
+
+#[test]
+fn rules_for_controllers_are_made_of_rules_about_pods_alone() {
+    for (filters, made) in [
+        ("match: {any: [{resources: {kinds: [Pod]}}]}", 3),
+        ("match: {any: [{resources: {kinds: [Pod/exec]}}]}", 1),
+        ("match: {any: [{resources: {kinds: [Pod, Pod/exec]}}]}", 1),
+        ("match: {any: [{resources: {kinds: [Pod]}}]}, exclude: {any: [{resources: {kinds: [Pod/exec]}}]}", 3),
+    ] {
+        assert_eq!(load(&filtered(filters)).rules().len(), made, "{filters}");
+    }
+}
+
+#[test]
+fn a_wildcard_key_means_every_key_that_it_matches() {
+    let judge = |key: &str, labels: Value| {
+        let policy = policy(&format!("    validate: {{pattern: {{metadata: {{labels: {{'{key}': good}}}}}}}}"));
+        let mut pod = pod(json!({}));
+        pod["metadata"]["labels"] = labels;
+        evaluate(&policy, &Input::of(pod, Operation::Create))[0].1
+    };
+    for key in ["team/*", "=(team/*)"] {
+        assert_eq!(judge(key, json!({"team/a": "good", "team/b": "good", "x": "bad"})), Status::Pass, "{key}");
+        assert_eq!(judge(key, json!({"team/a": "good", "team/b": "bad"})), Status::Fail, "{key}");
+    }
+    assert_eq!(judge("team/*", json!({})), Status::Fail);
+    assert_eq!(judge("=(team/*)", json!({})), Status::Pass);
+}
+
+#[test]
+fn a_connection_is_opened_in_the_namespace_of_its_request() {
+    let text = filtered("match: {any: [{resources: {kinds: [Pod/exec], namespaces: [prod]}}]}");
+    let policy = load(&text);
+    for (namespace, meant) in [("prod", true), ("dev", false)] {
+        let mut input = Input::of(json!({"apiVersion": "v1", "kind": "PodExecOptions"}), Operation::Connect);
+        input.kind = Kind { group: String::new(), version: "v1".to_owned(), kind: "Pod".to_owned() };
+        input.subresource = "exec".to_owned();
+        input.request["namespace"] = json!(namespace);
+        assert_eq!(!evaluate(&policy, &input).is_empty(), meant, "{namespace}");
+    }
+}
+
 fn any_json() -> impl Strategy<Value = Value> {
     let text = prop_oneof![
         Just("*".to_owned()),

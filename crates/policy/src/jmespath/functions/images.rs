@@ -56,7 +56,7 @@ pub(super) fn normalize<'a>(by: &mut Evaluator<'a>, given: &Arguments<'_, 'a>) -
 }
 
 /// Labels of letters, digits and inner hyphens, or an address in brackets; then perhaps a port.
-fn is_host(text: &str) -> bool {
+pub(crate) fn is_host(text: &str) -> bool {
     let (host, port) = match text.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => (host, Some(port)),
         _ => (text, None),
@@ -76,7 +76,7 @@ fn is_host(text: &str) -> bool {
 }
 
 /// Lower case letters and digits, between them `.`, `_`, `__` or hyphens.
-fn is_part(part: &str) -> bool {
+pub(crate) fn is_part(part: &str) -> bool {
     let alphanumeric = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let bytes = part.as_bytes();
     let ends =
@@ -86,13 +86,13 @@ fn is_part(part: &str) -> bool {
         .all(|between| matches!(between, "" | "." | "_" | "__") || between.bytes().all(|byte| byte == b'-'))
 }
 
-fn is_tag(tag: &str) -> bool {
+pub(crate) fn is_tag(tag: &str) -> bool {
     let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let rest = |byte: u8| word(byte) || matches!(byte, b'.' | b'-');
     tag.len() <= 128 && tag.bytes().next().is_some_and(word) && tag.bytes().all(rest)
 }
 
-fn is_digest(digest: &str) -> bool {
+pub(crate) fn is_digest(digest: &str) -> bool {
     let Some((algorithm, value)) = digest.split_once(':') else { return false };
     let length = match algorithm {
         "sha256" => 64,

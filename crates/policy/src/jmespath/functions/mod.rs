@@ -7,7 +7,7 @@ mod certificate;
 mod collections;
 mod core;
 mod digests;
-mod images;
+pub(crate) mod images;
 mod patterns;
 mod random;
 mod semver;
