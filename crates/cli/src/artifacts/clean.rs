@@ -3,11 +3,14 @@
 use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
 
 use anyhow::{Result, bail};
+use signet_model::Digest;
 use signet_oci_client::{BlockingClient, Error, ErrorKind};
 
 use super::args::CleanArgs;
+use super::layout::subject_of;
 use super::transfer::{Only, kind_of};
 use crate::exit::Exit;
+use crate::net;
 use crate::settings::Settings;
 use crate::verify::demand::access;
 use crate::verify::discover::{Pinned, Registry, repository, repository_at, tag};
@@ -42,7 +45,9 @@ pub(super) fn command(args: &CleanArgs, settings: &Settings) -> Result<Exit> {
     let registry = Registry::new(&access(&args.reach), settings)?;
     let pinned = registry.pin(&args.image)?;
     let mut exit = Exit::Well;
-    let gone = clean(registry.client(), &pinned, args.kind)?;
+    // Who fills a list with more than is ever verified must not keep it from being emptied.
+    let client = net::client(&access(&args.reach), settings)?;
+    let gone = clean(&client, &pinned, args.kind)?;
     for Gone { place, kept } in &gone {
         match kept {
             None => settings.say(format!("removed {place}")),
@@ -83,30 +88,45 @@ impl Kind {
 pub(crate) fn clean(client: &BlockingClient, image: &Pinned, kind: Kind) -> Result<Vec<Gone>> {
     let repository = repository(image)?;
     let mut gone = Vec::new();
+    // Before anything goes: from then on no error may hide what went.
+    let mut listed: Vec<Digest> =
+        client.referrers(&repository, &image.digest, None)?.into_iter().map(|entry| entry.digest).collect();
+    listed.sort();
+    listed.dedup();
+    let stays = |place: &str, why: &str| {
+        let (doing, what) = (format!("remove `{place}`"), why.to_owned());
+        Some(Error { kind: ErrorKind::Conflict, doing, what, hint: None, status: None, cause: None })
+    };
     for (suffix, what) in [("sig", Only::Sig), ("att", Only::Att), ("sbom", Only::Sbom)] {
         if !kind.takes(what) {
             continue;
         }
-        let place = repository_at(&repository, Some(&tag(&image.digest, suffix)), None)?;
-        match client.manifest(&place) {
-            Ok(_) => gone.push(Gone { place: place.familiar(), kept: client.delete_manifest(&place).err() }),
-            Err(err) if err.kind == ErrorKind::NotFound => {}
-            Err(err) => return Err(err.into()),
-        }
+        let at = repository_at(&repository, Some(&tag(&image.digest, suffix)), None)?;
+        let place = at.familiar();
+        let kept = match client.manifest(&at) {
+            // Where tags alone cannot be deleted, the manifest under them is.
+            Ok(manifest) if manifest.digest == image.digest => stays(&place, "it is the image itself"),
+            Ok(_) => client.delete_manifest(&at).err(),
+            Err(err) if err.kind == ErrorKind::NotFound => continue,
+            Err(err) => Some(err),
+        };
+        gone.push(Gone { place, kept });
     }
-    let mut seen = Vec::new();
-    for entry in client.referrers(&repository, &image.digest, None)? {
-        if seen.contains(&entry.digest) {
-            continue;
-        }
-        seen.push(entry.digest);
-        let place = repository_at(&repository, None, Some(entry.digest))?;
-        let manifest = client.manifest(&place)?;
-        // A report or a chart beside the image is none of the three, and stays unless all is to go.
-        if kind == Kind::All || kind_of(&manifest).is_some_and(|found| kind.takes(found)) {
-            let kept = client.detach(&repository, &image.digest, &entry.digest).err();
-            gone.push(Gone { place: place.familiar(), kept });
-        }
+    for digest in listed {
+        let at = repository_at(&repository, None, Some(digest))?;
+        let place = at.familiar();
+        let kept = match client.manifest(&at) {
+            // A report or a chart beside the image is none of the three, and stays unless all is to go.
+            Ok(manifest) if kind != Kind::All && !kind_of(&manifest).is_some_and(|found| kind.takes(found)) => continue,
+            Ok(manifest) if subject_of(&manifest).is_none_or(|subject| subject.digest != image.digest) => {
+                stays(&place, "it is listed beside the image and is not about it")
+            }
+            // What is gone already leaves its entry in the list.
+            Err(err) if err.kind == ErrorKind::NotFound && kind != Kind::All => continue,
+            Err(err) if err.kind != ErrorKind::NotFound => Some(err),
+            Ok(_) | Err(_) => client.detach(&repository, &image.digest, &digest).err(),
+        };
+        gone.push(Gone { place, kept });
     }
     Ok(gone)
 }

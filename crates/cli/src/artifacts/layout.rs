@@ -4,6 +4,7 @@
 //! them keep the manifest as a blob. Cosign's tags are entries with the annotation `kind`, or with the tag as `org.opencontainers.image.ref.name`.
 //! Sources: OCI image-spec `image-layout.md`; sigstore/cosign `pkg/oci/layout`.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -198,7 +199,8 @@ impl Layout {
     fn scan(&self) -> Result<Vec<Manifest>> {
         let mut found = Vec::new();
         let mut scanned = 0u64;
-        for algorithm in ["sha256", "sha512"] {
+        let mut missing: BTreeSet<Digest> = self.entries.iter().map(|(_, entry)| entry.digest).collect();
+        for algorithm in ["sha256", "sha384", "sha512"] {
             let folder = self.root.join("blobs").join(algorithm);
             let listing = match std::fs::read_dir(&folder) {
                 Ok(listing) => listing,
@@ -216,19 +218,30 @@ impl Layout {
             }
             digests.sort();
             for digest in digests {
-                let Some(length) = may_be_manifest(&self.path(&digest)) else { continue };
+                let begins = may_be_manifest(&self.path(&digest))
+                    .with_context(|| format!("cannot read blob {digest} of {}", self.name()))?;
+                // What the index lists is a manifest, whatever it looks like.
+                let length = match (begins, missing.remove(&digest)) {
+                    (Some(length), _) => length,
+                    (None, true) => MAX_MANIFEST,
+                    (None, false) => continue,
+                };
                 scanned = scanned.saturating_add(length);
                 ensure!(
                     scanned <= MAX_SCANNED,
                     "the blobs of {} that may be manifests are larger than {MAX_SCANNED} bytes",
                     self.name()
                 );
-                // Most blobs are no manifests, and are none of our business here.
-                let Ok(manifest) = self.manifest(&digest) else { continue };
+                // Most blobs are no manifests, and are none of our business here. Other bytes than the name says may have been one.
+                let bytes = Bytes::from(self.blob(&digest, MAX_MANIFEST)?);
+                let Ok(manifest) = Manifest::of(bytes, Some(&digest), "read a blob") else { continue };
                 if subject_of(&manifest).is_some() {
                     found.push(manifest);
                 }
             }
+        }
+        if let Some(digest) = missing.first() {
+            bail!("`index.json` of {} lists {digest}, which is not there", self.name());
         }
         Ok(found)
     }
@@ -290,9 +303,28 @@ impl Blobs {
             .with_context(|| format!("cannot read blob {digest} of OCI layout `{}`", self.root.display()))
     }
 
+    /// Whether a blob is there, with the bytes that its name says: a write that broke off, or a disk, may have left others.
+    pub(crate) fn holds(&self, digest: &Digest) -> Result<bool> {
+        let path = self.path(digest);
+        if !path.is_file() {
+            return Ok(false);
+        }
+        let mut file = self.open(digest)?;
+        let mut hasher = Hasher::new(digest.algorithm());
+        let mut buffer = vec![0; 256 << 10];
+        loop {
+            let length =
+                file.read(&mut buffer).with_context(|| format!("cannot read blob {digest} in `{}`", path.display()))?;
+            if length == 0 {
+                return Ok(hasher.finish() == *digest);
+            }
+            hasher.update(buffer.get(..length).unwrap_or_default());
+        }
+    }
+
     /// Writes a blob; other bytes than the digest says are not kept.
     pub(crate) fn put(&self, digest: &Digest, mut from: impl Read) -> Result<()> {
-        if self.path(digest).is_file() {
+        if self.holds(digest)? {
             return Ok(());
         }
         let path = self.path(digest);
@@ -373,10 +405,18 @@ fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The length of a file that is small enough for a manifest and begins as one.
-fn may_be_manifest(path: &Path) -> Option<u64> {
-    let mut file = open(path).ok()?;
-    let length = file.metadata().ok()?.len();
-    let mut first = [0; 1];
-    (length <= MAX_MANIFEST && file.read(&mut first).ok()? == 1 && first == *b"{").then_some(length)
+/// The length of a file that is small enough for a manifest and begins as one, after blanks.
+fn may_be_manifest(path: &Path) -> io::Result<Option<u64>> {
+    let file = open(path)?;
+    let length = file.metadata()?.len();
+    if length > MAX_MANIFEST {
+        return Ok(None);
+    }
+    for byte in io::BufReader::with_capacity(512, file).bytes() {
+        match byte? {
+            b' ' | b'\t' | b'\n' | b'\r' => {}
+            byte => return Ok((byte == b'{').then_some(length)),
+        }
+    }
+    Ok(None)
 }

@@ -313,11 +313,11 @@ impl Place {
                 Ok(())
             }
             Place::Layout(layout) => {
-                if layout.lock().has(&blob.digest) {
+                let blobs = layout.lock().blobs();
+                if blobs.holds(&blob.digest)? {
                     return Ok(());
                 }
                 let bytes = from.blob(blob)?.take(blob.size.saturating_add(1));
-                let blobs = layout.lock().blobs();
                 blobs.put(&blob.digest, bytes)
             }
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Read as _;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use signet_model::Digest;
@@ -25,12 +25,26 @@ use crate::verify::show::clean;
 const MAX_SIGNATURE: u64 = 1 << 20;
 /// Signatures that are read.
 const MAX_READ: usize = 256;
+/// Lines of a tree, and how far down it goes.
+const MAX_NODES: usize = 10_000;
+const MAX_DEPTH: usize = 32;
 
 /// A line with what hangs below it.
 struct Node {
     text: String,
     value: Value,
     children: Vec<Node>,
+}
+
+/// A tree that is being made.
+struct Walk<'a> {
+    place: &'a Place,
+    cargo: &'a Cargo,
+    /// Signatures that were read.
+    reads: usize,
+    nodes: usize,
+    /// From the root to here: what is under one tag may be, under another, above itself.
+    path: Vec<Digest>,
 }
 
 pub(super) fn command(args: &TreeArgs, settings: &Settings) -> Result<Exit> {
@@ -47,8 +61,8 @@ pub(super) fn command(args: &TreeArgs, settings: &Settings) -> Result<Exit> {
         (Place::Registry { client, repository: repository(&pinned)? }, root)
     };
     let cargo = place.gather(root, &[])?;
-    let mut reads = 0;
-    let root = image(&place, &cargo, cargo.root, None, &mut reads)?;
+    let mut walk = Walk { place: &place, cargo: &cargo, reads: 0, nodes: 0, path: Vec::new() };
+    let root = walk.image(cargo.root, None)?;
     let text = match args.output.as_str() {
         "json" => format!("{:#}\n", json(&root)),
         _ => {
@@ -66,71 +80,110 @@ pub(super) fn command(args: &TreeArgs, settings: &Settings) -> Result<Exit> {
     Ok(Exit::Well)
 }
 
-/// An image or an index: its platforms, then what lies beside it.
-fn image(place: &Place, cargo: &Cargo, digest: Digest, platform: Option<String>, reads: &mut usize) -> Result<Node> {
-    let of_image = |item: &&Item| item.role == Role::Image && item.manifest.digest == digest;
-    let Some(item) = cargo.items.iter().find(of_image) else {
-        return Ok(Node {
-            text: format!("{digest} (not there)"),
-            value: json!({"digest": digest.to_string()}),
-            children: Vec::new(),
-        });
-    };
-    let what = if is_index(&item.manifest) { "index" } else { "image" };
-    let mut children = Vec::new();
-    if let ManifestBody::Index(index) = &item.manifest.body {
-        for child in &index.manifests {
-            let platform = child.platform.as_ref().map(|platform| clean(&platform.to_string()));
-            children.push(image(
-                place,
-                cargo,
-                child.digest,
-                Some(platform.unwrap_or_else(|| "no platform".to_owned())),
-                reads,
-            )?);
-        }
+impl Walk<'_> {
+    /// Counts a line.
+    fn count(&mut self) -> Result<()> {
+        self.nodes += 1;
+        ensure!(
+            self.nodes <= MAX_NODES,
+            "the tree has more than {MAX_NODES} lines: the same things lie beside each other again and again"
+        );
+        Ok(())
     }
-    beside(place, cargo, digest, reads, &mut children)?;
-    let name = platform.clone().map(|name| format!("{name} ")).unwrap_or_default();
-    Ok(Node {
-        text: format!("{name}{digest} ({what})"),
-        value: json!({"is": what, "digest": digest.to_string(), "mediaType": item.manifest.media_type, "platform": platform}),
-        children,
-    })
-}
 
-fn beside(place: &Place, cargo: &Cargo, of: Digest, reads: &mut usize, nodes: &mut Vec<Node>) -> Result<()> {
-    for item in &cargo.items {
-        let name = match &item.role {
-            Role::Tag { of: subject, suffix } if *subject == of => Some(tag(subject, suffix)),
-            Role::Referrer { of: subject } if *subject == of => None,
-            _ => continue,
+    /// Goes down to a manifest; not to one that is above already.
+    fn enter(&mut self, digest: Digest) -> Result<bool> {
+        if self.path.contains(&digest) {
+            return Ok(false);
+        }
+        ensure!(self.path.len() < MAX_DEPTH, "the tree is more than {MAX_DEPTH} deep");
+        self.path.push(digest);
+        Ok(true)
+    }
+
+    /// An image or an index: its platforms, then what lies beside it.
+    fn image(&mut self, digest: Digest, platform: Option<String>) -> Result<Node> {
+        self.count()?;
+        let cargo = self.cargo;
+        let of_image = |item: &&Item| item.role == Role::Image && item.manifest.digest == digest;
+        let Some(item) = cargo.items.iter().find(of_image) else {
+            return Ok(Node {
+                text: format!("{digest} (not there)"),
+                value: json!({"digest": digest.to_string()}),
+                children: Vec::new(),
+            });
         };
-        let entry = listed(&item.manifest);
-        let kind = entry.artifact_type.unwrap_or_default();
-        let mut children = Vec::new();
-        if let ManifestBody::Image(manifest) = &item.manifest.body {
-            for layer in &manifest.layers {
-                children.push(self::layer(place, manifest, layer, reads)?);
+        let what = if is_index(&item.manifest) { "index" } else { "image" };
+        let name = platform.clone().map(|name| format!("{name} ")).unwrap_or_default();
+        let mut node = Node {
+            text: format!("{name}{digest} ({what})"),
+            value: json!({"is": what, "digest": digest.to_string(), "mediaType": item.manifest.media_type, "platform": platform}),
+            children: Vec::new(),
+        };
+        if !self.enter(digest)? {
+            node.again();
+            return Ok(node);
+        }
+        if let ManifestBody::Index(index) = &item.manifest.body {
+            for child in &index.manifests {
+                let platform = child.platform.as_ref().map(|platform| clean(&platform.to_string()));
+                node.children
+                    .push(self.image(child.digest, Some(platform.unwrap_or_else(|| "no platform".to_owned())))?);
             }
         }
-        if item.manifest.digest != of {
-            beside(place, cargo, item.manifest.digest, reads, &mut children)?;
-        }
-        let (is, text) = match &name {
-            Some(name) => ("tag", format!("tag {name}: {}", item.manifest.digest)),
-            None => ("referrer", format!("{} {}", item.manifest.digest, clean(&kind))),
-        };
-        nodes.push(Node {
-            text,
-            value: json!({
-                "is": is, "tag": name, "digest": item.manifest.digest.to_string(),
-                "artifactType": kind, "size": item.manifest.bytes.len(),
-            }),
-            children,
-        });
+        self.beside(digest, &mut node.children)?;
+        self.path.pop();
+        Ok(node)
     }
-    Ok(())
+
+    fn beside(&mut self, of: Digest, nodes: &mut Vec<Node>) -> Result<()> {
+        let cargo = self.cargo;
+        for item in &cargo.items {
+            let name = match &item.role {
+                Role::Tag { of: subject, suffix } if *subject == of => Some(tag(subject, suffix)),
+                Role::Referrer { of: subject } if *subject == of => None,
+                _ => continue,
+            };
+            self.count()?;
+            let digest = item.manifest.digest;
+            let entry = listed(&item.manifest);
+            let kind = entry.artifact_type.unwrap_or_default();
+            let (is, text) = match &name {
+                Some(name) => ("tag", format!("tag {name}: {digest}")),
+                None => ("referrer", format!("{digest} {}", clean(&kind))),
+            };
+            let mut node = Node {
+                text,
+                value: json!({
+                    "is": is, "tag": name, "digest": digest.to_string(),
+                    "artifactType": kind, "size": item.manifest.bytes.len(),
+                }),
+                children: Vec::new(),
+            };
+            if self.enter(digest)? {
+                if let ManifestBody::Image(manifest) = &item.manifest.body {
+                    for layer in &manifest.layers {
+                        self.count()?;
+                        node.children.push(self::layer(self.place, manifest, layer, &mut self.reads)?);
+                    }
+                }
+                self.beside(digest, &mut node.children)?;
+                self.path.pop();
+            } else {
+                node.again();
+            }
+            nodes.push(node);
+        }
+        Ok(())
+    }
+}
+
+impl Node {
+    /// What it is, is said further up.
+    fn again(&mut self) {
+        self.text += " (above already)";
+        self.value["again"] = true.into();
+    }
 }
 
 fn layer(place: &Place, manifest: &ImageManifest, layer: &Descriptor, reads: &mut usize) -> Result<Node> {

@@ -225,6 +225,113 @@ fn files_are_attached_shown_downloaded_and_cleaned() {
 }
 
 #[test]
+fn cleaning_removes_what_is_about_the_image_alone() {
+    let room = Room::new();
+    let registry = Writable::start(Faults::default());
+    let host = &registry.standin.host;
+    let (image, other) = (registry.image("1", &[]), registry.image("2", &[b"other"]));
+    let app = format!("{host}/app:1");
+    room.file("log.txt", "lines");
+    let attached = run(&room, &format!("attach --artifact-type a/log log.txt {app}"), 0, &[]);
+    let log = attached.out.trim().rsplit_once('@').unwrap().1.to_owned();
+    // A list under the fallback tag that names the image itself, another one, and something that is gone.
+    let gone = Digest::sha256(b"gone");
+    let entries: Vec<Value> = [image.to_string(), other.to_string(), gone.to_string(), log.clone()]
+        .iter()
+        .map(|digest| json!({"mediaType": MANIFEST, "digest": digest, "size": 1}))
+        .collect();
+    let list = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}).to_string();
+    let fallback = format!("sha256-{}", image.hex());
+    {
+        let mut contents = registry.contents.lock();
+        let place = contents.manifests.get_mut(&fallback).unwrap();
+        place.1 = list.into();
+    }
+    let done = run(
+        &room,
+        &format!("clean -f {app}"),
+        1,
+        &["it is listed beside the image and is not about it", &image.to_string(), &other.to_string()],
+    );
+    for digest in [&log, &gone.to_string()] {
+        assert!(done.to_string().contains(&format!("removed {host}/app@{digest}")), "{done}");
+    }
+    let contents = registry.contents.lock();
+    for name in ["1".to_owned(), "2".to_owned(), image.to_string(), other.to_string()] {
+        assert!(contents.manifests.contains_key(&name), "{name} stays");
+    }
+    assert!(!contents.manifests.contains_key(&log));
+    let left = String::from_utf8_lossy(&contents.manifests[&fallback].1).into_owned();
+    assert!(left.contains(&other.to_string()) && !left.contains(&gone.to_string()), "{left}");
+}
+
+#[test]
+fn a_tree_that_bites_its_tail_ends() {
+    let (room, shelf) = (Room::new(), Shelf::start());
+    let (one, two) = (shelf.image("one"), shelf.image("two"));
+    run(&room, &format!("save --dir loop {}/app:one", shelf.host), 0, &[]);
+    run(&room, &format!("save --dir loop {}/app:two", shelf.host), 0, &[]);
+    let mut index = room.json("loop/index.json");
+    for (of, holds) in [(&one, &two), (&two, &one)] {
+        let name = format!("sha256-{}.sig", of.hex());
+        index["manifests"].as_array_mut().unwrap().push(json!({
+            "mediaType": MANIFEST, "digest": holds.to_string(), "size": shelf.size(holds),
+            "annotations": {"org.opencontainers.image.ref.name": name},
+        }));
+    }
+    room.file("loop/index.json", &index.to_string());
+    let tree = run(&room, "tree --local-image loop:one", 0, &["(above already)"]);
+    assert_eq!(tree.out.matches(&one.to_string()).count(), 2, "{tree}");
+
+    // Each index names the next one eight times over.
+    let mut below = one;
+    let mut size = shelf.size(&one);
+    let mut media = MANIFEST;
+    for _ in 0..5 {
+        let entry = json!({"mediaType": media, "digest": below.to_string(), "size": size});
+        let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": vec![entry; 8]}).to_string();
+        below = Digest::sha256(index.as_bytes());
+        (size, media) = (index.len(), INDEX);
+        room.file(&format!("loop/blobs/sha256/{}", below.hex()), &index);
+    }
+    run(&room, &format!("tree --local-image loop@{below}"), 1, &["more than 10000 lines"]);
+}
+
+#[test]
+fn nothing_in_a_layout_is_left_out_in_silence() {
+    let (room, shelf, author) = (Room::new(), Shelf::start(), Author::new(false));
+    let image = shelf.image("1");
+    sign(&shelf, &author, &image, Way::Listed);
+    let save = format!("save --dir saved {}/app:1", shelf.host);
+    run(&room, &save, 0, &["1 beside it"]);
+    let tree = |code: i32, words: &[&str]| run(&room, "tree --local-image saved", code, words);
+
+    // Blanks before a manifest are JSON all the same.
+    let config = json!({"mediaType": "application/vnd.oci.empty.v1+json", "digest": Digest::sha256(b"{}").to_string(), "size": 2});
+    let late = json!({
+        "schemaVersion": 2, "mediaType": MANIFEST, "artifactType": "a/late", "config": config, "layers": [],
+        "subject": {"mediaType": MANIFEST, "digest": image.to_string(), "size": shelf.size(&image)},
+    });
+    let late = format!(" \n\t{late}");
+    room.file(&format!("saved/blobs/sha256/{}", Digest::sha256(late.as_bytes()).hex()), &late);
+    tree(0, &["a/late"]);
+
+    // Other bytes under the name of what refers to the image; saving again mends them.
+    let index = room.json("saved/index.json");
+    let mut listed = index["manifests"].as_array().unwrap().iter().map(|entry| entry["digest"].as_str().unwrap());
+    let referrer = listed.rfind(|digest| **digest != image.to_string()).unwrap();
+    let blob = format!("saved/blobs/sha256/{}", referrer.strip_prefix("sha256:").unwrap());
+    for bytes in ["{}", "other"] {
+        room.file(&blob, bytes);
+        tree(1, &["other bytes"]);
+    }
+    run(&room, &save, 0, &[]);
+    tree(0, &["a/late", referrer]);
+    std::fs::remove_file(room.path(&blob)).unwrap();
+    tree(1, &["index.json", "which is not there"]);
+}
+
+#[test]
 fn what_cosign_attaches_is_verified() {
     let (room, author) = (Room::new(), Author::new(false));
     let registry = Writable::start(Faults::default());
