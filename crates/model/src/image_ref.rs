@@ -119,6 +119,10 @@ impl FromStr for ImageRef {
         if text.is_empty() {
             return Err(fail("it is empty"));
         }
+        // Docker would take it for the identifier of an image that it has. Source: distribution/reference, `identifier`.
+        if text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+            return Err(fail("64 hexadecimal digits are the identifier of an image, and name none in a registry"));
+        }
         let (rest, digest) = match text.split_once('@') {
             Some((rest, digest)) => (
                 rest,
@@ -261,6 +265,14 @@ mod tests {
     fn tag_and_digest_may_stand_together() {
         let digest = Digest::sha256(b"x");
         check(&format!("r.example/a:t@{digest}"), &format!("r.example/a:t@{digest}"));
+    }
+
+    #[test]
+    fn an_identifier_of_an_image_is_no_reference() {
+        let hex = "0123456789abcdef".repeat(4);
+        assert!(hex.parse::<ImageRef>().is_err());
+        check(&format!("a/{hex}"), &format!("docker.io/a/{hex}"));
+        check(&hex[1..], &format!("docker.io/library/{}", &hex[1..]));
     }
 
     #[test]

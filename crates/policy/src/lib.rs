@@ -17,6 +17,7 @@ pub mod cue;
 mod duration;
 pub mod expr;
 pub mod go;
+pub mod images;
 pub mod jmespath;
 pub mod kyverno;
 pub mod licences;
