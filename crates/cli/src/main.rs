@@ -10,6 +10,7 @@ mod cosign;
 mod database;
 mod demo;
 mod diff;
+mod dockerfile;
 mod exit;
 mod explain;
 mod foreign;
@@ -23,6 +24,7 @@ mod login;
 mod memory;
 mod net;
 mod output;
+mod pin;
 mod pipeline;
 mod progress;
 mod provenance;
@@ -101,6 +103,7 @@ fn run(cli: &Cli) -> Result<Exit> {
         Command::VerifyBlobAttestation(args) => verify::blob_attestation(args, &settings),
         Command::Artifacts(wanted) => artifacts::command(wanted, &settings),
         Command::Trust(wanted) => trust::command(wanted, &settings),
+        Command::Pin(args) => pin::command(args, &settings),
         Command::Login(args) => login::command(args, &settings),
         Command::Db(DbCommand::Update(args)) => database::update_command(args, &settings),
         Command::Db(DbCommand::Build(args)) => database::build_command(args, &settings),

@@ -35,6 +35,7 @@ mod kyverno;
 mod kyverno_policies;
 mod notation;
 mod peers;
+mod pin;
 mod policies;
 mod provenance;
 mod pushable;
