@@ -79,6 +79,9 @@ pub(crate) enum Command {
     SignBlob(crate::sign::args::SignBlobArgs),
     /// Attest something about a file.
     AttestBlob(crate::sign::args::AttestBlobArgs),
+    /// Policies as files.
+    #[command(subcommand)]
+    Policy(crate::policy::args::Command),
     /// Write digests beside the tags in Dockerfiles, Kubernetes YAML, Kustomize, Helm values, Compose and workflows.
     Pin(crate::pin::args::PinArgs),
     /// Roots of trust: whose authorities and logs are believed.

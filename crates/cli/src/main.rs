@@ -26,6 +26,7 @@ mod net;
 mod output;
 mod pin;
 mod pipeline;
+mod policy;
 mod progress;
 mod provenance;
 #[cfg(test)]
@@ -103,6 +104,7 @@ fn run(cli: &Cli) -> Result<Exit> {
         Command::VerifyBlobAttestation(args) => verify::blob_attestation(args, &settings),
         Command::Artifacts(wanted) => artifacts::command(wanted, &settings),
         Command::Trust(wanted) => trust::command(wanted, &settings),
+        Command::Policy(wanted) => policy::command(wanted, &settings),
         Command::Pin(args) => pin::command(args, &settings),
         Command::Login(args) => login::command(args, &settings),
         Command::Db(DbCommand::Update(args)) => database::update_command(args, &settings),

@@ -21,6 +21,7 @@ pub mod images;
 pub mod jmespath;
 pub mod kyverno;
 pub mod licences;
+pub mod lint;
 pub mod quantity;
 pub mod rego;
 pub mod statement;

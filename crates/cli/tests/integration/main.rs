@@ -37,6 +37,7 @@ mod notation;
 mod peers;
 mod pin;
 mod policies;
+mod policy_lint;
 mod provenance;
 mod pushable;
 mod remote;

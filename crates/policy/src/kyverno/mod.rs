@@ -33,6 +33,7 @@ mod variables;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use anchors::bare as bare_key;
 pub use context::{Need, Snapshot};
 pub use evaluate::{Evaluation, Response, Status};
 pub use exception::Exception;
