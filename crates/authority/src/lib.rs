@@ -40,8 +40,9 @@ pub use http::{Limits, Listening};
 pub use identity::IssuerKind;
 pub use issuer::{Denied, GITHUB, Issuer, Redirect, TokenAlgorithm, workflow};
 pub use key::{KeyKind, SigningKey};
+pub use log::v1::{Entered, PromisingLog};
 pub use log::{Entry, TransparencyLog};
-pub use stack::{Clock, Options, Serving, Stack};
+pub use stack::{Clock, Logs, Options, Serving, Stack};
 pub use store::Place;
 pub use token::{AUDIENCE, Jwks, TrustedIssuer};
 pub use tree::{Hash, TileName, leaf_hash};
@@ -56,6 +57,7 @@ pub fn reads(bytes: &[u8]) -> bool {
     [
         ca::reads_request(bytes),
         entry::canonical(bytes).is_ok(),
+        log::v1::reads(bytes),
         tsa::reads_query(bytes),
         token::verify(&text, &[], now).is_ok(),
         Jwks::parse(bytes).is_ok(),

@@ -1,4 +1,6 @@
-//! The transparency log: Rekor v2 over tiles.
+//! The transparency log: Rekor v2 over tiles; in `v1` the one before it.
+
+pub(crate) mod v1;
 
 use parking_lot::Mutex;
 use serde_json::{Value, json};

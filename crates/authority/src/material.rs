@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use crate::ca::Authority;
 use crate::ct::CertificateLog;
 use crate::log::TransparencyLog;
+use crate::log::v1::PromisingLog;
+use crate::stack::Logs;
 use crate::text::b64;
 use crate::tsa::TimestampAuthority;
 
@@ -31,6 +33,7 @@ pub(crate) fn trusted_root(
     authority: &Authority,
     certificates: &CertificateLog,
     log: &TransparencyLog,
+    promising: Option<&PromisingLog>,
     timestamps: &TimestampAuthority,
 ) -> Value {
     let valid = json!({"start": seconds(start)});
@@ -45,9 +48,11 @@ pub(crate) fn trusted_root(
             "logId": {"keyId": b64(id)},
         })
     };
+    let mut logs = vec![instance(format!("https://{}", log.origin()), log.key(), log.id())];
+    logs.extend(promising.map(|log| instance(format!("https://{}", log.host()), log.key(), log.id())));
     json!({
         "mediaType": TRUSTED_ROOT,
-        "tlogs": [instance(format!("https://{}", log.origin()), log.key(), log.id())],
+        "tlogs": logs,
         "certificateAuthorities": [{
             "subject": {"organization": organization, "commonName": format!("{organization} root")},
             "uri": format!("https://ca.{organization}"),
@@ -65,13 +70,19 @@ pub(crate) fn trusted_root(
 }
 
 /// `SigningConfig` of services that answer under one address.
-pub(crate) fn signing_config(organization: &str, start: Timestamp, url: &str, issuer: &str) -> Value {
-    let service = |url: String, version: u8| json!([{"url": url, "majorApiVersion": version, "validFor": {"start": seconds(start)}, "operator": organization}]);
+pub(crate) fn signing_config(organization: &str, start: Timestamp, url: &str, issuer: &str, logs: Logs) -> Value {
+    let one = |url: &str, version: u8| json!({"url": url, "majorApiVersion": version, "validFor": {"start": seconds(start)}, "operator": organization});
+    let service = |url: String, version: u8| json!([one(&url, version)]);
+    let logs = match logs {
+        Logs::V2 => vec![one(url, 2)],
+        Logs::V1 => vec![one(url, 1)],
+        Logs::Both => vec![one(url, 2), one(url, 1)],
+    };
     json!({
         "mediaType": SIGNING_CONFIG,
         "caUrls": service(url.to_owned(), 1),
         "oidcUrls": service(issuer.to_owned(), 1),
-        "rekorTlogUrls": service(url.to_owned(), 2),
+        "rekorTlogUrls": logs,
         "rekorTlogConfig": {"selector": "ANY"},
         "tsaUrls": service(format!("{url}/api/v1/timestamp"), 1),
         "tsaConfig": {"selector": "ANY"},

@@ -9,7 +9,10 @@ use crate::tree::Hash;
 /// A log's name and key.
 #[derive(Debug)]
 pub(crate) struct NoteSigner {
+    /// The first line of what is signed.
     origin: String,
+    /// The name on the signature's line.
+    name: String,
     key: SigningKey,
     id: [u8; 32],
 }
@@ -32,7 +35,12 @@ impl NoteSigner {
                 return Err(Error::Setting("a log's key is Ed25519 or ECDSA over P-256".to_owned()));
             }
         };
-        Ok(Self { origin: origin.to_owned(), key, id })
+        Ok(Self { origin: origin.to_owned(), name: origin.to_owned(), key, id })
+    }
+
+    /// A shard of a Rekor v1 log: its checkpoints begin with host and tree, and the host signs them (sigstore/rekor `pkg/util/signed_note.go`).
+    pub(crate) fn shard(host: &str, tree: u64, key: SigningKey) -> Result<Self, Error> {
+        Ok(Self { origin: format!("{host} - {tree}"), ..Self::new(host, key)? })
     }
 
     /// The whole key ID, of which notes show four bytes: Rekor v2's log ID.
@@ -53,7 +61,7 @@ impl NoteSigner {
         let text = format!("{}\n{size}\n{}\n", self.origin, b64(root));
         let signature = self.key.sign(text.as_bytes())?;
         let (hint, _) = self.id.split_at(4);
-        Ok(format!("{text}\n— {} {}\n", self.origin, b64([hint, &signature].concat())))
+        Ok(format!("{text}\n— {} {}\n", self.name, b64([hint, &signature].concat())))
     }
 
     /// Size and root of a checkpoint that this log signed.
@@ -65,7 +73,7 @@ impl NoteSigner {
         let (hint, signature) = signature.split_at_checked(4)?;
         let key = PublicKey::from_spki(self.key.spki()).ok()?;
         let signed = format!("{text}\n");
-        if name != self.origin
+        if name != self.name
             || !self.id.starts_with(hint)
             || !key.verifies(Scheme::natural(&key), signed.as_bytes(), signature)
         {
@@ -102,6 +110,15 @@ mod tests {
             let stranger = NoteSigner::new("log.example/one", SigningKey::generate(kind).unwrap()).unwrap();
             assert_eq!(stranger.read(&text), None);
         }
+    }
+
+    #[test]
+    fn a_shard_is_named_by_its_tree_and_signed_by_its_host() {
+        let signer = NoteSigner::shard("rekor.example", 7, SigningKey::generate(KeyKind::P256).unwrap()).unwrap();
+        let text = signer.sign(3, &[1; 32]).unwrap();
+        assert!(text.starts_with("rekor.example - 7\n3\n") && text.contains("\n— rekor.example "), "{text}");
+        assert_eq!(signer.read(&text), Some((3, [1; 32])));
+        assert_eq!(signer.read(&text.replace(" - 7", " - 8")), None);
     }
 
     #[test]

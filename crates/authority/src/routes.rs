@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `/api/v2/signingCert`, `trustBundle`, `configuration` | Fulcio v2 |
 //! | `/api/v2/log/entries`, `checkpoint`, `tile/...` | Rekor v2 |
+//! | `/api/v1/log...`, `/api/v1/index/retrieve` | Rekor v1, if the stack has such a log (`log/v1/routes.rs`) |
 //! | `/api/v1/timestamp`, `timestamp/certchain` | Sigstore's timestamp authority |
 //! | `/ct/v1/add-pre-chain`, `/ct/v1/get-sth`, `/ct/checkpoint`, `/ct/tile/...` | certificate log |
 //! | `/oidc/...` | the issuer |
@@ -19,6 +20,7 @@ use serde_json::{Value, json};
 use crate::error::{Code, Refusal};
 use crate::http::{Answer, Call, Handler};
 use crate::issuer::{Denied, Issuer, Redirect};
+use crate::log::v1;
 use crate::stack::Served;
 use crate::text::pem;
 use crate::tree::TileName;
@@ -59,6 +61,9 @@ impl Served {
     fn route(&self, call: &Call) -> Result<Answer, Refusal> {
         let now = self.stack.now();
         let path = call.path.as_str();
+        if let Some(log) = self.stack.promising().filter(|_| v1::is_ours(path)) {
+            return Ok(v1::answer(log, call, now));
+        }
         match (call.method.as_str(), path) {
             ("POST", "/api/v2/signingCert") => {
                 let bearer = call.authorization.strip_prefix("Bearer ");
@@ -169,7 +174,7 @@ fn basic(authorization: &str) -> Option<String> {
 }
 
 /// `application/x-www-form-urlencoded`. The first of a name counts.
-fn pairs(text: &str) -> BTreeMap<String, String> {
+pub(crate) fn pairs(text: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for pair in text.split('&').filter(|pair| !pair.is_empty()).take(MOST) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));

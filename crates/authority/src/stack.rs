@@ -17,8 +17,9 @@ use crate::identity::IssuerKind;
 use crate::issuer::{GITHUB, Issuer};
 use crate::key::{KeyKind, SigningKey};
 use crate::log::TransparencyLog;
+use crate::log::v1::PromisingLog;
 use crate::material::{self, SIGNING_CONFIG_FILE, TRUSTED_ROOT_FILE};
-use crate::store::Place;
+use crate::store::{self, Place};
 use crate::text::{pem, unpem};
 use crate::token::{Jwks, TrustedIssuer};
 use crate::tsa::TimestampAuthority;
@@ -26,6 +27,18 @@ use crate::tuf::{Repository, RootKeys};
 
 /// What time it is.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Which transparency logs a stack's signing config names. A log that is not named by any is not there, but for that of Rekor v2, which always is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Logs {
+    /// Rekor v2.
+    #[default]
+    V2,
+    /// Rekor v1.
+    V1,
+    /// Both, for clients to choose.
+    Both,
+}
 
 /// How a stack is set up.
 #[derive(Clone)]
@@ -36,7 +49,11 @@ pub struct Options {
     pub organization: String,
     /// Where the logs are kept. In a directory, keys and certificates are kept as well, in `keys/`, for the owner's eyes only.
     pub place: Place,
-    /// The log's key: Ed25519 or P-256.
+    /// Which logs sign.
+    pub logs: Logs,
+    /// Entries of earlier shards of the Rekor v1 log: its first index.
+    pub earlier: u64,
+    /// The key of the Rekor v2 log: Ed25519 or P-256. That of Rekor v1 is P-256.
     pub log_key: KeyKind,
     /// The timestamp authority's key: P-256 or P-384.
     pub timestamp_key: KeyKind,
@@ -69,6 +86,8 @@ impl Options {
             clock,
             organization: "sigstore.test".to_owned(),
             place: Place::Memory,
+            logs: Logs::V2,
+            earlier: 0,
             log_key: KeyKind::Ed25519,
             timestamp_key: KeyKind::P256,
             email: "person@example.com".to_owned(),
@@ -90,8 +109,11 @@ struct Inner {
     authority: RwLock<Authority>,
     certificates: CertificateLog,
     log: TransparencyLog,
+    promising: Option<PromisingLog>,
     timestamps: TimestampAuthority,
     issuer: Issuer,
+    /// Held for as long as the stack is there, so that a directory has one set of keys and one writer.
+    _lock: Option<fs::File>,
 }
 
 impl std::fmt::Debug for Stack {
@@ -108,9 +130,13 @@ struct Kept {
     authority: Authority,
     certificates: SigningKey,
     log: SigningKey,
+    promising: Option<SigningKey>,
     timestamps: TimestampAuthority,
     start: Timestamp,
 }
+
+/// The key of the Rekor v1 log, which a stack may come to have later than its others.
+const PROMISING: &str = "log-v1.p8";
 
 fn random() -> Result<[u8; 20], Error> {
     let mut bytes = [0; 20];
@@ -140,7 +166,22 @@ impl Kept {
         files.push(("timestamps.pem", chain(timestamps.chain())));
         // Written last: what is there with it is whole.
         files.push(("start", material::seconds(now).into_bytes()));
-        Ok((Self { authority, certificates, log, timestamps, start: now }, files))
+        let mut kept = Self { authority, certificates, log, promising: None, timestamps, start: now };
+        if let Some(file) = kept.complete(options)? {
+            files.insert(0, file);
+        }
+        Ok((kept, files))
+    }
+
+    /// Makes the key of a log that is asked for and was not there.
+    fn complete(&mut self, options: &Options) -> Result<Option<(&'static str, Vec<u8>)>, Error> {
+        if options.logs == Logs::V2 || self.promising.is_some() {
+            return Ok(None);
+        }
+        let key = SigningKey::generate(KeyKind::P256)?;
+        let file = (PROMISING, key.to_pkcs8()?);
+        self.promising = Some(key);
+        Ok(Some(file))
     }
 
     fn load(options: &Options, folder: &Path) -> Result<Option<Self>, Error> {
@@ -170,6 +211,10 @@ impl Kept {
             authority: Authority::resume(key("authority.p8", KeyKind::P384)?, chain("authority.pem")?)?,
             certificates: key("certificates.p8", KeyKind::P256)?,
             log: key("log.p8", options.log_key)?,
+            promising: match folder.join(PROMISING).exists() && options.logs != Logs::V2 {
+                true => Some(key(PROMISING, KeyKind::P256)?),
+                false => None,
+            },
             timestamps: TimestampAuthority::resume(
                 key("timestamps.p8", options.timestamp_key)?,
                 chain("timestamps.pem")?,
@@ -180,7 +225,7 @@ impl Kept {
 
     fn save(folder: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), Error> {
         let failed = |path: &Path, err| Error::Io { doing: "write", path: path.to_owned(), err };
-        fs::create_dir_all(folder).map_err(|err| failed(folder, err))?;
+        store::make_directory(folder).map_err(|err| failed(folder, err))?;
         for (name, bytes) in files {
             let path = folder.join(name);
             // Temporary files are readable by their owner only.
@@ -200,12 +245,20 @@ impl Stack {
     /// When a key cannot be made, a setting cannot be used, or the directory is damaged or in use.
     pub fn new(options: Options) -> Result<Self, Error> {
         let now = (options.clock)();
+        // Before anything is read or made: two that start at once would each make keys, and one would sign with keys that are nowhere.
+        let lock = match &options.place {
+            Place::Memory => None,
+            Place::Directory(folder) => Some(store::lock(folder)?),
+        };
         let kept = match &options.place {
             Place::Memory => Kept::generate(&options, now)?.0,
             Place::Directory(folder) => {
                 let folder = folder.join("keys");
                 match Kept::load(&options, &folder)? {
-                    Some(kept) => kept,
+                    Some(mut kept) => {
+                        Kept::save(&folder, kept.complete(&options)?.as_slice())?;
+                        kept
+                    }
                     None => {
                         let (kept, files) = Kept::generate(&options, now)?;
                         Kept::save(&folder, &files)?;
@@ -223,7 +276,15 @@ impl Stack {
         let certificates =
             CertificateLog::open(&format!("ct.{organization}"), kept.certificates, issuers, &below("certificates"))?;
         let log = TransparencyLog::open(&format!("log.{organization}"), kept.log, &below("log"))?;
+        let promising = match kept.promising {
+            Some(key) => {
+                Some(PromisingLog::open(&format!("rekor.{organization}"), key, options.earlier, &below("log-v1"))?)
+            }
+            None => None,
+        };
         let stack = Self(Arc::new(Inner {
+            _lock: lock,
+            promising,
             start: kept.start,
             authority: RwLock::new(kept.authority),
             certificates,
@@ -302,6 +363,12 @@ impl Stack {
         &self.0.log
     }
 
+    /// The Rekor v1 log, if the options ask for one.
+    #[must_use]
+    pub fn promising(&self) -> Option<&PromisingLog> {
+        self.0.promising.as_ref()
+    }
+
     /// The timestamp authority.
     #[must_use]
     pub fn timestamps(&self) -> &TimestampAuthority {
@@ -365,6 +432,7 @@ impl Stack {
             &authority,
             &inner.certificates,
             &inner.log,
+            inner.promising.as_ref(),
             &inner.timestamps,
         )
     }
@@ -384,7 +452,8 @@ impl Served {
 
     pub(crate) fn signing_config(&self) -> Value {
         let inner = &self.stack.0;
-        material::signing_config(&inner.options.organization, inner.start, &self.url, &self.issuer_url())
+        let options = &inner.options;
+        material::signing_config(&options.organization, inner.start, &self.url, &self.issuer_url(), options.logs)
     }
 
     pub(crate) fn client_trust_config(&self) -> Value {

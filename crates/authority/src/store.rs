@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error::Error;
 
@@ -34,22 +35,7 @@ impl Store {
     /// Opens a place, and keeps others out of it.
     pub(crate) fn open(place: &Place) -> Result<Self, Error> {
         let Place::Directory(folder) = place else { return Ok(Self::Memory(BTreeMap::new())) };
-        fs::create_dir_all(folder).map_err(|err| Error::Io {
-            doing: "make the directory",
-            path: folder.clone(),
-            err,
-        })?;
-        let path = folder.join("lock");
-        let lock = File::create(&path).map_err(|err| Error::Io { doing: "open", path: path.clone(), err })?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self::Directory { folder: folder.clone(), _lock: lock }),
-            Err(fs::TryLockError::WouldBlock) => Err(Error::Io {
-                doing: "lock (another process has the log open)",
-                path,
-                err: ErrorKind::WouldBlock.into(),
-            }),
-            Err(fs::TryLockError::Error(err)) => Err(Error::Io { doing: "lock", path, err }),
-        }
+        Ok(Self::Directory { folder: folder.clone(), _lock: lock(folder)? })
     }
 
     /// The name of the place in messages.
@@ -91,15 +77,15 @@ impl Store {
             }
             Self::Directory { folder, .. } => {
                 let path = folder.join(name);
-                let parent = path.parent().unwrap_or(Path::new("."));
+                let parent = above(&path);
                 let failed = |err| Error::Io { doing: "write", path: path.clone(), err };
-                fs::create_dir_all(parent).map_err(failed)?;
+                make_directory(parent).map_err(failed)?;
                 let mut part = tempfile::NamedTempFile::new_in(parent).map_err(failed)?;
                 part.write_all(bytes).map_err(failed)?;
                 part.as_file().sync_all().map_err(failed)?;
                 part.persist(&path).map_err(|err| failed(err.error))?;
                 // The name lives in the directory.
-                File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed)
+                sync(parent).map_err(failed)
             }
         }
     }
@@ -114,5 +100,91 @@ impl Store {
                 let _gone = fs::remove_file(folder.join(name));
             }
         }
+    }
+}
+
+/// How often a lock that somebody holds is tried again, and after what pause: a second in all.
+const LOCK_TRIES: u32 = 100;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
+/// Makes a directory ours for as long as the file is kept, which is closed by the system when the process ends, however that is.
+pub(crate) fn lock(folder: &Path) -> Result<File, Error> {
+    make_directory(folder).map_err(|err| Error::Io { doing: "make the directory", path: folder.to_owned(), err })?;
+    let path = folder.join("lock");
+    let lock = File::create(&path).map_err(|err| Error::Io { doing: "open", path: path.clone(), err })?;
+    // A process that is being started holds copies of our files for a moment, a lock that was just let go among them.
+    for _ in 0..LOCK_TRIES {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(fs::TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            Err(fs::TryLockError::Error(err)) => return Err(Error::Io { doing: "lock", path, err }),
+        }
+    }
+    Err(Error::Io { doing: "lock (another process has it open)", path, err: ErrorKind::WouldBlock.into() })
+}
+
+/// Makes a directory and what is missing above it, each name on the disk when this returns: what is synced below a name that is lost is lost with it.
+pub(crate) fn make_directory(folder: &Path) -> std::io::Result<()> {
+    for missing in missing(folder) {
+        match fs::create_dir(&missing) {
+            Ok(()) => {}
+            // Somebody else made it meanwhile; whether their name is on the disk, only a sync tells.
+            Err(err) if err.kind() == ErrorKind::AlreadyExists && missing.is_dir() => {}
+            Err(err) => return Err(err),
+        }
+        sync(above(&missing))?;
+    }
+    Ok(())
+}
+
+/// The directory and those above it that are not there, the topmost first.
+fn missing(folder: &Path) -> Vec<PathBuf> {
+    let mut list: Vec<PathBuf> = folder
+        .ancestors()
+        .take_while(|path| !path.as_os_str().is_empty() && !path.exists())
+        .map(Path::to_owned)
+        .collect();
+    list.reverse();
+    list
+}
+
+/// The directory in which the name of a path lives.
+fn above(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// The names in a directory are on the disk when this returns.
+fn sync(folder: &Path) -> std::io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directories_are_made_from_the_top() {
+        let root = tempfile::tempdir().unwrap();
+        let deep = root.path().join("a/b/c");
+        let names: Vec<PathBuf> = ["a", "a/b", "a/b/c"].iter().map(|name| root.path().join(name)).collect();
+        assert_eq!(missing(&deep), names);
+        // Every directory in which a name is new is one that is synced.
+        assert_eq!(names.iter().map(|name| above(name)).collect::<Vec<_>>(), [root.path(), &names[0], &names[1]]);
+        make_directory(&deep).unwrap();
+        assert!(deep.is_dir() && missing(&deep).is_empty());
+        make_directory(&deep).unwrap();
+        assert_eq!(above(Path::new("a")), Path::new("."));
+        std::fs::write(deep.join("file"), b"").unwrap();
+        make_directory(&deep.join("file/d")).unwrap_err();
+    }
+
+    #[test]
+    fn a_directory_has_one_owner() {
+        let root = tempfile::tempdir().unwrap();
+        let first = lock(&root.path().join("new")).unwrap();
+        let err = lock(&root.path().join("new")).unwrap_err();
+        assert!(err.to_string().contains("another process has it open"), "{err}");
+        drop(first);
+        lock(&root.path().join("new")).unwrap();
     }
 }

@@ -28,6 +28,17 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Reads hexadecimal digits of either case.
+pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let mut out = Vec::with_capacity(text.len() / 2);
+    for pair in text.as_bytes().chunks(2) {
+        let [high, low] = pair else { return None };
+        out.push(digit(*high)? << 4 | digit(*low)?);
+    }
+    Some(out)
+}
+
 /// One block of PEM (RFC 7468), with a newline at the end.
 pub(crate) fn pem(label: &str, der: &[u8]) -> String {
     let text = b64(der);
@@ -65,6 +76,15 @@ mod tests {
             assert!(text.lines().all(|line| line.len() <= 64));
             assert_eq!(unpem("PUBLIC KEY", &text), Some(der));
             assert_eq!(unpem("CERTIFICATE", &text), None);
+        }
+    }
+
+    #[test]
+    fn hexadecimal_digits_come_back() {
+        assert_eq!(unhex(&hex(&[0, 9, 0xaf, 255])), Some(vec![0, 9, 0xaf, 255]));
+        assert_eq!(unhex("AfF0"), Some(vec![0xaf, 0xf0]));
+        for text in ["0", "0g", "+1", "é"] {
+            assert_eq!(unhex(text), None, "{text}");
         }
     }
 

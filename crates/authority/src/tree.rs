@@ -115,6 +115,8 @@ pub(crate) struct Tree {
     edge: Edge,
     checkpoint: String,
     store: Store,
+    /// The last checkpoint could not be written whole, and may be on the disk all the same.
+    torn: bool,
 }
 
 impl Tree {
@@ -130,7 +132,7 @@ impl Tree {
         let Some(kept) = store.get(CHECKPOINT)? else {
             let checkpoint = write(0, &perfect(&[]))?;
             store.put(CHECKPOINT, checkpoint.as_bytes())?;
-            return Ok(Self { edge: Edge::default(), checkpoint, store });
+            return Ok(Self { edge: Edge::default(), checkpoint, store, torn: false });
         };
         let damaged = |found: String| Error::Damaged { place: store.place(), found };
         let checkpoint = String::from_utf8(kept).map_err(|_| damaged("its checkpoint is no text".to_owned()))?;
@@ -155,12 +157,9 @@ impl Tree {
         if edge.hashes.first().map_or(&[][..], Vec::as_slice) != leaves.as_slice() {
             return Err(damaged("the last entries are not those that were hashed".to_owned()));
         }
-        let tree = Self { edge, checkpoint, store };
+        let tree = Self { edge, checkpoint, store, torn: false };
         if tree.root()? != root {
-            return Err(Error::Damaged {
-                place: tree.store.place(),
-                found: "its tiles do not lead to its root".to_owned(),
-            });
+            return Err(tree.damaged("its tiles do not lead to its root".to_owned()));
         }
         Ok(tree)
     }
@@ -193,6 +192,10 @@ impl Tree {
         leaves: &[&[u8]],
         write: impl FnOnce(u64, &Hash) -> Result<String, Error>,
     ) -> Result<u64, Error> {
+        // Another leaf at the same place, under another checkpoint of the same size, would be a second history.
+        if self.torn {
+            return Err(self.damaged("its last checkpoint may be on the disk or not: open the log again".to_owned()));
+        }
         let first = self.edge.size;
         let mut next = self.edge.clone();
         for leaf in leaves {
@@ -228,7 +231,9 @@ impl Tree {
         }
         let root = self.root_of(&next)?;
         let checkpoint = write(next.size, &root)?;
+        self.torn = true;
         self.store.put(CHECKPOINT, checkpoint.as_bytes())?;
+        self.torn = false;
         // Committed. What only the old checkpoint needed can go: a smaller partial tile is the beginning of a larger one.
         let kept: Vec<String> = next.unfinished().into_iter().map(|(name, _)| name).collect();
         for (name, _) in self.edge.unfinished() {
@@ -294,8 +299,7 @@ impl Tree {
             .filter_map(|hash| Hash::try_from(hash).ok())
             .collect();
         if hashes.len() != 1 << inner {
-            let found = format!("tile {} of level {level} is missing or not whole", first / WIDTH as u64);
-            return Err(Error::Damaged { place: self.store.place(), found });
+            return Err(self.damaged(format!("tile {} of level {level} is missing or not whole", first / WIDTH as u64)));
         }
         Ok(perfect(&hashes))
     }
@@ -314,6 +318,27 @@ impl Tree {
             Some(level) => edge.hashes.get(usize::from(level)).map(|hashes| hashes.concat()),
             None => Some(edge.bundle.clone()),
         })
+    }
+
+    /// An entry's leaf.
+    pub(crate) fn leaf(&self, index: u64) -> Result<Option<Vec<u8>>, Error> {
+        let bundle = self.tile(&self.edge, None, index / WIDTH as u64)?.unwrap_or_default();
+        Ok(entries(&bundle).nth((index % WIDTH as u64) as usize).flatten().map(<[u8]>::to_vec))
+    }
+
+    /// A file that lies beside the tiles, which no checkpoint covers.
+    pub(crate) fn attached(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        self.store.get(name)
+    }
+
+    /// Writes such a file.
+    pub(crate) fn attach(&mut self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        self.store.put(name, bytes)
+    }
+
+    /// What the log keeps does not hold together.
+    pub(crate) fn damaged(&self, found: String) -> Error {
+        Error::Damaged { place: self.store.place(), found }
     }
 
     /// A tile or bundle as its name asks for it, if the log is large enough.
@@ -573,5 +598,25 @@ mod tests {
         assert_eq!(tree.read(TileName::parse("0/000").unwrap()).unwrap(), None);
         assert_eq!(tree.append(&[b"y"], signed).unwrap(), 255);
         assert_eq!(tree.inclusion(255).unwrap().len(), 8);
+    }
+
+    #[test]
+    fn a_checkpoint_that_may_be_written_is_the_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::Directory(folder.path().to_owned());
+        let mut tree = Tree::open(&place, read, signed).unwrap();
+        tree.append(&[b"a"], signed).unwrap();
+        let path = folder.path().join(CHECKPOINT);
+        let kept = std::fs::read(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir_all(path.join("x")).unwrap();
+        assert!(tree.append(&[b"b"], signed).is_err());
+        std::fs::remove_dir_all(&path).unwrap();
+        std::fs::write(&path, kept).unwrap();
+        assert!(tree.append(&[b"c"], signed).unwrap_err().to_string().contains("open the log again"));
+        drop(tree);
+        let mut tree = Tree::open(&place, read, signed).unwrap();
+        assert_eq!(tree.append(&[b"c"], signed).unwrap(), 1);
+        assert_eq!((tree.leaf(1).unwrap().as_deref(), tree.leaf(2).unwrap()), (Some(b"c".as_slice()), None));
     }
 }

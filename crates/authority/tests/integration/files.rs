@@ -50,6 +50,28 @@ fn a_stack_in_a_directory_is_found_again() {
     open().map(|_| ()).unwrap_err();
 }
 
+#[test]
+fn keys_are_made_by_one_process_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("stack");
+    let open = || Stack::new(Options { place: Place::Directory(place.clone()), ..options() });
+    // Another process that has just begun: it has the directory, and no keys yet.
+    std::fs::create_dir_all(&place).unwrap();
+    let other = std::fs::File::create(place.join("lock")).unwrap();
+    other.try_lock().unwrap();
+    let err = open().map(|_| ()).unwrap_err();
+    assert!(err.to_string().contains("another process has it open"), "{err}");
+    assert!(!place.join("keys").exists(), "keys were made beside the other's");
+    drop(other);
+    // Many at once: those that succeed one after the other have the same keys.
+    let roots: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| open().map(|stack| stack.trusted_root()).ok())).collect();
+        threads.into_iter().filter_map(|thread| thread.join().unwrap()).collect()
+    });
+    let kept = open().unwrap().trusted_root();
+    assert!(!roots.is_empty() && roots.iter().all(|root| *root == kept));
+}
+
 /// What is served, as a repository is asked.
 struct Files(BTreeMap<String, Vec<u8>>);
 

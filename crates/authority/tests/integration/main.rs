@@ -11,6 +11,7 @@ mod entries;
 mod files;
 mod flows;
 mod openssl;
+mod promising;
 mod python;
 mod server;
 mod tokens;
