@@ -11,7 +11,7 @@ use signet_image::{Compression, Entry, Limits, Visitor, walk_layer};
 use signet_model::{Digest, ImageRef, Location, Purl};
 use signet_trust::{
     Artifact, Certificate, CertificateIdentity, Checkpoint, Envelope, Evidence, Instance, Requirements, Statement,
-    TrustRoot, TufFuture, TufRepository, TufState,
+    TrustRoot, TufFuture, TufRepository, TufState, Witness,
 };
 use signet_versions::{Constraint, Options, Scheme, compare, is_valid, sort_key};
 
@@ -557,9 +557,14 @@ pub fn dsse(data: &[u8]) {
     }
 }
 
-/// A signed note.
+/// A signed note, and what a witness cosigned of it; a witness's verifier key.
 pub fn checkpoint(data: &[u8]) {
-    let _note = Checkpoint::parse(&String::from_utf8_lossy(data));
+    const WITNESS: &str = "w.example+c787e437+BAOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4";
+    let text = String::from_utf8_lossy(data);
+    let _named = Witness::parse(&text);
+    if let (Ok(note), Ok(witness)) = (Checkpoint::parse(&text), Witness::parse(WITNESS)) {
+        let _seen = note.cosigned_by(&witness);
+    }
 }
 
 /// A certificate, and whom it names.

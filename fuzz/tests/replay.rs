@@ -166,7 +166,7 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
             r#"{"payloadType":"application/vnd.in-toto+json","payload":"eyJfdHlwZSI6Imh0dHBzOi8vaW4tdG90by5pby9TdGF0ZW1lbnQvdjEiLCJwcmVkaWNhdGVUeXBlIjoieCJ9","signatures":[]}"#,
             r#"{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","dsseEnvelope":{"payloadType":"text","payload":"AA=="}}"#,
         ]),
-        // An entry, a signing request, and a query that OpenSSL made; a token of nobody; a key set; a tile.
+        // Entries of both versions, a signing request, and a query that OpenSSL made; a token of nobody; a key set; a tile.
         "authority" => {
             let encoded =
                 |text: &str| base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text).unwrap();
@@ -176,6 +176,8 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
                 "eyJhbGciOiJFUzI1NiIsImtpZCI6IjEifQ.eyJpc3MiOiJodHRwczovL2V4YW1wbGUuY29tIiwiYXVkIjoic2lnc3RvcmUifQ.AAAA",
                 r#"{"keys":[{"kty":"EC","crv":"P-256","kid":"1","x":"cFdQytrZij_P1ihSuORLRJSrEW3l8ng9k--Ab8FKQt8","y":"Z56wtvCrTotpbVP3sinkkaBUtGYYCx1YEWVu4mOHj9s"}]}"#,
                 "0/x001/x234/067.p/5",
+                r#"{"apiVersion":"0.0.1","kind":"hashedrekord","spec":{"data":{"hash":{"algorithm":"sha256","value":"ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73"}},"signature":{"content":"MEQCIEOWqmmv4YYuy66tg1gBVUZPaqr+l3EDhuR4qYACGpNBAiBrN48V3eQQsHTW7tL8N6RasQ64UiH/WNNoKBu7pTN3wg==","publicKey":{"content":"LS0tLS1CRUdJTiBQVUJMSUMgS0VZLS0tLS0KTUZrd0V3WUhLb1pJemowQ0FRWUlLb1pJemowREFRY0RRZ0FFY0ZkUXl0clppai9QMWloU3VPUkxSSlNyRVczbAo4bmc5aysrQWI4RktRdDlubnJDMjhLdE9pMmx0VS9leUtlU1JvRlMwWmhnTEhWZ1JaVzdpWTRlUDJ3PT0KLS0tLS1FTkQgUFVCTElDIEtFWS0tLS0tCg=="}}}}"#,
+                r#"{"apiVersion":"0.0.1","kind":"dsse","spec":{"proposedContent":{"envelope":"{\"payloadType\":\"application/vnd.in-toto+json\",\"payload\":\"e30=\",\"signatures\":[{\"keyid\":\"\",\"sig\":\"MEQCIBbKizFPpzN5Dnd2iNICSK3C+Go2r/WM7RE7kznAjJvZAiAEIauj0G/qZqV2NSublTwW7hEXg2pe6uDW23vnSTDSXA==\"}]}","verifiers":["LS0tLS1CRUdJTiBQVUJMSUMgS0VZLS0tLS0KTUZrd0V3WUhLb1pJemowQ0FRWUlLb1pJemowREFRY0RRZ0FFSndkaTFqd0Z4R1BYT3BwR0swU0UvMjM2cDQ3bAo1RDllKzVjaW5GTGJVVXI0clIzMGRFOHhxV1hMVzRoTS9qRFFPdjZWSWF6WGFRWlRYUkFOdHNqQ3FRPT0KLS0tLS1FTkQgUFVCTElDIEtFWS0tLS0tCg=="]}}}"#,
             ]);
             all.push(encoded(
                 "MEQCAQEwMTANBglghkgBZQMEAgEFAAQgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAACCQCHbZd5vWSDLwEB/w==",
@@ -205,7 +207,12 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
             vec![authority.as_bytes().to_vec(), key.as_bytes().to_vec(), der(authority), der(key)]
         }
         "checkpoint" => {
-            text(&["log.example\n7\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n\u{2014} log.example AAAAAAA=\n"])
+            text(&[
+                "log.example\n7\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n\u{2014} log.example AAAAAAA=\n",
+                // By the witness that the target knows, whose key is the bytes 0 to 31; and that witness's verifier key.
+                "log.example\n7\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n\u{2014} w.example x4fkNwAAAABlU/EAO38GYlymyQKr6zy/GVCrH2TxZD3QRZxdzhiE2RNMK4Q6jCOP/+a6r+lqHKSfMUGqlhnjRH9DcfxbTdTqhDVwCA==\n",
+                "w.example+c787e437+BAOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4",
+            ])
         }
         "dsse" => text(&[
             r#"{"payloadType":"application/vnd.in-toto+json","payload":"e30=","signatures":[{"sig":"AAAA","keyid":""}]}"#,

@@ -31,6 +31,8 @@ pub enum Check {
     KeyWindow,
     /// The log contains the entry: inclusion proof and signed checkpoint.
     Inclusion,
+    /// The configured witnesses saw the log's tree head, so many of them as are asked for.
+    Witnesses,
     /// The signature was made by the key over the content.
     Signature,
     /// The log entry is about this content, this signature and this key.
@@ -63,6 +65,7 @@ impl Check {
             Self::Claims => "certificate claims",
             Self::KeyWindow => "validity of the key",
             Self::Inclusion => "inclusion in the log",
+            Self::Witnesses => "witnesses of the log",
             Self::Signature => "signature",
             Self::Binding => "binding of the log entry",
             Self::Artifact => "artifact digest",

@@ -35,6 +35,7 @@ mod stamps;
 mod statement;
 mod tuf;
 mod verify;
+mod witness;
 
 pub use certificate::{Certificate, Claims, SubjectName};
 pub use check::{Check, Checked, Outcome, VerifyError};
@@ -43,7 +44,7 @@ pub use dsse::{Envelope, IN_TOTO, pae};
 pub use evidence::{Artifact, Evidence, Layout};
 pub use identity::{CertificateIdentity, Claim, Issuer, Matcher, NameKind};
 pub use key::{Algorithm, BadSignature, KeyError, PublicKey};
-pub use note::{Checkpoint, NoteError, Witness};
+pub use note::{Checkpoint, NoteError};
 pub use root::{Instance, TrustRoot, Window};
 pub use signer::{Signer, SignerError, SignerFuture};
 pub use statement::{Statement, Subject, predicate_types};
@@ -52,3 +53,4 @@ pub use verify::{
     IdentityRequirement, LogRequirement, Requirements, SctRequirement, SecondOpinion, Signature, Signed, TimeSource,
     TrustedKey, Verified, verify,
 };
+pub use witness::{Witness, WitnessError, Witnesses};

@@ -1,10 +1,11 @@
-//! Checkpoints: signed tree heads as C2SP notes (`signed-note`, `tlog-checkpoint`), and cosignatures of witnesses (`tlog-cosignature`).
+//! Checkpoints: signed tree heads as C2SP notes (`signed-note`, `tlog-checkpoint`), and the cosignatures on them (`tlog-cosignature`).
 
 use signet_model::{Digest, Timestamp};
 
 use crate::json::base64;
-use crate::key::{Algorithm, PublicKey};
+use crate::key::PublicKey;
 use crate::merkle::Hash;
+use crate::witness::Witness;
 
 /// Longest note that is read.
 const LONGEST: usize = 64 << 10;
@@ -115,42 +116,25 @@ impl Checkpoint {
         })
     }
 
-    /// When the witness saw the tree head, if it cosigned it (C2SP `tlog-cosignature`, signature type 0x04: eight bytes of time, then Ed25519).
-    #[must_use]
-    pub fn cosigned_by(&self, witness: &Witness) -> Option<Timestamp> {
-        self.signatures.iter().find_map(|line| {
-            if line.name != witness.name || line.hint != witness.hint() {
-                return None;
-            }
-            let (time, signature) = line.signature.split_first_chunk::<8>()?;
+    /// When the witness first saw the tree head, if it cosigned it (C2SP `tlog-cosignature`, signature type 0x04: eight bytes of time, then Ed25519 over the
+    /// time and the whole text).
+    ///
+    /// # Errors
+    /// When a line bears the witness's name and key ID and is not its signature: then the whole note is to be refused (signed-note, "Signatures").
+    pub fn cosigned_by(&self, witness: &Witness) -> Result<Option<Timestamp>, NoteError> {
+        let mut first: Option<Timestamp> = None;
+        for line in self.signatures.iter().filter(|line| line.name == witness.name() && line.hint == witness.hint()) {
+            let wrong =
+                || NoteError(format!("a cosignature under the name and key of `{}` is not its own", witness.name()));
+            let (time, signature) = line.signature.split_first_chunk::<8>().ok_or_else(wrong)?;
             let seconds = u64::from_be_bytes(*time);
             let message = format!("cosignature/v1\ntime {seconds}\n{}", self.body);
-            witness.key.verify(message.as_bytes(), signature).ok()?;
-            Timestamp::from_second(i64::try_from(seconds).ok()?).ok()
-        })
-    }
-}
-
-/// A witness that cosigns checkpoints: its name and its Ed25519 key.
-#[derive(Clone, Debug)]
-pub struct Witness {
-    name: String,
-    key: PublicKey,
-}
-
-impl Witness {
-    /// A witness. `None` when the key is not Ed25519 or the name is empty or holds a space or plus sign (signed-note, "Signatures").
-    #[must_use]
-    pub fn new(name: &str, key: PublicKey) -> Option<Self> {
-        let fine = key.algorithm() == Algorithm::Ed25519 && !name.is_empty() && !name.contains([' ', '+', '\n']);
-        fine.then(|| Self { name: name.to_owned(), key })
-    }
-
-    fn hint(&self) -> [u8; 4] {
-        let id = key_id(&self.name, 0x04, &self.key);
-        let mut hint = [0; 4];
-        hint.copy_from_slice(&id.as_bytes()[..4]);
-        hint
+            witness.key().verify(message.as_bytes(), signature).map_err(|_| wrong())?;
+            let time = i64::try_from(seconds).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+            let time = time.ok_or_else(wrong)?;
+            first = Some(first.map_or(time, |first| first.min(time)));
+        }
+        Ok(first)
     }
 }
 
@@ -186,32 +170,20 @@ mod tests {
     }
 
     #[test]
-    fn logs_sign_and_witnesses_cosign() {
+    fn logs_sign_tree_heads() {
         let body = format!("log.example\n7\n{}\n", STANDARD.encode([9; 32]));
         let (log, log_key) = pair();
-        let (witness, witness_key) = pair();
+        let (_, other_key) = pair();
         let id = key_id("log.example", 1, &log_key);
-        let named = Witness::new("w.example", witness_key.clone()).unwrap();
-        let time = 1_700_000_000_u64;
-        let mut cosigned = time.to_be_bytes().to_vec();
-        cosigned.extend(witness.sign(format!("cosignature/v1\ntime {time}\n{body}").as_bytes()).as_ref());
-        let text = format!(
-            "{body}\n{}{}",
-            line("log.example", &id, log.sign(body.as_bytes()).as_ref()),
-            line("w.example", &key_id("w.example", 4, &witness_key), &cosigned)
-        );
+        let text = format!("{body}\n{}", line("log.example", &id, log.sign(body.as_bytes()).as_ref()));
         let note = Checkpoint::parse(&text).unwrap();
         assert_eq!((note.origin(), note.size(), note.root()), ("log.example", 7, &[9; 32]));
         assert!(note.signed_by(&log_key, id.as_bytes()));
-        assert!(!note.signed_by(&witness_key, id.as_bytes()));
+        assert!(!note.signed_by(&other_key, id.as_bytes()));
         assert!(!note.signed_by(&log_key, &[0; 32]));
-        assert_eq!(note.cosigned_by(&named).unwrap().as_second(), 1_700_000_000);
-        assert!(note.cosigned_by(&Witness::new("v.example", witness_key).unwrap()).is_none());
         let other = text.replacen("\n7\n", "\n8\n", 1);
         let other = Checkpoint::parse(&other).unwrap();
         assert!(!other.signed_by(&log_key, id.as_bytes()));
-        assert!(other.cosigned_by(&named).is_none());
-        assert!(Witness::new("a b", log_key).is_none());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use sigstore_verify::Verifier;
 
 use crate::check::VerifyError;
 use crate::key::{Algorithm, PublicKey};
+use crate::witness::Witnesses;
 use crate::{json, note, pem};
 
 /// Largest trusted root that is read.
@@ -68,6 +69,8 @@ pub struct TrustRoot {
     pub(crate) certificate_logs: Vec<Log>,
     authorities: Vec<Authority>,
     pub(crate) timestamps: Vec<TsaAuthority>,
+    /// Who must have seen the tree heads of logs; nobody, unless somebody is named.
+    pub(crate) witnesses: Option<Witnesses>,
     /// The project's own verifier over the same material; absent for material that is not from a `trusted_root.json`.
     pub(crate) second: Option<Verifier>,
 }
@@ -159,6 +162,7 @@ impl TrustRoot {
             certificate_logs: Vec::new(),
             authorities: Vec::new(),
             timestamps: Vec::new(),
+            witnesses: None,
             second: None,
         }
     }
@@ -179,6 +183,14 @@ impl TrustRoot {
     pub fn with_certificate_log(mut self, key: PublicKey, window: Window) -> Self {
         let id = array(key.fingerprint().as_bytes());
         self.certificate_logs.push(Log { id, key, window });
+        self
+    }
+
+    /// Demands cosignatures of witnesses under every log entry, whatever else is asked for. An entry without a tree head, which the layouts before Cosign 3
+    /// hold, has none.
+    #[must_use]
+    pub fn with_witnesses(mut self, witnesses: Witnesses) -> Self {
+        self.witnesses = Some(witnesses);
         self
     }
 

@@ -12,7 +12,7 @@ use crate::key::{Algorithm, PublicKey};
 use crate::root::{TrustRoot, Window};
 use crate::stamps::{self, Stamps};
 use crate::statement::{self, Statement};
-use crate::{sct, second};
+use crate::{sct, second, witness};
 
 /// A value that a verification vouches for. Only this room makes one; there is no other way to come by it, and none to read it from a file.
 #[derive(Clone, Debug)]
@@ -314,6 +314,8 @@ pub fn verify(
             }
         }
     }
+
+    witness::verify(evidence, root, requirements, now, &mut report)?;
 
     // (7) What was signed is about the artifact.
     let signed = about(evidence, artifact, requirements)?;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
-use signet_authority::{KeyKind, Options, Serving, Stack};
+use signet_authority::{KeyKind, Logs, Options, Serving, Stack};
 use signet_trust::{Artifact, CertificateIdentity, Evidence, Requirements, TimeSource, TrustRoot, verify};
 
 use crate::client::{EMAIL, Signer, get};
@@ -110,6 +110,14 @@ fn python_signs_with_other_kinds_of_keys() {
     signs(|options| {
         options.log_key = KeyKind::P256;
         options.timestamp_key = KeyKind::P384;
+    });
+}
+
+#[test]
+fn python_signs_into_a_log_that_promises() {
+    signs(|options| {
+        options.logs = Logs::V1;
+        options.earlier = 4_000;
     });
 }
 

@@ -55,6 +55,13 @@ pub(crate) struct SignerArgs {
     /// Do not look at transparency logs. Insecure: nobody would notice a signature that was made in secret.
     #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", value_name = "BOOL")]
     pub(crate) insecure_ignore_tlog: bool,
+    /// A witness that must have cosigned the log's tree head, as its verifier key NAME+KEYID+KEY, repeatable. An entry without a tree head, as the layouts before
+    /// Cosign 3 hold it, is refused then.
+    #[arg(long, value_name = "VKEY")]
+    pub(crate) witness: Vec<String>,
+    /// How many of the witnesses must have [default: all].
+    #[arg(long, value_name = "COUNT", requires = "witness")]
+    pub(crate) witness_threshold: Option<usize>,
     /// Do not ask whether the certificate stands in a certificate log. Insecure.
     #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", value_name = "BOOL")]
     pub(crate) insecure_ignore_sct: bool,
@@ -131,7 +138,7 @@ pub(crate) struct AttestationArgs {
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct NotationArgs {
     /// Verify Notation signatures by this trust policy (`trustpolicy.json`), and no others.
-    #[arg(long, value_name = "FILE", requires = "notation_trust_store", conflicts_with_all = ["key", "certificate_identity", "certificate_identity_regexp", "certificate_oidc_issuer", "certificate_oidc_issuer_regexp", "annotations"])]
+    #[arg(long, value_name = "FILE", requires = "notation_trust_store", conflicts_with_all = ["key", "certificate_identity", "certificate_identity_regexp", "certificate_oidc_issuer", "certificate_oidc_issuer_regexp", "annotations", "witness"])]
     pub(crate) notation_trust_policy: Option<PathBuf>,
     /// The folder whose `x509/ca/NAME`, `x509/signingAuthority/NAME` and `x509/tsa/NAME` hold the certificates that the policy names.
     #[arg(long, value_name = "DIR", requires = "notation_trust_policy")]

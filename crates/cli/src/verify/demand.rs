@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, anyhow};
 use signet_trust::{
     CertificateIdentity, Claim, IdentityRequirement, Issuer, LogRequirement, Matcher, NameKind, PublicKey,
-    Requirements, SctRequirement, TimeSource, TrustRoot, TrustedKey, Window,
+    Requirements, SctRequirement, TimeSource, TrustRoot, TrustedKey, Window, Witness, Witnesses,
 };
 
 use super::args::{ReachArgs, SignerArgs};
@@ -34,7 +34,12 @@ impl Demand {
         if args.insecure_ignore_tlog {
             settings.warn("transparency logs are not asked for: a signature that was made in secret is accepted");
         }
-        Ok(Demand { root: root(args, reach, settings)?, requirements })
+        let witnesses = witnesses(args)?;
+        let mut root = root(args, reach, settings)?;
+        if let Some(witnesses) = witnesses {
+            root = root.with_witnesses(witnesses);
+        }
+        Ok(Demand { root, requirements })
     }
 
     pub(crate) fn is_by_key(&self) -> bool {
@@ -99,6 +104,22 @@ fn by_certificate(args: &SignerArgs, settings: &Settings) -> Result<Requirements
         requirements.sct = SctRequirement::InsecureIgnored;
     }
     Ok(requirements)
+}
+
+/// Witnesses are demanded beside everything else, and cannot be where logs are not looked at.
+fn witnesses(args: &SignerArgs) -> Result<Option<Witnesses>> {
+    if args.witness.is_empty() {
+        return Ok(None);
+    }
+    if args.insecure_ignore_tlog {
+        return Err(crate::usage(anyhow!(
+            "`--witness` demands a tree head of the log, and `--insecure-ignore-tlog` says not to look at any"
+        )));
+    }
+    let read = |text: &String| Witness::parse(text).map_err(|why| crate::usage(anyhow!("`--witness {text}` is {why}")));
+    let all = args.witness.iter().map(read).collect::<Result<Vec<_>>>()?;
+    let wanted = args.witness_threshold.unwrap_or(all.len());
+    Witnesses::new(all, wanted).map(Some).map_err(|why| crate::usage(anyhow!("`--witness`: {why}")))
 }
 
 /// An empty text asks for nothing, as a flag that is not given.

@@ -13,20 +13,26 @@ use crate::harness::{Room, Run};
 use crate::peers::{Registry, peers, unavailable};
 use crate::signing::push;
 
-const WHO: &str = "ci-sa@company.com";
+pub(crate) const WHO: &str = "ci-sa@company.com";
 
 /// A room with the material of a running stack.
-struct Scene {
-    room: Room,
-    stack: Stack,
-    serving: Serving,
+pub(crate) struct Scene {
+    pub(crate) room: Room,
+    pub(crate) stack: Stack,
+    pub(crate) serving: Serving,
 }
 
 impl Scene {
-    fn new() -> Scene {
+    pub(crate) fn new() -> Scene {
+        Scene::with(|_| {})
+    }
+
+    /// With a stack of another make.
+    pub(crate) fn with(change: impl FnOnce(&mut Options)) -> Scene {
         let clock = Arc::new(|| Timestamp::try_from(std::time::SystemTime::now()).unwrap());
         let mut options = Options::new(clock);
         options.email = WHO.to_owned();
+        change(&mut options);
         let stack = Stack::new(options).unwrap();
         let serving = stack.listen().unwrap();
         let room = Room::new();
@@ -49,12 +55,12 @@ impl Scene {
     }
 
     #[track_caller]
-    fn run(&self, line: &str, code: i32, needles: &[&str]) -> Run {
+    pub(crate) fn run(&self, line: &str, code: i32, needles: &[&str]) -> Run {
         checked(line, self.command(line).output().unwrap(), code, needles)
     }
 
     /// The flags that ask for a person of the stack's issuer.
-    fn person(&self) -> String {
+    pub(crate) fn person(&self) -> String {
         format!("--certificate-identity {WHO} --certificate-oidc-issuer {}", self.serving.issuer_url())
     }
 }

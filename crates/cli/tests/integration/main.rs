@@ -30,6 +30,7 @@ mod house;
 mod interop;
 mod java_index;
 mod keyless;
+mod keyless_old;
 mod keys;
 mod kyverno;
 mod kyverno_policies;
@@ -57,6 +58,7 @@ mod trivy;
 mod trust;
 mod truth;
 mod views;
+mod witnesses;
 /// The authority, log and keys that the tests of the room `trust` sign with.
 #[path = "../../../trust/tests/integration/world.rs"]
 #[allow(dead_code, reason = "shared with the tests of the room `trust`")]

@@ -7,4 +7,5 @@ mod repository;
 mod seal;
 mod timestamps;
 mod tuf;
+mod witness;
 mod world;
