@@ -107,10 +107,11 @@ fn a_promise_is_the_time_of_a_bundle() {
     const ENTRY: &str = "/verificationMaterial/tlogEntries/0";
     let scene = old();
     let made = "sign-blob --yes --identity-token token";
-    // The other one first: its certificate is valid when ours is used.
+    // Others before and after: certificates of the first are valid when ours is used, and ours when the entries of the last are made.
     scene.run(&format!("{made} --bundle o.json other.bin"), 0, &["entered into the transparency log at index 4000"]);
     scene.run(&format!("{made} --bundle b.json app.bin"), 0, &["entered into the transparency log at index 4001"]);
-    let (bundle, other) = (scene.room.json("b.json"), scene.room.json("o.json"));
+    scene.run(&format!("{made} --bundle l.json other.bin"), 0, &[]);
+    let (bundle, other, late) = (scene.room.json("b.json"), scene.room.json("o.json"), scene.room.json("l.json"));
     let entry = bundle.pointer(ENTRY).unwrap();
     assert_eq!(entry["kindVersion"], json!({"kind": "hashedrekord", "version": "0.0.1"}));
     assert_eq!((&entry["logIndex"], &entry["inclusionProof"]["logIndex"]), (&json!("4001"), &json!("1")));
@@ -142,7 +143,8 @@ fn a_promise_is_the_time_of_a_bundle() {
     refused(&set("inclusionPromise/signedEntryTimestamp", json!("AAAA")), promise);
     refused(&set("integratedTime", json!((time + 1).to_string())), promise);
     refused(&set("logIndex", json!("4000")), promise);
-    refused(&of_other("/verificationMaterial/tlogEntries"), "binding of the log entry");
+    let entries = late["verificationMaterial"]["tlogEntries"].clone();
+    refused(&|bundle| bundle["verificationMaterial"]["tlogEntries"] = entries.clone(), "binding of the log entry");
     refused(&of_other("/verificationMaterial/tlogEntries/0/inclusionProof"), "inclusion in the log");
     refused(&of_other("/verificationMaterial/tlogEntries/0/inclusionProof/checkpoint"), "inclusion in the log");
     refused(&set("inclusionProof/logIndex", json!("0")), "inclusion in the log");
@@ -186,7 +188,8 @@ fn blobs_in_the_files_of_cosign_2() {
     };
     scene.run(&made("other.bin", "o"), 0, &["tlog entry created with index: 4000"]);
     scene.run(&made("app.bin", "a"), 0, &["tlog entry created with index: 4001", "Wrote signature to file a.sig"]);
-    let (bundle, other) = (scene.room.json("a.json"), scene.room.json("o.json"));
+    scene.run(&made("other.bin", "l"), 0, &[]);
+    let (bundle, other, late) = (scene.room.json("a.json"), scene.room.json("o.json"), scene.room.json("l.json"));
     assert_eq!(bundle["rekorBundle"]["Payload"]["logIndex"], json!(4_001));
     let person = scene.person();
     scene.run(&format!("verify-blob --bundle a.json {person} app.bin"), 0, &["signed entry timestamp of the log"]);
@@ -230,7 +233,7 @@ fn blobs_in_the_files_of_cosign_2() {
     refused(&|bundle| bundle["rekorBundle"]["Payload"]["integratedTime"] = json!(1_700_000_000), promise);
     refused(&|bundle| bundle["rekorBundle"]["Payload"]["logIndex"] = json!(0), promise);
     refused(&|bundle| bundle["rekorBundle"]["Payload"]["logID"] = json!("00".repeat(32)), promise);
-    refused(&of_other("/rekorBundle"), "binding of the log entry");
+    refused(&|bundle| bundle["rekorBundle"] = late["rekorBundle"].clone(), "binding of the log entry");
     refused(&of_other("/base64Signature"), "signature");
     refused(&of_other("/cert"), "signature");
     refused(&|bundle| drop(bundle.as_object_mut().unwrap().remove("rekorBundle")), "time of signing");
@@ -277,6 +280,11 @@ fn annotations(manifest: &mut Value) -> &mut Value {
     &mut manifest["layers"][0]["annotations"]
 }
 
+/// The annotations of another image's two layers: one made before ours, with a certificate that is valid when ours is used, and one made after it.
+fn others(manifest: &Value) -> [Value; 2] {
+    [0, 1].map(|at: usize| manifest["layers"][at]["annotations"].clone())
+}
+
 /// Changes a part of the log entry in the annotations.
 fn in_bundle(change: impl FnOnce(&mut Value), annotations: &mut Value) {
     let mut bundle: Value = serde_json::from_str(annotations[BUNDLE].as_str().unwrap()).unwrap();
@@ -284,18 +292,18 @@ fn in_bundle(change: impl FnOnce(&mut Value), annotations: &mut Value) {
     annotations[BUNDLE] = json!(bundle.to_string());
 }
 
-/// What both of the old layouts must refuse: how the annotations are changed, given another signer's, and which check says so.
-type Change = fn(&mut Value, &Value);
+/// What both of the old layouts must refuse: how the annotations are changed, given those of another image, and which check says so.
+type Change = fn(&mut Value, &[Value; 2]);
 const CHANGES: &[(Change, &str)] = &[
-    (|own, other| own[BUNDLE] = other[BUNDLE].clone(), "binding of the log entry"),
+    (|own, other| own[BUNDLE] = other[1][BUNDLE].clone(), "binding of the log entry"),
     (
         |own, other| {
-            in_bundle(|bundle| bundle["SignedEntryTimestamp"] = entry(other)["SignedEntryTimestamp"].clone(), own)
+            in_bundle(|bundle| bundle["SignedEntryTimestamp"] = entry(&other[0])["SignedEntryTimestamp"].clone(), own)
         },
         "signed entry timestamp of the log",
     ),
     (
-        |own, other| in_bundle(|bundle| bundle["Payload"]["body"] = entry(other)["Payload"]["body"].clone(), own),
+        |own, other| in_bundle(|bundle| bundle["Payload"]["body"] = entry(&other[0])["Payload"]["body"].clone(), own),
         "signed entry timestamp of the log",
     ),
     (
@@ -307,7 +315,7 @@ const CHANGES: &[(Change, &str)] = &[
         |own, _| in_bundle(|bundle| bundle["SignedEntryTimestamp"] = json!("AAAA"), own),
         "signed entry timestamp of the log",
     ),
-    (|own, other| own[CERTIFICATE] = other[CERTIFICATE].clone(), "signature"),
+    (|own, other| own[CERTIFICATE] = other[0][CERTIFICATE].clone(), "signature"),
     (|own, _| drop(own.as_object_mut().unwrap().remove(BUNDLE)), "time of signing"),
     (|own, _| drop(own.as_object_mut().unwrap().remove(CERTIFICATE)), "kind of verification material"),
 ];
@@ -324,12 +332,12 @@ fn images_in_the_tags_of_cosign_2() {
     let (scene, shelf) = (old(), Shelf::new());
     let (index, child) = push(&shelf.registry.host);
     let person = scene.person();
-    for digest in [child, index] {
+    for digest in [child, index, child] {
         let line = format!("cosign --compat 2 sign --yes --identity-token token {}", shelf.image(&digest));
         scene.run(&line, 0, &["tlog entry created with index: 400", "Pushing signature to: "]);
     }
     let mut own = shelf.manifest(&index, "sig");
-    let other = annotations(&mut shelf.manifest(&child, "sig")).clone();
+    let other = others(&shelf.manifest(&child, "sig"));
     for name in [SIGNATURE, CERTIFICATE, CHAIN, BUNDLE] {
         assert!(annotations(&mut own)[name].as_str().is_some_and(|text| !text.is_empty()), "{name}");
     }
@@ -363,7 +371,7 @@ fn images_in_the_tags_of_cosign_2() {
         refused(&manifest, why);
     }
     let mut manifest = own.clone();
-    annotations(&mut manifest)[SIGNATURE] = other[SIGNATURE].clone();
+    annotations(&mut manifest)[SIGNATURE] = other[0][SIGNATURE].clone();
     refused(&manifest, "signature");
     // Another image's signature, whole and true, is about that image.
     refused(&shelf.manifest(&child, "sig"), "artifact digest");
@@ -380,13 +388,13 @@ fn attestations_in_the_tags_of_cosign_2() {
     let (index, child) = push(&shelf.registry.host);
     scene.room.file("bom.json", r#"{"bomFormat":"CycloneDX","specVersion":"1.6"}"#);
     let what = "--type cyclonedx";
-    for digest in [child, index] {
+    for digest in [child, index, child] {
         let image = shelf.image(&digest);
         let line = format!("cosign --compat 2 attest --yes --identity-token token --predicate bom.json {what} {image}");
         scene.run(&line, 0, &["tlog entry created with index: 400"]);
     }
     let mut own = shelf.manifest(&index, "att");
-    let other = annotations(&mut shelf.manifest(&child, "att")).clone();
+    let other = others(&shelf.manifest(&child, "att"));
     assert_eq!(annotations(&mut own)["predicateType"], "https://cyclonedx.org/bom");
     assert_eq!(entry(annotations(&mut own))["Payload"]["logIndex"], 4_001);
     let verify = format!("verify-attestation {} {what} {}", scene.person(), shelf.image(&index));
