@@ -10,8 +10,8 @@ use webpki::{EndEntityCert, KeyUsage};
 use x509_cert::Certificate as X509;
 use x509_cert::der::asn1::{Ia5StringRef, ObjectIdentifier, Utf8StringRef};
 use x509_cert::der::{Any, Decode, Encode, Tag};
-use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{ExtendedKeyUsage, SubjectAltName};
 
 use crate::check::{Check, VerifyError};
 use crate::key::PublicKey;
@@ -24,6 +24,7 @@ const NAMES: usize = 16;
 const SAN: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
 const OTHER_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.1.7");
 const FULCIO: &str = "1.3.6.1.4.1.57264.1.";
+const EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
 /// `id-kp-codeSigning` (RFC 5280, 4.2.1.12).
 const CODE_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.3");
 
@@ -150,12 +151,7 @@ impl Certificate {
         let tbs = &parsed.tbs_certificate;
         let spki = tbs.subject_public_key_info.to_der().map_err(|error| wrong(error.to_string()))?;
         let key = PublicKey::from_der(&spki).map_err(|error| wrong(error.to_string()))?;
-        let time = |time: x509_cert::time::Time| {
-            let seconds = i64::try_from(time.to_unix_duration().as_secs()).ok();
-            seconds.and_then(|seconds| Timestamp::from_second(seconds).ok())
-        };
-        let not_before = time(tbs.validity.not_before).ok_or_else(|| wrong("a time out of range".to_owned()))?;
-        let not_after = time(tbs.validity.not_after).ok_or_else(|| wrong("a time out of range".to_owned()))?;
+        let (not_before, not_after) = validity(&parsed)?;
         let (mut names, mut claims) = (Vec::new(), Claims::default());
         let mut legacy_issuer = None;
         let mut seen = BTreeSet::new();
@@ -219,6 +215,15 @@ impl Certificate {
         self.parsed.tbs_certificate.issuer == self.parsed.tbs_certificate.subject
     }
 
+    /// Whether it says that it is for code signing. One that says nothing is for anything, which is too much.
+    fn is_for_code_signing(&self) -> bool {
+        let extensions = self.parsed.tbs_certificate.extensions.iter().flatten();
+        extensions.filter(|extension| extension.extn_id == EXTENDED_KEY_USAGE).any(|extension| {
+            ExtendedKeyUsage::from_der(extension.extn_value.as_bytes())
+                .is_ok_and(|usages| usages.0.contains(&CODE_SIGNING))
+        })
+    }
+
     /// Establishes that a trusted authority issued the certificate for code signing and that it was valid at `time`. Returns the SubjectPublicKeyInfo of
     /// the direct issuer on the verified path: the one that certificate logs sign for (RFC 6962, 3.2).
     pub(crate) fn chain(
@@ -240,6 +245,9 @@ impl Certificate {
         if anchors.is_empty() {
             return Err(wrong(format!("no trusted authority that is valid at {time}")));
         }
+        if !self.is_for_code_signing() {
+            return Err(wrong("one for another use, or for any".to_owned()));
+        }
         let der = CertificateDer::from(self.der.as_slice());
         let leaf = EndEntityCert::try_from(&der).map_err(|error| wrong(error.to_string()))?;
         let intermediates: Vec<_> = intermediates.iter().map(|der| CertificateDer::from(der.as_slice())).collect();
@@ -250,7 +258,8 @@ impl Certificate {
                 anchors,
                 &intermediates,
                 UnixTime::since_unix_epoch(Duration::from_secs(seconds)),
-                KeyUsage::required(CODE_SIGNING.as_bytes()),
+                // Authorities in between may leave their use open, as private ones often do; the signer's own certificate may not, which was looked at above.
+                KeyUsage::required_if_present(CODE_SIGNING.as_bytes()),
                 None,
                 None,
             )
@@ -263,6 +272,25 @@ impl Certificate {
                 .map_err(|error| wrong(error.to_string())),
         }
     }
+}
+
+/// From when a certificate is valid and until when, both inclusive, whatever kind of key it has: for authorities that a person names.
+pub(crate) fn validity_of(der: &[u8]) -> Result<(Timestamp, Timestamp), VerifyError> {
+    let wrong = |found: String| VerifyError::form("an X.509 certificate", found);
+    if der.len() > LONGEST {
+        return Err(wrong(format!("{} bytes", der.len())));
+    }
+    validity(&X509::from_der(der).map_err(|error| wrong(error.to_string()))?)
+}
+
+fn validity(parsed: &X509) -> Result<(Timestamp, Timestamp), VerifyError> {
+    let time = |time: x509_cert::time::Time| {
+        let seconds = i64::try_from(time.to_unix_duration().as_secs()).ok();
+        let time = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
+        time.ok_or_else(|| VerifyError::form("an X.509 certificate", "a time out of range"))
+    };
+    let validity = &parsed.tbs_certificate.validity;
+    Ok((time(validity.not_before)?, time(validity.not_after)?))
 }
 
 fn names_of(value: &[u8]) -> Result<Vec<SubjectName>, String> {

@@ -6,7 +6,8 @@ use signet_model::Timestamp;
 use sigstore_types::{DerCertificate, TimeRange, TsaAuthority};
 use sigstore_verify::Verifier;
 
-use crate::check::VerifyError;
+use crate::check::{Check, VerifyError};
+use crate::evidence::CHAIN;
 use crate::key::{Algorithm, PublicKey};
 use crate::witness::Witnesses;
 use crate::{json, note, pem};
@@ -30,6 +31,17 @@ impl Window {
     #[must_use]
     pub fn contains(&self, time: Timestamp) -> bool {
         self.start.is_none_or(|start| start <= time) && self.end.is_none_or(|end| time <= end)
+    }
+
+    /// The time that lies in both.
+    fn within(self, other: Self) -> Self {
+        Self {
+            start: self.start.max(other.start),
+            end: match (self.end, other.end) {
+                (Some(one), Some(two)) => Some(one.min(two)),
+                (one, two) => one.or(two),
+            },
+        }
     }
 
     fn of(range: Option<TimeRange>) -> Self {
@@ -68,6 +80,8 @@ pub struct TrustRoot {
     pub(crate) logs: Vec<Log>,
     pub(crate) certificate_logs: Vec<Log>,
     authorities: Vec<Authority>,
+    /// Certificates that may stand between a trusted authority and a signing certificate. They are looked through and not trusted.
+    between: Vec<Vec<u8>>,
     pub(crate) timestamps: Vec<TsaAuthority>,
     /// Who must have seen the tree heads of logs; nobody, unless somebody is named.
     pub(crate) witnesses: Option<Witnesses>,
@@ -161,6 +175,7 @@ impl TrustRoot {
             logs: Vec::new(),
             certificate_logs: Vec::new(),
             authorities: Vec::new(),
+            between: Vec::new(),
             timestamps: Vec::new(),
             witnesses: None,
             second: None,
@@ -175,7 +190,7 @@ impl TrustRoot {
             _ => key.fingerprint(),
         };
         self.logs.push(Log { id: array(id.as_bytes()), key, window });
-        self
+        self.changed()
     }
 
     /// Trusts a certificate log by its key.
@@ -183,7 +198,7 @@ impl TrustRoot {
     pub fn with_certificate_log(mut self, key: PublicKey, window: Window) -> Self {
         let id = array(key.fingerprint().as_bytes());
         self.certificate_logs.push(Log { id, key, window });
-        self
+        self.changed()
     }
 
     /// Demands cosignatures of witnesses under every log entry, whatever else is asked for. An entry without a tree head, which the layouts before Cosign 3
@@ -194,13 +209,57 @@ impl TrustRoot {
         self
     }
 
-    /// Trusts every certificate of the PEM as an authority for signing certificates.
+    /// Trusts every certificate of the PEM as an authority for signing certificates, each while it is valid itself.
     ///
     /// # Errors
     /// When the text is no PEM of certificates.
     pub fn with_authority(mut self, pem: &str, window: Window) -> Result<Self, VerifyError> {
-        self.push_authority(&chain_of(pem)?, window)?;
-        Ok(self)
+        let chain = chain_of(pem)?;
+        if chain.is_empty() {
+            return Err(VerifyError::form("certificates of an authority", "none"));
+        }
+        for der in &chain {
+            self.push_authority(std::slice::from_ref(der), window.within(validity(der)?))?;
+        }
+        Ok(self.changed())
+    }
+
+    /// Trusts the last certificate of the PEM as the one authority for signing certificates; those before it may stand between. Every other authority is no
+    /// longer trusted (`cosign: cmd/cosign/cli/verify/verify.go`, `--certificate-chain`).
+    ///
+    /// # Errors
+    /// When the text is no PEM of certificates, or of more than 16.
+    pub fn with_chain(mut self, pem: &str) -> Result<Self, VerifyError> {
+        let mut chain = chain_of(pem)?;
+        let last = chain.pop().ok_or_else(|| VerifyError::form("certificates of an authority", "none"))?;
+        self.authorities.clear();
+        self.between.clear();
+        self.push_authority(std::slice::from_ref(&last), validity(&last)?)?;
+        self.push_between(chain)?;
+        Ok(self.changed())
+    }
+
+    /// Certificates of the PEM may stand between a trusted authority and a signing certificate.
+    ///
+    /// # Errors
+    /// When the text is no PEM of certificates, or of more than 16.
+    pub fn with_intermediates(mut self, pem: &str) -> Result<Self, VerifyError> {
+        self.push_between(chain_of(pem)?)?;
+        Ok(self.changed())
+    }
+
+    fn push_between(&mut self, chain: Vec<Vec<u8>>) -> Result<(), VerifyError> {
+        let all = self.between.len().saturating_add(chain.len());
+        if all > CHAIN {
+            return Err(VerifyError::new(Check::Limits, format!("at most {CHAIN} certificates"), all.to_string()));
+        }
+        self.between.extend(chain);
+        Ok(())
+    }
+
+    /// The other verifier was made over what was trusted before, so from here on it is not asked: it would judge by other material.
+    fn changed(self) -> Self {
+        Self { second: None, ..self }
     }
 
     /// Trusts a timestamp authority by its chain in PEM: its own certificate first, the root last.
@@ -209,7 +268,7 @@ impl TrustRoot {
     /// When the text is no PEM of certificates.
     pub fn with_timestamp_authority(mut self, pem: &str, window: Window) -> Result<Self, VerifyError> {
         self.push_timestamps(&chain_of(pem)?, window)?;
-        Ok(self)
+        Ok(self.changed())
     }
 
     fn push_authority(&mut self, chain: &[Vec<u8>], window: Window) -> Result<(), VerifyError> {
@@ -243,6 +302,11 @@ impl TrustRoot {
         Ok(())
     }
 
+    /// What may stand between an authority and a signing certificate, beside what comes with the evidence.
+    pub(crate) fn between(&self) -> &[Vec<u8>] {
+        &self.between
+    }
+
     /// Whether the certificate is one that is trusted already, byte for byte.
     pub(crate) fn holds(&self, der: &[u8]) -> bool {
         self.authorities.iter().flat_map(|authority| &authority.certificates).any(|certificate| certificate == der)
@@ -274,6 +338,12 @@ fn array(bytes: &[u8]) -> [u8; 32] {
         *to = *from;
     }
     out
+}
+
+/// When a certificate says that it is valid. The path builder does not look at that of an anchor.
+fn validity(der: &[u8]) -> Result<Window, VerifyError> {
+    let (start, end) = crate::certificate::validity_of(der)?;
+    Ok(Window { start: Some(start), end: Some(end) })
 }
 
 /// Keys stand in trusted roots as SubjectPublicKeyInfo or, for RSA, as PKCS#1.

@@ -230,9 +230,13 @@ pub fn verify(
                 no_foreign_root(chain, root)?;
             }
             let at = signing_times(requirements.time, &times, authorities, leaf)?;
+            let between: std::borrow::Cow<'_, [Vec<u8>]> = match root.between() {
+                [] => chain.into(),
+                more => [chain.as_slice(), more].concat().into(),
+            };
             let mut issuer = None;
             for time in &at {
-                issuer = Some(leaf.chain(chain, &root.anchors(*time), *time)?);
+                issuer = Some(leaf.chain(&between, &root.anchors(*time), *time)?);
             }
             let issuer = issuer.ok_or_else(|| VerifyError::new(Check::Time, "a verified time of signing", "none"))?;
             report.passed(Check::Chain, "issued by a trusted authority, and valid at every verified time");

@@ -47,7 +47,12 @@ impl Seal {
         };
         let keyring = Keyring::new(&access, settings)?;
         let (services, instance) = services(args, reach, settings)?;
-        let root = demand::named_root(args.trusted_root.as_deref())?.or(instance);
+        let root = match (demand::named_root(args.trusted_root.as_deref())?, &args.certificate_chain) {
+            (Some(root), _) => Some(root),
+            // Who brings the chain of a certificate says by that who issued it; the instance's logs and timestamps stay what they are.
+            (None, Some(path)) => instance.map(|root| demand::held_to_chain(root, path)).transpose()?,
+            (None, None) => instance,
+        };
         let asked = !services.logs.candidates.is_empty() || !services.timestamps.candidates.is_empty();
         if root.is_none() && (asked || args.key.is_none()) {
             settings.warn(

@@ -43,9 +43,15 @@ pub(crate) struct SignerArgs {
     /// Do not ask for newer trusted material after the result.
     #[arg(long, env = "SIGNET_NO_TRUST_REFRESH")]
     pub(crate) no_trust_refresh: bool,
-    /// Certificates (PEM) of authorities for signing certificates. What is named by this flag and the next is trusted alone, without the public instance.
+    /// Certificates (PEM) of authorities for signing certificates. What is named by this flag and the next three is trusted alone, without the public instance.
     #[arg(long, value_name = "FILE", conflicts_with = "trusted_root")]
     pub(crate) ca_roots: Option<PathBuf>,
+    /// Certificates (PEM) that may stand between these authorities and a signing certificate.
+    #[arg(long, value_name = "FILE", requires = "ca_roots")]
+    pub(crate) ca_intermediates: Option<PathBuf>,
+    /// The certificates (PEM) above the signing certificate, the root last: it alone is trusted, instead of the public instance.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["trusted_root", "ca_roots", "key"])]
+    pub(crate) certificate_chain: Option<PathBuf>,
     /// The chain (PEM) of a timestamp authority, its own certificate first.
     #[arg(long, value_name = "FILE", conflicts_with = "trusted_root")]
     pub(crate) timestamp_certificate_chain: Option<PathBuf>,

@@ -138,9 +138,12 @@ fn matcher(exact: Option<&str>, pattern: Option<&str>, settings: &Settings) -> R
 
 /// What is trusted: a file of it, single authorities and logs, or the chosen instance. Never a mixture.
 fn root(args: &SignerArgs, reach: &ReachArgs, settings: &Settings) -> Result<TrustRoot> {
-    let named =
-        named(args.trusted_root.as_deref(), args.ca_roots.as_deref(), args.timestamp_certificate_chain.as_deref())?;
-    if let Some(root) = named {
+    let authorities = match (&args.certificate_chain, &args.ca_roots) {
+        (Some(chain), _) => Some(Authorities::Chain(chain)),
+        (None, Some(roots)) => Some(Authorities::Roots(roots, args.ca_intermediates.as_deref())),
+        (None, None) => None,
+    };
+    if let Some(root) = named(args.trusted_root.as_deref(), authorities, args.timestamp_certificate_chain.as_deref())? {
         return Ok(root);
     }
     let renewal = if args.no_trust_refresh { Renewal::Never } else { Renewal::Afterwards };
@@ -152,9 +155,22 @@ pub(crate) fn named_root(trusted_root: Option<&Path>) -> Result<Option<TrustRoot
     named(trusted_root, None, None)
 }
 
+/// The same material, with the last certificate of a chain (PEM) as the one authority for signing certificates.
+pub(crate) fn held_to_chain(root: TrustRoot, chain: &Path) -> Result<TrustRoot> {
+    root.with_chain(&text(chain)?).with_context(|| chain.display().to_string())
+}
+
+/// The authorities for signing certificates that a person names.
+enum Authorities<'a> {
+    /// The certificates above a signing certificate, the root last.
+    Chain(&'a Path),
+    /// Roots, and what may stand between.
+    Roots(&'a Path, Option<&'a Path>),
+}
+
 fn named(
     trusted_root: Option<&Path>,
-    ca_roots: Option<&Path>,
+    authorities: Option<Authorities<'_>>,
     timestamp_certificate_chain: Option<&Path>,
 ) -> Result<Option<TrustRoot>> {
     if let Some(path) = trusted_root {
@@ -163,7 +179,8 @@ fn named(
         return Ok(Some(root));
     }
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(std::path::PathBuf::from);
-    let authorities = ca_roots.map(Path::to_owned).or_else(|| variable("SIGSTORE_ROOT_FILE"));
+    let roots = variable("SIGSTORE_ROOT_FILE");
+    let authorities = authorities.or(roots.as_deref().map(|roots| Authorities::Roots(roots, None)));
     let stamps = timestamp_certificate_chain;
     let log = variable("SIGSTORE_REKOR_PUBLIC_KEY");
     let certificates = variable("SIGSTORE_CT_LOG_PUBLIC_KEY_FILE");
@@ -171,13 +188,19 @@ fn named(
         return Ok(None);
     }
     let mut root = TrustRoot::empty();
-    if let Some(path) = &authorities {
-        root = root.with_authority(&text(path)?, Window::default()).with_context(|| path.display().to_string())?;
+    let named = |path: &Path| path.display().to_string();
+    match authorities {
+        Some(Authorities::Chain(path)) => root = root.with_chain(&text(path)?).with_context(|| named(path))?,
+        Some(Authorities::Roots(roots, between)) => {
+            root = root.with_authority(&text(roots)?, Window::default()).with_context(|| named(roots))?;
+            if let Some(path) = between {
+                root = root.with_intermediates(&text(path)?).with_context(|| named(path))?;
+            }
+        }
+        None => {}
     }
     if let Some(path) = stamps {
-        root = root
-            .with_timestamp_authority(&text(path)?, Window::default())
-            .with_context(|| path.display().to_string())?;
+        root = root.with_timestamp_authority(&text(path)?, Window::default()).with_context(|| named(path))?;
     }
     let key = |path: &Path| -> Result<PublicKey> {
         PublicKey::from_pem(&text(path)?).with_context(|| format!("`{}` is no public key", path.display()))

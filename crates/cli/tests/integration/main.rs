@@ -12,6 +12,7 @@ mod articles_signing;
 mod as_grype;
 mod as_syft;
 mod beside;
+mod chains;
 /// Writes eStargz and zstd:chunked layers; the same code that the reader's own tests use.
 #[path = "../../../image/tests/integration/chunked.rs"]
 #[allow(dead_code, reason = "shared with the tests of another crate")]

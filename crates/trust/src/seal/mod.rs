@@ -103,10 +103,11 @@ impl Author {
         Ok(Self { key, certificate: Some(certificate), chain })
     }
 
-    /// The same from PEM: the leaf first, then what stands above it.
+    /// The same from PEM: the leaf first, then what stands above it, which must lead from the leaf to its last certificate (as
+    /// `cosign: cmd/cosign/cli/sign/sign.go`, "unable to validate certificate chain").
     ///
     /// # Errors
-    /// As [`certified`](Self::certified), and when a text holds anything but certificates.
+    /// As [`certified`](Self::certified), when a text holds anything but certificates, and when the chain is not that of the certificate.
     pub fn certified_by_pem(key: PublicKey, certificate: &str, chain: &str) -> Result<Self, VerifyError> {
         let mut ders = root::chain_of(certificate)?;
         if !chain.trim().is_empty() {
@@ -118,7 +119,15 @@ impl Author {
         let leaf = ders.remove(0);
         // A chain file may begin with the leaf itself.
         ders.retain(|der| *der != leaf);
-        Self::certified(key, &leaf, ders)
+        let author = Self::certified(key, &leaf, ders)?;
+        if let (false, Some(certificate)) = (chain.trim().is_empty(), &author.certificate) {
+            let above: String = author.chain_pem();
+            let root = TrustRoot::empty().with_chain(&above)?;
+            // Whether it was valid when something is signed is told later; a chain that never held is told now.
+            let time = certificate.validity().0;
+            certificate.chain(root.between(), &root.anchors(time), time)?;
+        }
+        Ok(author)
     }
 
     /// The public key.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says where")]
 
 mod case;
+mod chains;
 mod layouts;
 mod repository;
 mod seal;

@@ -17,8 +17,8 @@ pub(crate) const SIGNED: i64 = 1_750_000_100;
 const FROM: &str = "250615150640Z";
 const UNTIL: &str = "250615151640Z";
 /// Authorities last longer.
-const EARLY: &str = "240101000000Z";
-const LATE: &str = "340101000000Z";
+pub(crate) const EARLY: &str = "240101000000Z";
+pub(crate) const LATE: &str = "340101000000Z";
 
 pub(crate) fn b64(bytes: impl AsRef<[u8]>) -> String {
     STANDARD.encode(bytes)
@@ -114,6 +114,7 @@ fn extension(id: &str, critical: bool, value: &[u8]) -> Vec<u8> {
 pub(crate) struct Says {
     pub(crate) name: String,
     pub(crate) issuer: Option<String>,
+    /// What it is for; nothing is said when this is empty.
     pub(crate) usage: &'static str,
     pub(crate) logged: bool,
     /// The log signs for a certificate of another issuer.
@@ -156,6 +157,32 @@ impl World {
         Self { authority, root, certificates: Key::new(), log: Key::new() }
     }
 
+    /// An authority under this one, with the same logs, and its certificate. It is valid from and until then, as UTCTime.
+    pub(crate) fn under(self, validity: (&str, &str)) -> (Self, Vec<u8>) {
+        self.under_for(validity, None)
+    }
+
+    /// The same, and for what its certificates may be used.
+    pub(crate) fn under_for(self, validity: (&str, &str), usage: Option<&str>) -> (Self, Vec<u8>) {
+        let key = Key::new();
+        let extensions = [
+            extension("2.5.29.19", true, &seq(&[&tlv(0x01, &[&[0xff]])])),
+            extension("2.5.29.15", true, &tlv(0x03, &[&[1, 0x06]])),
+            usage.map(|usage| extension("2.5.29.37", false, &seq(&[&oid(usage)]))).unwrap_or_default(),
+        ];
+        let middle = certificate(&self.authority, "root", "root", validity, &key.spki(), &extensions.concat());
+        (Self { authority: key, ..self }, middle)
+    }
+
+    /// The logs alone.
+    pub(crate) fn logs(&self, root: TrustRoot) -> TrustRoot {
+        root.with_certificate_log(self.certificates.public(), Window::default()).with_log(
+            self.log.public(),
+            None,
+            Window::default(),
+        )
+    }
+
     pub(crate) fn trusted(&self) -> TrustRoot {
         TrustRoot::empty()
             .with_authority(&pem("CERTIFICATE", &self.root), Window::default())
@@ -186,8 +213,15 @@ impl World {
 
     /// A certificate for a key.
     pub(crate) fn issue(&self, key: &Key, says: &Says) -> Vec<u8> {
+        self.issue_for(&key.spki(), says)
+    }
+
+    /// The same for a key of which only the public half is here.
+    pub(crate) fn issue_for(&self, key: &[u8], says: &Says) -> Vec<u8> {
         let mut extensions = extension("2.5.29.15", true, &tlv(0x03, &[&[7, 0x80]]));
-        extensions.extend(extension("2.5.29.37", false, &seq(&[&oid(says.usage)])));
+        if !says.usage.is_empty() {
+            extensions.extend(extension("2.5.29.37", false, &seq(&[&oid(says.usage)])));
+        }
         extensions.extend(extension(
             "2.5.29.17",
             true,
@@ -200,7 +234,7 @@ impl World {
             let id = format!("1.3.6.1.4.1.57264.1.{number}");
             extensions.extend(extension(&id, false, &tlv(0x0c, &[text.as_bytes()])));
         }
-        let of = |extensions: &[u8]| tbs("root", "", (FROM, UNTIL), &key.spki(), extensions);
+        let of = |extensions: &[u8]| tbs("root", "", (FROM, UNTIL), key, extensions);
         if says.logged {
             let before = of(&extensions);
             let issuer = if says.logged_elsewhere { Key::new().spki() } else { self.authority.spki() };
