@@ -8,16 +8,19 @@
 //!               verified targets
 //! ```
 
+mod distinct;
 mod instance;
 mod state;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use signet_model::Timestamp;
 use sigstore_tuf::transport::FetchFuture;
 use sigstore_tuf::{Error, MetadataStore, Repository, Role, Updater, UpdaterConfig};
 
+use self::distinct::Distinct;
 pub use self::state::{TufMaterial, TufState};
 
 /// Bytes on their way: `None` when the repository does not have the file (404), which ends the chain of roots.
@@ -94,16 +97,25 @@ pub struct TufRole {
     pub keys: usize,
 }
 
-struct Reach<R>(R);
+struct Reach<R> {
+    repository: R,
+    distinct: Arc<Distinct>,
+}
 
 impl<R: TufRepository> Repository for Reach<R> {
     fn fetch_metadata<'a>(&'a self, name: &'a str, most: u64) -> FetchFuture<'a> {
-        let answer = self.0.metadata(name, most);
-        Box::pin(async move { bounded(answer.await, most) })
+        let answer = self.repository.metadata(name, most);
+        Box::pin(async move {
+            let answer = bounded(answer.await, most)?;
+            if let Some(bytes) = &answer {
+                self.distinct.look(bytes).map_err(|why| Error::transport(format!("`{name}`: {why}")))?;
+            }
+            Ok(answer)
+        })
     }
 
     fn fetch_target<'a>(&'a self, path: &'a str, most: u64) -> FetchFuture<'a> {
-        let answer = self.0.target(path, most);
+        let answer = self.repository.target(path, most);
         Box::pin(async move { bounded(answer.await, most) })
     }
 }
@@ -119,21 +131,30 @@ fn bounded(answer: Result<Option<Vec<u8>>, String>, most: u64) -> Result<Option<
     }
 }
 
-struct Keep<S>(S);
+struct Keep<S> {
+    store: S,
+    distinct: Arc<Distinct>,
+}
 
 impl<S: TufStore> MetadataStore for Keep<S> {
     fn load(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
-        self.0.load(name).map_err(Error::transport)
+        let found = self.store.load(name).map_err(Error::transport)?;
+        // What does not hold was never kept by us, and is as good as absent.
+        let holds = |bytes: &Vec<u8>| name.starts_with("targets/") || self.distinct.look(bytes).is_ok();
+        Ok(found.filter(holds))
     }
 
     fn store(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
-        self.0.save(name, bytes).map_err(Error::transport)
+        self.store.save(name, bytes).map_err(Error::transport)
     }
 }
 
 /// A client of one repository, begun from a root that was pinned.
 #[derive(Debug)]
-pub struct TufClient(Updater);
+pub struct TufClient {
+    updater: Updater,
+    distinct: Arc<Distinct>,
+}
 
 impl TufClient {
     /// A client that trusts this root and what it leads to.
@@ -141,13 +162,16 @@ impl TufClient {
     /// # Errors
     /// When the root is not signed by a threshold of its own keys, each counted once.
     pub fn new(repository: impl TufRepository + 'static, root: &[u8]) -> Result<Self, TufError> {
-        Ok(Self(Updater::new(Reach(repository), root)?))
+        let distinct = Arc::new(Distinct::new(root)?);
+        let updater = Updater::new(Reach { repository, distinct: distinct.clone() }, root)?;
+        Ok(Self { updater, distinct })
     }
 
     /// Keeps what was verified, and begins from what was kept: versions never go back, over runs too.
     #[must_use]
     pub fn with_store(self, store: impl TufStore + 'static) -> Self {
-        Self(self.0.with_store(Keep(store)))
+        let Self { updater, distinct } = self;
+        Self { updater: updater.with_store(Keep { store, distinct: distinct.clone() }), distinct }
     }
 
     /// Refuses targets that are larger, whatever length is signed for them.
@@ -155,13 +179,13 @@ impl TufClient {
     pub fn with_largest_target(self, bytes: u64) -> Self {
         let mut config = UpdaterConfig::default();
         config.target_max_length = bytes;
-        Self(self.0.with_config(config))
+        Self { updater: self.updater.with_config(config), ..self }
     }
 
     /// The roles that are verified so far, root first.
     #[must_use]
     pub fn roles(&self) -> Vec<TufRole> {
-        let trusted = self.0.trusted();
+        let trusted = self.updater.trusted();
         let role = |name: &'static str, version: u64, expires: Timestamp| {
             let (threshold, keys) =
                 trusted.root().role(name).map_or((0, 0), |role| (role.threshold, role.keyids.len()));
@@ -179,7 +203,7 @@ impl TufClient {
     /// # Errors
     /// When the repository's word is not taken.
     pub async fn refresh(&mut self, now: Timestamp) -> Result<(), TufError> {
-        Ok(self.0.refresh(now).await?)
+        Ok(self.updater.refresh(now).await?)
     }
 
     /// A target's bytes, from the store when they still are what is signed. Needs a [`refresh`](Self::refresh) before.
@@ -187,7 +211,7 @@ impl TufClient {
     /// # Errors
     /// When no role authorises the path, or the bytes are not those that it signs for.
     pub async fn target(&mut self, path: &str, now: Timestamp) -> Result<Vec<u8>, TufError> {
-        Ok(self.0.get_target(path, now).await?)
+        Ok(self.updater.get_target(path, now).await?)
     }
 
     /// The same, and `None` for a target that no role speaks of.

@@ -125,6 +125,10 @@ fn current(place: &Place, mirror: &str, now: Timestamp, settings: &Settings) -> 
             Err(_) if instance.is_some() => Ok(None),
             other => other.map(Some),
         },
+        Known::Behind(_) => {
+            settings.detail(format!("what is kept of `{mirror}` is older than what this program was built with"));
+            Ok(None)
+        }
         Known::BuiltIn(_) => Ok(None),
         Known::Unknown => Err(anyhow!("nothing is known of it yet")),
     });

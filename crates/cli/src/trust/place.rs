@@ -36,6 +36,9 @@ pub(crate) struct Place(PathBuf);
 pub(crate) enum Known {
     /// Verified files, or files that claim to be.
     Kept(TufState),
+    /// Files whose root is older than the one that this program was built with, from which they are read anew: versions do not go back behind theirs, and
+    /// nothing else of them is believed.
+    Behind(TufState),
     /// Files that another program keeps, and a root to begin with.
     Foreign(TufState),
     /// Nothing but the root that this program was built with.
@@ -95,10 +98,10 @@ impl Place {
 
     /// What there is to begin with, at best what was saved.
     pub(crate) fn known(&self, mirror: &str) -> Result<Known> {
-        if let Some(state) = self.load(mirror)? {
-            return Ok(Known::Kept(state));
-        }
         let instance = Instance::at(mirror);
+        if let Some(state) = self.load(mirror)? {
+            return newer(state, instance);
+        }
         let folder = self.folder(mirror);
         let pinned = match instance {
             Some(instance) => Some(instance.tuf_root().to_vec()),
@@ -184,6 +187,17 @@ impl Place {
     }
 }
 
+/// The state, unless this program was built with a newer root of the instance: keys that were revoked in between would count for whoever kept the old one.
+fn newer(state: TufState, instance: Option<Instance>) -> Result<Known> {
+    let Some(instance) = instance else { return Ok(Known::Kept(state)) };
+    let built_in = TufState::begin(state.mirror(), instance.tuf_root())?;
+    if state.root_version()? >= built_in.root_version()? {
+        return Ok(Known::Kept(state));
+    }
+    let files = state.files().map(|(name, bytes)| (name.to_owned(), bytes.to_vec())).collect();
+    Ok(Known::Behind(TufState::adopt(state.mirror(), instance.tuf_root(), files)?))
+}
+
 /// A file name for an address.
 fn name(mirror: &str) -> String {
     let name = mirror.strip_prefix("https://").unwrap_or(mirror).replace(['/', '\\'], "-");
@@ -229,6 +243,38 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_older_than_this_program_is_not_believed() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place(folder.path().to_owned());
+        let (public, staging) = (Instance::PublicGood, Instance::Staging);
+        // Roots of two instances stand for an older and a newer one: versions 15 and 16.
+        let version = |instance: Instance| TufState::begin("", instance.tuf_root()).unwrap().root_version().unwrap();
+        assert!(version(staging) < version(public));
+        let files: BTreeMap<String, Vec<u8>> = [("timestamp.json".to_owned(), b"{}".to_vec())].into();
+        place.save(&TufState::adopt(public.mirror(), staging.tuf_root(), files.clone()).unwrap()).unwrap();
+        let Known::Behind(state) = place.known(public.mirror()).unwrap() else { panic!("an older root won") };
+        assert_eq!(state.pinned(), public.tuf_root());
+        // What it held still bounds the versions that are accepted.
+        assert_eq!(state.files().collect::<Vec<_>>(), [("timestamp.json", b"{}".as_slice())]);
+        for (mirror, root) in [
+            (staging.mirror(), public.tuf_root()),
+            (public.mirror(), public.tuf_root()),
+            // Of a private instance nothing newer is known here.
+            ("https://tuf.example.com", staging.tuf_root()),
+        ] {
+            place.save(&TufState::adopt(mirror, root, files.clone()).unwrap()).unwrap();
+            assert!(matches!(place.known(mirror).unwrap(), Known::Kept(_)), "{mirror}");
+        }
+        // What is kept of one repository says nothing of another.
+        let (here, there) = ("https://one.example.com", "https://two.example.com");
+        place.save(&TufState::adopt(here, staging.tuf_root(), files).unwrap()).unwrap();
+        make(&place.folder(there)).unwrap();
+        std::fs::copy(place.folder(here).join(STATE), place.folder(there).join(STATE)).unwrap();
+        let error = place.known(there).err().map(|err| err.to_string()).unwrap_or_default();
+        assert!(error.contains("is of another repository"), "{error}");
+    }
 
     #[test]
     fn addresses_become_one_name() {

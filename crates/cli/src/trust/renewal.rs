@@ -96,7 +96,7 @@ pub(super) fn command(reach: &ReachArgs, settings: &Settings) -> Result<Exit> {
 fn begin(place: &Place, mirror: &str) -> Result<TufState> {
     let built_in = |instance: Instance| Ok(TufState::begin(mirror, instance.tuf_root())?);
     match (place.known(mirror), Instance::at(mirror)) {
-        (Ok(Known::Kept(state) | Known::Foreign(state)), _) => Ok(state),
+        (Ok(Known::Kept(state) | Known::Behind(state) | Known::Foreign(state)), _) => Ok(state),
         (Ok(Known::BuiltIn(instance)), _) | (Err(_), Some(instance)) => built_in(instance),
         (Ok(Known::Unknown), _) => Err(crate::hint(
             anyhow!("nothing is known of `{mirror}`"),

@@ -88,6 +88,15 @@ impl TufState {
         &self.pinned
     }
 
+    /// The version of the newest root that the pinned one and the kept ones lead to, each signed by the one before. Expiry is of no matter to it.
+    ///
+    /// # Errors
+    /// When the pinned root does not hold.
+    pub fn root_version(&self) -> Result<u64, TufError> {
+        let client = TufClient::new(Nowhere, &self.pinned)?.with_store(Files::new(self.files.clone()));
+        Ok(client.roles().first().map_or(0, |root| root.version))
+    }
+
     /// When the repository was last asked with success. Not signed by anybody: it decides when to ask again and nothing else.
     #[must_use]
     pub fn renewed(&self) -> Option<Timestamp> {
