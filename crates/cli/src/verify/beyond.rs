@@ -211,10 +211,18 @@ fn read(paths: &[PathBuf], files: Files) -> Result<StatementPolicies> {
         }
         sources.push(source(path)?);
     }
+    signet_policy::rego::measure_memory(held);
     let together = if files == Files::Cosign { Together::AsOne } else { Together::Each };
     let policies = StatementPolicies::read(sources, together)?;
     ensure!(!policies.is_empty(), "there is no policy in the files of `--policy`");
     Ok(policies)
+}
+
+/// What this process holds, in bytes (proc(5): `VmRSS` of `/proc/self/status`). Where there is no such file, policies are bounded by their steps and functions.
+fn held() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
 fn source(path: &Path) -> Result<Source> {

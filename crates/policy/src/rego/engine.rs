@@ -5,12 +5,14 @@ use signet_model::Timestamp;
 use std::num::{NonZeroU32, NonZeroUsize};
 
 use super::time::{Call, FUNCTIONS};
-use super::{Allowed, Denied, Limits, Module, QUERY, RegoError, steps};
+use super::{Allowed, Denied, Limits, Module, QUERY, RegoError, steps, weight};
 
 /// Elements of a range of numbers.
 const MAX_RANGE: i64 = 1_000_000;
 /// Letters of a message of the evaluator's.
 const MAX_MESSAGE: usize = 2_000;
+/// Bytes of a result that is shown.
+const MAX_SHOWN: u64 = 1 << 20;
 
 /// Runs an evaluation on a stack of its own; a panic ends it and nothing else.
 pub(super) fn isolated<T: Send>(work: impl FnOnce() -> Result<T, Denied> + Send) -> Result<T, Denied> {
@@ -78,14 +80,18 @@ fn once(modules: &[Module], input: &Value, now: Timestamp, limits: &Limits, stri
         steps::met(limits.steps).map(|met| match met {
             steps::Met::Steps => Denied::Steps(limits.steps),
             steps::Met::Depth => Denied::Recursion,
+            steps::Met::Memory => Denied::Memory(limits.made_bytes),
         })
     };
     let failed = |err: anyhow::Error| limited().unwrap_or_else(|| Denied::Failed(clean(&err.to_string())));
     let mut engine = bare().map_err(Denied::Failed)?;
-    let steps = steps::limit(limits.steps).ok_or_else(|| Denied::Failed("its steps cannot be counted".to_owned()))?;
+    let steps = steps::limit(limits.steps, limits.made_bytes)
+        .ok_or_else(|| Denied::Failed("its steps cannot be counted".to_owned()))?;
     engine.set_execution_timer_config(steps);
+    weight::begin(limits.made_bytes);
     engine.set_strict_builtin_errors(strict);
     add_functions(&mut engine, now, strict).map_err(failed)?;
+    weight::add_functions(&mut engine, strict).map_err(failed)?;
     for module in modules {
         engine.add_policy(module.name.clone(), module.text.clone()).map_err(failed)?;
     }
@@ -100,11 +106,17 @@ fn once(modules: &[Module], input: &Value, now: Timestamp, limits: &Limits, stri
         [result] => match result.expressions.as_slice() {
             [expression] if expression.value == Value::Undefined => Err(Denied::Undefined),
             [expression] if expression.value == Value::Bool(true) && is_empty(&result.bindings) => Ok(()),
-            [expression] => Err(Denied::NotTrue(clean(&expression.value.to_string()))),
+            [expression] => Err(Denied::NotTrue(shown(&expression.value))),
             _ => Err(Denied::NotTrue("several expressions".to_owned())),
         },
         _ => Err(Denied::NotTrue("several results".to_owned())),
     }
+}
+
+/// A result that is not `true`, for a message. Its parts may be shared, and so its text may be much longer than what it takes.
+fn shown(value: &Value) -> String {
+    weight::text(value, MAX_SHOWN)
+        .map_or_else(|| "a value that is too large to be shown".to_owned(), |text| clean(&text))
 }
 
 fn is_empty(bindings: &Value) -> bool {
@@ -151,6 +163,8 @@ fn range(args: &[Value], step: i64, strict: bool) -> anyhow::Result<Value> {
     if count >= u128::from(MAX_RANGE.unsigned_abs()) {
         return Err(anyhow::anyhow!("numbers.range: more than {MAX_RANGE} numbers"));
     }
+    weight::pay(u64::try_from(count).unwrap_or(u64::MAX).saturating_mul(64))
+        .map_err(|why| anyhow::anyhow!("numbers.range: {why}"))?;
     let mut values = Vec::new();
     let mut at = Some(from);
     while let Some(value) = at.filter(|at| if from <= to { *at <= to } else { *at >= to }) {

@@ -10,8 +10,10 @@
 //!
 //! What a policy cannot do: read a file, a clock, the environment or the network. The evaluator is built without its `std` feature, so it has none of them;
 //! `time.now_ns` is the time that was handed in, and a function that is not known here is an error, which denies even behind `not`.
-//! What is not bounded: the memory that a policy takes by doubling a text again and again. A policy is its user's own; the statement is the stranger's, and
-//! what a stranger writes meets limits of size, of steps and of nesting.
+//! What it takes is bounded: steps, nesting, and what its functions make, reckoned before they run. What operators make of sets and of very large numbers
+//! goes through no function; there the growth of the whole process is the limit, where the program says how to measure it ([`measure_memory`]).
+//! What is not bounded is the time of a single step: two values that share their parts forty levels deep are compared part by part. A policy is its user's
+//! own; the statement is the stranger's, and comes as JSON, which shares nothing.
 //!
 //! Sources: sigstore/cosign:pkg/cosign/rego/rego.go (`ValidateJSON`); OPA's policy reference for the functions in `time.rs`.
 
@@ -19,8 +21,10 @@ mod engine;
 mod numbers;
 mod steps;
 mod time;
+mod weight;
 
 pub(crate) use numbers::inexact;
+pub use steps::{Meter, measure_memory};
 
 #[cfg(test)]
 mod tests;
@@ -42,11 +46,13 @@ pub struct Limits {
     pub input_bytes: usize,
     /// Steps of the evaluator.
     pub steps: u64,
+    /// Bytes that its functions make, all together, and by which the process may grow meanwhile.
+    pub made_bytes: u64,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { policy_bytes: 1 << 20, input_bytes: 64 << 20, steps: 10_000_000 }
+        Limits { policy_bytes: 1 << 20, input_bytes: 64 << 20, steps: 10_000_000, made_bytes: 512 << 20 }
     }
 }
 
@@ -101,6 +107,9 @@ pub enum Denied {
     /// It takes too long.
     #[error("the policy takes more than {0} steps")]
     Steps(u64),
+    /// It takes too much memory.
+    #[error("the policy makes more than {0} bytes")]
+    Memory(u64),
     /// Its functions call themselves without end.
     #[error("the policy recurses too deep: Rego has no recursion, so a function of it must not call itself")]
     Recursion,
@@ -136,6 +145,7 @@ impl Policy {
         if bytes > limits.policy_bytes {
             return Err(RegoError::TooLong { bytes, most: limits.policy_bytes });
         }
+        Policy::readable(&modules)?;
         let names = modules.iter().map(|module| format!("`{}`", module.name)).collect::<Vec<_>>().join(", ");
         let packages = engine::packages(&modules)?;
         if !packages.iter().any(|package| package == PACKAGE) {
@@ -144,11 +154,21 @@ impl Policy {
         Ok(Policy { modules, limits })
     }
 
+    /// Numbers are read before anything is evaluated, so those that fill the memory are found before.
+    fn readable(modules: &[Module]) -> Result<(), RegoError> {
+        let found = modules.iter().find_map(|module| Some((module, numbers::vast(&module.text)?)));
+        let Some((module, number)) = found else { return Ok(()) };
+        let shown: String = number.chars().take(40).collect();
+        let why = format!("the exponent of the number `{shown}` has more than 4 digits");
+        Err(RegoError::Syntax { name: module.name.clone(), why })
+    }
+
     /// Reads modules of which each that is of the package `signature` is a policy of its own, with the others as its library: all of them must allow.
     ///
     /// # Errors
     /// As [`Policy::compile`].
     pub fn each(modules: Vec<Module>, limits: &Limits) -> Result<Vec<(String, Policy)>, RegoError> {
+        Policy::readable(&modules)?;
         let packages = engine::packages(&modules)?;
         let is_entry = |at: usize| packages.get(at).is_some_and(|package| package == PACKAGE);
         let library: Vec<&Module> =

@@ -81,6 +81,58 @@ fn normal(number: &str) -> Option<(bool, String, i64)> {
     Some((negative, digits, exponent.checked_add(first)?))
 }
 
+/// Digits of an exponent that are read: the evaluator writes `1e99999` out as a whole number.
+const MAX_EXPONENT: usize = 4;
+
+/// The first number, outside of texts and comments, of which the exponent has more digits than are read: such a number fills the memory when it is read.
+pub(crate) fn vast(text: &str) -> Option<&str> {
+    let bytes = text.as_bytes();
+    let at = |place: usize| bytes.get(place).copied().unwrap_or(b' ');
+    let mut place = 0;
+    while place < bytes.len() {
+        match at(place) {
+            b'#' => place = end(bytes, place, |byte| byte == b'\n'),
+            b'`' => place = end(bytes, place, |byte| byte == b'`'),
+            b'"' => {
+                place += 1;
+                while place < bytes.len() && at(place) != b'"' {
+                    place += if at(place) == b'\\' { 2 } else { 1 };
+                }
+                place += 1;
+            }
+            byte if byte.is_ascii_alphabetic() || byte == b'_' => {
+                place = end(bytes, place, |byte| !byte.is_ascii_alphanumeric() && byte != b'_').saturating_sub(1);
+            }
+            byte if byte.is_ascii_digit() => {
+                let start = place;
+                while at(place).is_ascii_digit() || matches!(at(place), b'.' | b'_') {
+                    place += 1;
+                }
+                if !matches!(at(place), b'e' | b'E') {
+                    continue;
+                }
+                place += 1;
+                place += usize::from(matches!(at(place), b'+' | b'-'));
+                let exponent = place;
+                while at(place).is_ascii_digit() {
+                    place += 1;
+                }
+                if place.saturating_sub(exponent) > MAX_EXPONENT {
+                    return text.get(start..place);
+                }
+            }
+            _ => place += 1,
+        }
+    }
+    None
+}
+
+/// The place behind the next byte that ends it.
+fn end(bytes: &[u8], from: usize, ends: impl Fn(u8) -> bool) -> usize {
+    let rest = bytes.get(from.saturating_add(1)..).unwrap_or_default();
+    from.saturating_add(2).saturating_add(rest.iter().position(|byte| ends(*byte)).unwrap_or(rest.len()))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -113,12 +165,35 @@ mod tests {
         #[test]
         fn any_text_is_walked_through(text in ".{0,80}") {
             let _found = inexact(&text);
+            let _vast = vast(&text);
         }
 
         #[test]
         fn doubles_as_written_by_serde_survive(value in any::<f64>().prop_filter("finite", |value| value.is_finite())) {
             let text = serde_json::to_string(&value).unwrap();
             prop_assert_eq!(inexact(&text), None);
+        }
+    }
+
+    #[test]
+    fn vast_numbers_are_found_where_they_are_numbers() {
+        for (text, wanted) in [
+            ("allow { input.n == 1e99999 }", Some("1e99999")),
+            ("x := 12.5E+123456789", Some("12.5E+123456789")),
+            ("x := -1e-10000", Some("1e-10000")),
+            ("x := 1e9999", None),
+            ("x := \"1e99999\"", None),
+            ("x := \"a\\\"1e99999\"", None),
+            ("x := `1e99999`; y := 1e12345", Some("1e12345")),
+            ("# 1e99999\ny := 1", None),
+            ("a1e99999 := 1", None),
+            ("_1e99999", None),
+            ("x := \"unended 1e99999", None),
+            ("é1e99999", Some("1e99999")),
+            ("1e99999", Some("1e99999")),
+            ("", None),
+        ] {
+            assert_eq!(vast(text), wanted, "{text}");
         }
     }
 }

@@ -121,6 +121,110 @@ fn limits_deny() {
     assert!(matches!(long, Err(RegoError::TooLong { .. })), "{long:?}");
 }
 
+/// A megabyte, within which each of these bombs must end, whatever makes it.
+#[track_caller]
+fn explodes(body: &str) {
+    let limits = Limits { made_bytes: 1 << 20, ..Limits::default() };
+    let found = ask_within(body, r#"{"a": "0123456789abcdef", "list": [1, 2, 3]}"#, limits.clone());
+    assert_eq!(found, Err(Denied::Memory(1 << 20)), "{body}");
+    // What is refused does not become true behind `not`.
+    let behind = format!("allow {{ not bomb }}\nbomb {{ false }}\n{}", body.replacen("allow", "bomb", 1));
+    assert_eq!(
+        ask_within(&behind, r#"{"a": "0123456789abcdef", "list": [1, 2, 3]}"#, limits),
+        Err(Denied::Memory(1 << 20)),
+        "{behind}"
+    );
+}
+
+/// Forty rules, of which each makes the next one out of itself.
+fn chain(step: &str, last: &str) -> String {
+    let rules: String = (0..40).map(|at| format!("x{} = {}\n", at + 1, step.replace("@", &format!("x{at}")))).collect();
+    format!("allow {{ {} }}\nx0 = input.a\n{rules}", last.replace("@", "x40"))
+}
+
+#[test]
+fn bombs_of_memory_end() {
+    for step in [
+        "concat(\"\", [@, @])",
+        "sprintf(\"%s%s\", [@, @])",
+        "replace(@, \"0\", @)",
+        "replace(@, \"\", \"ab\")",
+        "strings.replace_n({\"0\": @}, @)",
+        "regex.replace(@, \"[0-9]\", @)",
+        "regex.replace(@, \".*\", \"$0$0$0\")",
+        "json.marshal([@, @])",
+        "base64.encode(concat(\"\", [@, @]))",
+        "upper(concat(@, [\"a\", @]))",
+    ] {
+        explodes(&chain(step, "count(@) > 1"));
+    }
+    // Lists that share their parts are small until they are written out.
+    for last in ["count(json.marshal(@)) > 1", "count(sprintf(\"%v\", [@])) > 1", "walk(@, [[], _])"] {
+        explodes(&chain("[@, @]", last));
+    }
+    for body in [
+        "allow { count([x | x := numbers.range(1, 1000000)]) > 1 }",
+        "allow { count([y | x := numbers.range(1, 1000)[_]; y := numbers.range(1, 1000)]) > 1 }",
+        "allow { count(concat(\"\", [input.a | numbers.range(1, 10000)[_]; numbers.range(1, 10)[_]])) > 1 }",
+        "allow { count(array.concat(numbers.range(1, 9000), numbers.range(1, 9000))) > 1; count(array.concat(numbers.range(1, 9000), numbers.range(1, 9000))) > 1 }",
+        "allow { sprintf(\"%999999999d\", [1]) != \"\" }",
+        "allow { sprintf(\"%0999999999d\", [1]) != \"\" }",
+        "allow { bits.lsh(1, 4000000000) > 1 }",
+        "allow { graph.reachable_paths({\"a\": [\"b\"], \"b\": []}, {\"a\"}) != set() }",
+        "allow { json.marshal_with_options(input, {\"prefix\": concat(\"\", [input.a | numbers.range(1, 2000)[_]]), \"pretty\": true}) != \"\" }",
+    ] {
+        explodes(body);
+    }
+    // A result is not written out whole to say that it is not `true`.
+    denied(
+        &chain("[@, @]", "true").replacen("allow { true }", "allow = x40", 1).replace("input.a", "1"),
+        "too large to be shown",
+    );
+    // Numbers that are spelt in nine letters and take a gigabyte.
+    for call in ["to_number(\"1e999999999\")", "json.unmarshal(\"[1e999999999]\")[0]"] {
+        explodes(&format!("allow {{ {call} > 1 }}"));
+    }
+    let found = Policy::compile(vec![module("allow { 1e999999999 > 1 }")], Limits::default()).unwrap_err();
+    assert!(found.to_string().contains("the exponent of the number `1e999999999`"), "{found}");
+    assert!(matches!(
+        ask_within("allow { input.n > 1 }", r#"{"n": 1e999999999}"#, Limits::default()),
+        Err(Denied::Input(_))
+    ));
+}
+
+#[test]
+fn functions_that_pay_do_what_they_did() {
+    for body in [
+        "concat(\",\", [\"a\", \"b\"]) == \"a,b\"",
+        "concat(\",\", {\"b\", \"a\"}) == \"a,b\"",
+        "sprintf(\"%s-%d-%v\", [\"a\", 7, [1]]) == \"a-7-[1]\"",
+        "replace(\"aba\", \"a\", \"cc\") == \"ccbcc\"",
+        "strings.replace_n({\"a\": \"b\"}, \"aa\") == \"bb\"",
+        "regex.replace(\"a1b2\", \"[0-9]\", \"\") == \"ab\"",
+        "split(\"a/b\", \"/\") == [\"a\", \"b\"]",
+        "split(\"a/b\", \"/\")[1] == \"b\"",
+        "array.concat([1], [2]) == [1, 2]",
+        "array.slice([1, 2, 3], 1, 2) == [2]",
+        "json.unmarshal(json.marshal({\"a\": [1]})) == {\"a\": [1]}",
+        "base64.decode(base64.encode(\"x\")) == \"x\"",
+        "hex.encode(\"x\") == \"78\"",
+        "object.union({\"a\": 1}, {\"b\": 2}) == {\"a\": 1, \"b\": 2}",
+        "object.remove({\"a\": 1, \"b\": 2}, [\"a\"]) == {\"b\": 2}",
+        "union({{1}, {2}}) == {1, 2}",
+        "upper(\"a\") == \"A\"; lower(\"A\") == \"a\"; trim_space(\" a \") == \"a\"; trim(\"xax\", \"x\") == \"a\"",
+        "trim_prefix(\"v1\", \"v\") == \"1\"; substring(\"abc\", 1, 1) == \"b\"; indexof_n(\"aba\", \"a\") == [0, 2]",
+        "bits.lsh(1, 70) == 1180591620717411303424; format_int(255, 16) == \"ff\"",
+        "[[\"a\"], 1] == [p | walk({\"a\": 1}, p)][1]",
+        "regex.find_n(\"a.\", \"abac\", -1) == [\"ab\", \"ac\"]",
+    ] {
+        check(&format!("allow {{ {body} }}"), true);
+    }
+    // A call that fails is undefined, and that is told.
+    let allowed = ask_within("allow { not concat(1, 2) }", "{}", Limits::default()).unwrap();
+    assert_eq!(allowed.warnings.len(), 1, "{allowed:?}");
+    check("allow { concat(1, 2) }", false);
+}
+
 #[test]
 fn recursion_ends() {
     // In rules and in functions.
