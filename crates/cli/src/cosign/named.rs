@@ -10,6 +10,7 @@ use signet_policy::images;
 use signet_yaml::{Document, Limits};
 
 use super::args::{DockerfileArgs, VerifyArgs};
+use super::verify::Begun;
 use crate::dockerfile::Dockerfile;
 use crate::settings::Settings;
 use crate::verify::args::ImageArgs;
@@ -45,10 +46,18 @@ pub(super) fn manifest(args: &VerifyArgs<ImageArgs>, compat: &str, settings: &Se
 fn each(images: &[String], path: &str, args: &VerifyArgs<ImageArgs>, compat: &str, settings: &Settings) -> Result<u8> {
     ensure!(!images.is_empty(), "no images found in {path}");
     eprintln!("Extracted image(s): {}", images.join(", "));
+    // Whom to trust is read once, and what is known of a registry serves every image; a layout on this machine is one for each.
+    let shared = if args.wanted.local_image { None } else { Some(Begun::of(args, settings)?) };
     for image in images {
-        let mut one = args.clone();
-        one.wanted.image.clone_from(image);
-        super::verify::image(&one, compat, settings).with_context(|| format!("cannot verify `{image}`"))?;
+        let failed = || format!("cannot verify `{image}`");
+        match &shared {
+            Some(begun) => super::verify::one(args, image, begun, compat, settings).with_context(failed)?,
+            None => {
+                let mut one = args.clone();
+                one.wanted.image.clone_from(image);
+                super::verify::image(&one, compat, settings).with_context(failed)?
+            }
+        };
     }
     Ok(0)
 }

@@ -15,6 +15,7 @@ use crate::settings::Settings;
 use crate::verify::args::{AttestationArgs, BlobArgs, BlobAttestationArgs, ImageArgs, SlsaArgs};
 use crate::verify::beyond::{Beyond, Files};
 use crate::verify::demand::{Demand, annotations};
+use crate::verify::discover::Registry;
 use crate::verify::judge::Wanted;
 use crate::verify::place;
 use crate::verify::show::{Row, Shown, clean};
@@ -30,16 +31,40 @@ const NO_MATCH: u8 = 12;
 const NO_CERTIFICATE: u8 = 13;
 
 pub(super) fn image(args: &VerifyArgs<ImageArgs>, compat: &str, settings: &Settings) -> Result<u8> {
-    claims(args.check_claims)?;
-    let wanted = &args.wanted;
-    let demand = Demand::of(&wanted.signer, &wanted.reach, settings)?;
+    let begun = Begun::of(args, settings)?;
+    one(args, &args.wanted.image, &begun, compat, settings)
+}
+
+/// What is the same for every image of one command line: what is asked, and whom, with what is known of there already.
+pub(super) struct Begun {
+    demand: Demand,
+    registry: Registry,
+}
+
+impl Begun {
+    pub(super) fn of(args: &VerifyArgs<ImageArgs>, settings: &Settings) -> Result<Begun> {
+        claims(args.check_claims)?;
+        let wanted = &args.wanted;
+        let demand = Demand::of(&wanted.signer, &wanted.reach, settings)?;
+        Ok(Begun { demand, registry: place(&wanted.image, wanted.local_image, &wanted.reach, settings)? })
+    }
+}
+
+/// One image.
+pub(super) fn one(
+    args: &VerifyArgs<ImageArgs>,
+    image: &str,
+    begun: &Begun,
+    compat: &str,
+    settings: &Settings,
+) -> Result<u8> {
+    let (wanted, Begun { demand, registry }) = (&args.wanted, begun);
     let asked = Wanted::Signature(annotations(&wanted.annotations)?);
-    let registry = place(&wanted.image, wanted.local_image, &wanted.reach, settings)?;
-    let shown = crate::verify::beside(&wanted.image, &registry, &asked, &demand, settings).map_err(not_there)?;
-    refuse_signatures(&shown, &demand)?;
-    checks(&wanted.image, !wanted.annotations.is_empty(), &shown, &demand, compat);
+    let shown = crate::verify::beside(image, registry, &asked, demand, settings).map_err(not_there)?;
+    refuse_signatures(&shown, demand)?;
+    checks(image, !wanted.annotations.is_empty(), &shown, demand, compat);
     let payloads: Vec<Value> =
-        shown.verified().map(|(row, verified)| payload(row, verified, &wanted.image, &shown.digest)).collect();
+        shown.verified().map(|(row, verified)| payload(row, verified, image, &shown.digest)).collect();
     if wanted.show.output.as_deref() == Some("text") {
         for (at, (_, verified)) in shown.verified().enumerate() {
             certificate_lines(verified);

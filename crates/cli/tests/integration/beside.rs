@@ -398,10 +398,10 @@ fn a_bundle_is_shown_and_not_believed() {
 }
 
 /// What was asked, from when to when.
-type Asked = Arc<Mutex<Vec<(Instant, Instant, String)>>>;
+pub(crate) type Asked = Arc<Mutex<Vec<(Instant, Instant, String)>>>;
 
 /// Between the program and a registry: each request waits, and it is noted when.
-fn slow(target: String, wait: Duration) -> (String, Asked) {
+pub(crate) fn slow(target: String, wait: Duration) -> (String, Asked) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let host = listener.local_addr().unwrap().to_string();
     let log: Arc<Mutex<Vec<(Instant, Instant, String)>>> = Arc::default();

@@ -35,6 +35,7 @@ mod keyless_old;
 mod keys;
 mod kyverno;
 mod kyverno_policies;
+mod many_images;
 mod notation;
 mod peers;
 mod pin;
