@@ -56,8 +56,9 @@ pub(crate) fn run() -> Result<()> {
     let stack = Stack::new(Options::new(Arc::new(move || now))).map_err(|err| anyhow!("{err}"))?;
     let root = TrustRoot::from_json(stack.trusted_root().to_string().as_bytes())?;
     let key = PrivateKey::generate(KeyType::EcdsaP256)?;
-    // Leaf and intermediate by P-384; signature, certificate log and timestamp by P-256, the timestamp's certificate by P-384; tree head by Ed25519.
-    let keyless = Raw { p256: 3.0, p384: 3.0, ed25519: 1.0 };
+    // The leaf by P-384, by an intermediate that the trusted root holds, so that nothing above it is verified; signature, certificate log and timestamp by
+    // P-256, the timestamp's certificate by P-384; tree head by Ed25519.
+    let keyless = Raw { p256: 3.0, p384: 2.0, ed25519: 1.0 };
     let by_key = Raw { p256: 1.0, p384: 0.0, ed25519: 1.0 };
     let person = Requirements::keyless(vec![CertificateIdentity::exact(SIGNER, &stack.issuer_name())]);
     let holder = Requirements::keys(vec![TrustedKey::always(key.public_key().clone())]);
