@@ -202,13 +202,19 @@ mod tests {
 
     #[test]
     fn a_file_does_not_choose_what_it_costs() {
-        let wire = |n: u64, r: u32, p: u32| {
+        let sized = |n: u64, r: u32, p: u32, salt: usize, nonce: usize| {
             format!(
                 r#"{{"kdf":{{"name":"scrypt","params":{{"N":{n},"r":{r},"p":{p}}},"salt":"{}"}},"cipher":{{"name":"nacl/secretbox","nonce":"{}"}},"ciphertext":""}}"#,
-                STANDARD.encode([0; 32]),
-                STANDARD.encode([0; 24])
+                STANDARD.encode(vec![0; salt]),
+                STANDARD.encode(vec![0; nonce])
             )
         };
+        let wire = |n: u64, r: u32, p: u32| sized(n, r, p, 32, 24);
+        for (salt, nonce, fine) in
+            [(32, 24, true), (31, 24, false), (1 << 16, 24, false), (32, 23, false), (32, 25, false)]
+        {
+            assert_eq!(looks_sealed(sized(32768, 8, 1, salt, nonce).as_bytes()), fine, "salt {salt} nonce {nonce}");
+        }
         for (n, r, p, fine) in [
             (32768, 8, 1, true),
             (65536, 8, 1, true),

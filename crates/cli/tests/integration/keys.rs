@@ -66,6 +66,15 @@ fn a_key_is_not_made_where_git_would_take_it() {
     assert_eq!(made("c", &path).code, 0);
     assert_eq!(made("d", "/nowhere").code, 1, "a line takes something back, and nobody is there to tell what");
     assert_eq!(made("d --dangerously-in-git", "/nowhere").code, 0);
+    // Another repository, which ignores everything, has no say in this one.
+    room.file(".gitignore", "");
+    room.file("other/.git/info/exclude", "*\n");
+    git(&["init", "-q", "other"]);
+    room.file("other/.git/info/exclude", "*\n");
+    let other = room.path("other/.git");
+    let environment = [PASSWORD, ("PATH", path.as_str()), ("GIT_DIR", other.to_str().unwrap())];
+    let refused = run(&room, "key generate e", &environment);
+    assert!(refused.code == 1 && refused.talk.contains("does not ignore it"), "{refused}");
 }
 
 #[test]

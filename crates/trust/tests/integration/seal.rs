@@ -354,6 +354,52 @@ fn predicates_are_what_they_say() {
 }
 
 #[test]
+fn a_certificate_whose_timestamps_lie_beside_it_is_refused() {
+    let scene = Scene::new(true);
+    let leaf = pem("CERTIFICATE", &scene.world.issue(&scene.key, &Says::default()));
+    let chain = json!({"certificates": [leaf, pem("CERTIFICATE", &scene.world.root)]});
+    let read = |answer: Value| Author::from_certificate_answer(scene.key.public(), answer.to_string().as_bytes());
+    read(json!({"signedCertificateEmbeddedSct": {"chain": chain}})).unwrap();
+    // No layout has room for it, so what would be written could not be verified by anybody.
+    let both =
+        json!({"signedCertificateEmbeddedSct": {"chain": chain}, "signedCertificateDetachedSct": {"chain": chain}});
+    assert_eq!(read(both).unwrap_err().check, Check::Sct);
+    assert_eq!(read(json!({"signedCertificateDetachedSct": {"chain": chain}})).unwrap_err().check, Check::Sct);
+    let other = Author::from_certificate_answer(
+        Key::new().public(),
+        json!({"signedCertificateEmbeddedSct": {"chain": chain}}).to_string().as_bytes(),
+    );
+    assert_eq!(other.unwrap_err().check, Check::Signature);
+}
+
+#[test]
+fn answers_and_documents_have_one_reading_and_an_end() {
+    // A log answers with the one entry that was asked for.
+    let scene = Scene::new(true);
+    let mut draft = scene.draft(Way::BlobBundle);
+    let one = answer(&scene.enter(&draft));
+    let entry = one.as_object().unwrap().values().next().unwrap().clone();
+    let two = json!({"a": entry, "b": entry});
+    assert_eq!(draft.add_rekor_v1(two.to_string().as_bytes()).unwrap_err().check, Check::Form);
+    assert_eq!(draft.add_rekor_v1(b"{}").unwrap_err().check, Check::Form);
+    // More entries than verifiers read are not gathered.
+    for _ in 0..8 {
+        draft.add_rekor_v1(one.to_string().as_bytes()).unwrap();
+    }
+    assert_eq!(draft.add_rekor_v1(one.to_string().as_bytes()).unwrap_err().check, Check::Limits);
+    assert_eq!(draft.log_indices().len(), 8);
+    // A statement is about something, and not about everything.
+    let predicate = Predicate::signature();
+    let subject = NewSubject::new("x", Digest::sha256(FILE));
+    for (count, good) in [(0, false), (1, true), (1024, true), (1025, false)] {
+        let made = statement(StatementVersion::V1, &vec![subject.clone(); count], &predicate);
+        assert_eq!(made.is_ok(), good, "{count} subjects");
+    }
+    let other = br#"{"bomFormat": "SPDX", "specVersion": "1.6"}"#;
+    assert!(Predicate::read("cyclonedx", other, now()).is_err());
+}
+
+#[test]
 fn the_query_for_a_timestamp_is_rfc_3161s() {
     let draft = Scene::new(false).draft(Way::BlobBundle);
     let query = draft.timestamp_request(Stamped::Signature, [0, 0x80, 1, 2, 3, 4, 5, 6]).unwrap();
