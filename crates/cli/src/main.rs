@@ -6,6 +6,7 @@ mod artifacts;
 mod base;
 mod baseline;
 mod catalogers;
+mod consent;
 mod cosign;
 mod database;
 mod demo;

@@ -1,14 +1,13 @@
 //! `clean`: what lies beside an image goes, by tag and by list.
 
-use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
-
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow};
 use signet_model::Digest;
 use signet_oci_client::{BlockingClient, Error, ErrorKind};
 
 use super::args::CleanArgs;
 use super::layout::subject_of;
 use super::transfer::{Only, kind_of};
+use crate::consent::{CONTINUE, confirmed};
 use crate::exit::Exit;
 use crate::net;
 use crate::settings::Settings;
@@ -40,7 +39,11 @@ pub(crate) struct Gone {
 
 pub(super) fn command(args: &CleanArgs, settings: &Settings) -> Result<Exit> {
     if !args.force {
-        ask(args.kind)?;
+        settings.warn(args.kind.prompt());
+        if !confirmed(CONTINUE)? {
+            let err = anyhow!("nothing was removed: nobody said yes");
+            return Err(crate::hint(err, "give `--force` where nobody can answer, such as in CI"));
+        }
     }
     let registry = Registry::new(&access(&args.reach), settings)?;
     let pinned = registry.pin(&args.image)?;
@@ -129,20 +132,4 @@ pub(crate) fn clean(client: &BlockingClient, image: &Pinned, kind: Kind) -> Resu
         gone.push(Gone { place, kept });
     }
     Ok(gone)
-}
-
-/// Only `y` or `yes` is consent; the end of input is none.
-#[allow(clippy::print_stderr, reason = "a question to the person at the terminal")]
-fn ask(kind: Kind) -> Result<()> {
-    eprint!("{}\ncontinue? [y/N] ", kind.prompt());
-    std::io::stderr().flush()?;
-    let mut line = String::new();
-    std::io::stdin().lock().take(1024).read_line(&mut line)?;
-    if matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
-        return Ok(());
-    }
-    if !std::io::stdin().is_terminal() {
-        return Err(crate::hint(anyhow::anyhow!("nothing was removed: nobody said yes"), "`--force` does not ask"));
-    }
-    bail!("nothing was removed")
 }

@@ -3,7 +3,7 @@
 //! Source: sigstore/cosign:cmd/cosign/cli, version 2 for what version 3 says it will remove.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, Read as _, Write as _};
+use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -18,6 +18,7 @@ use super::args::{
 };
 use crate::artifacts::clean::{Gone, clean as remove};
 use crate::artifacts::moves;
+use crate::consent::{CONTINUE, confirmed};
 use crate::net;
 use crate::settings::Settings;
 use crate::verify::args::ReachArgs;
@@ -188,14 +189,16 @@ pub(super) fn load(args: &LoadArgs, settings: &Settings) -> Result<u8> {
 pub(super) fn clean(args: &CleanArgs, settings: &Settings) -> Result<u8> {
     if !args.force {
         say(&format!("WARNING: {}", args.kind.prompt()));
-        if !confirmed()? {
+        if !confirmed(CONTINUE)? {
             bail!("user declined the prompt");
         }
     }
-    let (registry, pinned) = open(&args.reference.image, &args.reference.reach, settings)?;
+    let (_, pinned) = open(&args.reference.image, &args.reference.reach, settings)?;
     let image = &args.reference.image;
     let mut code = 0;
-    for Gone { place, kept } in remove(registry.client(), &pinned, args.kind)? {
+    // Who fills a list with more than is ever verified must not keep it from being emptied.
+    let client = net::client(&access(&args.reference.reach), settings)?;
+    for Gone { place, kept } in remove(&client, &pinned, args.kind)? {
         match kept {
             None => say(&format!("Removed {place} from {image}")),
             // Cosign goes on with 0; what was to go and stays is a failure here.
@@ -206,17 +209,6 @@ pub(super) fn clean(args: &CleanArgs, settings: &Settings) -> Result<u8> {
         }
     }
     Ok(code)
-}
-
-/// Only `y` or `yes` is consent; the end of input is none.
-#[allow(clippy::print_stderr, reason = "a question to the person at the terminal")]
-fn confirmed() -> Result<bool> {
-    eprint!("Are you sure you would like to continue? [y/N] ");
-    std::io::stderr().flush()?;
-    let mut line = String::new();
-    std::io::stdin().lock().take(1024).read_line(&mut line)?;
-    eprintln!();
-    Ok(matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
 #[allow(clippy::print_stderr, reason = "Cosign's messages, which are not silenced by `--quiet`")]

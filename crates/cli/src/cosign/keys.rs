@@ -1,12 +1,12 @@
 //! `cosign generate-key-pair`, `import-key-pair`, `public-key`.
 
-use std::io::{BufRead as _, Read as _, Write as _};
 use std::path::Path;
 
 use anyhow::{Result, bail};
 use signet_keys::{Existing, GitView, KeyType, Place, PrivateKey, git_view, write_private, write_public};
 
 use super::args::{GenerateArgs, ImportArgs, PublicArgs};
+use crate::consent::{CONTINUE, confirmed};
 use crate::key::args::KeyAccess;
 use crate::key::{Keyring, read_private};
 use crate::output;
@@ -93,7 +93,7 @@ fn write(key: &PrivateKey, prefix: &str, yes: bool, keyring: &Keyring, settings:
     let password = keyring.new_password()?;
     if Path::new(&private).is_file() {
         say(&format!("WARNING: File {private} already exists. Overwrite?"));
-        if !yes && !confirmed()? {
+        if !yes && !confirmed(CONTINUE)? {
             bail!("user declined the prompt");
         }
     }
@@ -106,17 +106,6 @@ fn write(key: &PrivateKey, prefix: &str, yes: bool, keyring: &Keyring, settings:
     write_public(Path::new(&public), key.public_key().to_pem().as_bytes(), Existing::Replace)?;
     say(&format!("Public key written to {public}"));
     Ok(0)
-}
-
-/// Only `y` or `yes` is consent; the end of input is none.
-#[allow(clippy::print_stderr, reason = "a question to the person at the terminal")]
-fn confirmed() -> Result<bool> {
-    eprint!("Are you sure you would like to continue? [y/N] ");
-    std::io::stderr().flush()?;
-    let mut line = String::new();
-    std::io::stdin().lock().take(1024).read_line(&mut line)?;
-    eprintln!();
-    Ok(matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
 #[allow(clippy::print_stderr, reason = "Cosign's messages, which are not silenced by `--quiet`")]
