@@ -1,4 +1,4 @@
-//! An OCI image layout in a directory as a place of images with all that lies beside them, for reading and for writing.
+//! An OCI image layout in a directory as a place of images with all that lies beside them: reading. Writing is `layout_write`.
 //!
 //! What refers to an image is found by looking through the blobs: Cosign 3 lists referrers nowhere, ORAS and we list them in `index.json`, and all of
 //! them keep the manifest as a blob. Cosign's tags are entries with the annotation `kind`, or with the tag as `org.opencontainers.image.ref.name`.
@@ -11,12 +11,11 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use serde_json::{Map, Value};
+use signet_model::Digest;
+use signet_oci_client::{Bytes, Descriptor, Manifest, ManifestBody};
 
-use serde_json::{Value, json};
-use signet_model::{Digest, Hasher};
-use signet_oci_client::{Bytes, Descriptor, Manifest, ManifestBody, media_type};
-
-use crate::output;
+use super::blobs::{Blobs, open};
 use crate::verify::discover::tag;
 
 /// Entries of `index.json`, and files among the blobs, that are looked at.
@@ -27,22 +26,18 @@ const MAX_MANIFEST: u64 = 4 << 20;
 const MAX_SCANNED: u64 = 256 << 20;
 
 pub(crate) const REF_NAME: &str = "org.opencontainers.image.ref.name";
-const KIND: &str = "kind";
-
-/// The blobs of a layout.
-#[derive(Clone, Debug)]
-pub(crate) struct Blobs {
-    root: PathBuf,
-}
+pub(super) const KIND: &str = "kind";
 
 /// A layout.
 #[derive(Debug)]
 pub(crate) struct Layout {
-    root: PathBuf,
+    pub(super) root: PathBuf,
     /// Manifests with a subject among the blobs, once they were looked for.
-    scanned: OnceLock<Vec<Manifest>>,
+    pub(super) scanned: OnceLock<Vec<Manifest>>,
+    /// `index.json` as it is written, but for its `manifests`.
+    pub(super) document: Map<String, Value>,
     /// `manifests` of `index.json`: each entry as it is written, and as it is read.
-    entries: Vec<(Value, Descriptor)>,
+    pub(super) entries: Vec<(Value, Descriptor)>,
 }
 
 impl Layout {
@@ -60,36 +55,21 @@ impl Layout {
         let bytes = Bytes::from(read(&root.join("index.json"), MAX_MANIFEST).with_context(not)?);
         let index = Manifest::of(bytes.clone(), None, &format!("read the index of OCI layout `{shown}`"))?;
         let ManifestBody::Index(index) = index.body else { bail!("`index.json` of OCI layout `{shown}` is no index") };
-        let document: Value = serde_json::from_slice(&bytes).with_context(not)?;
-        let written = document.get("manifests").and_then(Value::as_array).cloned().unwrap_or_default();
+        let mut document: Map<String, Value> = serde_json::from_slice(&bytes).with_context(not)?;
+        let written = match document.remove("manifests") {
+            Some(Value::Array(written)) => written,
+            _ => Vec::new(),
+        };
         ensure!(
             index.manifests.len() <= MAX_ENTRIES,
             "`index.json` of OCI layout `{shown}` has more than {MAX_ENTRIES} entries"
         );
         Ok(Layout {
             root: root.to_owned(),
+            document,
             entries: written.into_iter().zip(index.manifests).collect(),
             scanned: OnceLock::new(),
         })
-    }
-
-    /// Opens a layout, or makes an empty one where there is nothing.
-    pub(crate) fn create(root: &Path) -> Result<Layout> {
-        if root.join("index.json").exists() {
-            return Layout::open(root);
-        }
-        let made = || format!("cannot make the OCI layout `{}`", root.display());
-        let empty = !root.exists() || std::fs::read_dir(root).with_context(made)?.next().is_none();
-        ensure!(
-            empty,
-            "`{}` holds something else, and no OCI layout: give an empty or a new directory",
-            root.display()
-        );
-        std::fs::create_dir_all(root.join("blobs")).with_context(made)?;
-        output::replace(&root.join("oci-layout"), br#"{"imageLayoutVersion":"1.0.0"}"#).with_context(made)?;
-        let layout = Layout { root: root.to_owned(), entries: Vec::new(), scanned: OnceLock::new() };
-        layout.save()?;
-        Ok(layout)
     }
 
     /// The directory.
@@ -99,7 +79,7 @@ impl Layout {
 
     /// The blobs alone, which can be written while the index is not.
     pub(crate) fn blobs(&self) -> Blobs {
-        Blobs { root: self.root.clone() }
+        Blobs::of(&self.root)
     }
 
     fn path(&self, digest: &Digest) -> PathBuf {
@@ -144,9 +124,9 @@ impl Layout {
                     name == wanted || name.rsplit_once(':').is_some_and(|(_, tag)| tag == wanted && !tag.contains('/')),
                 )
             };
-            let found = images.iter().find(|(_, entry)| named(entry) == Some(true));
-            return found
-                .map(|(_, entry)| entry.digest)
+            let found = images.iter().filter(|(_, entry)| named(entry) == Some(true)).map(|(_, entry)| entry.digest);
+            return self
+                .only(found, &format!("the name `{wanted}`"))?
                 .ok_or_else(|| anyhow!("{} holds no image with the tag `{wanted}`", self.name()));
         }
         let mut found: Vec<Digest> = images.iter().map(|(_, entry)| entry.digest).collect();
@@ -168,19 +148,41 @@ impl Layout {
     /// The manifest that one of Cosign's tags (`sig`, `att`, `sbom`) holds for an image.
     pub(crate) fn tagged(&self, image: &Digest, suffix: &str) -> Result<Option<Manifest>> {
         let name = tag(image, suffix);
-        let by_name = self.entries.iter().find(|(_, entry)| {
+        let by_name = self.entries.iter().filter(|(_, entry)| {
             annotation(entry, REF_NAME).is_some_and(|found| found == name || found.ends_with(&format!(":{name}")))
         });
+        if let Some(digest) = self.only(by_name.map(|(_, entry)| entry.digest), &format!("the name `{name}`"))? {
+            return self.manifest(&digest).map(Some);
+        }
         // Cosign's own layouts hold one image, and say what is its signature only by the kind.
-        let kind = format!("dev.cosignproject.cosign/{suffix}s");
         let alone = self.entries.iter().filter(|(_, entry)| is_image(entry)).count() == 1
             && self.entries.iter().any(|(_, entry)| is_image(entry) && entry.digest == *image);
-        let by_kind = || {
-            let mut found = self.entries.iter().filter(|(_, entry)| annotation(entry, KIND) == Some(&kind));
-            found.next().filter(|_| alone)
+        if !alone {
+            return Ok(None);
+        }
+        let kind = format!("dev.cosignproject.cosign/{suffix}s");
+        let by_kind = self.entries.iter().filter(|(_, entry)| annotation(entry, KIND) == Some(&kind));
+        let Some(digest) = self.only(by_kind.map(|(_, entry)| entry.digest), &format!("the kind `{kind}`"))? else {
+            return Ok(None);
         };
-        let Some((_, entry)) = by_name.or_else(by_kind) else { return Ok(None) };
-        self.manifest(&entry.digest).map(Some)
+        self.manifest(&digest).map(Some)
+    }
+
+    /// The one manifest of these entries. Two of one name would mean whichever somebody put first.
+    fn only(&self, found: impl Iterator<Item = Digest>, what: &str) -> Result<Option<Digest>> {
+        let found: Vec<Digest> = found.collect::<BTreeSet<_>>().into_iter().collect();
+        match found.as_slice() {
+            [] => Ok(None),
+            [only] => Ok(Some(*only)),
+            [one, two, ..] => Err(crate::hint(
+                anyhow!(
+                    "`index.json` of {} gives {what} to {} manifests, {one} and {two} among them",
+                    self.name(),
+                    found.len()
+                ),
+                "say which one is meant by its digest: DIR@DIGEST",
+            )),
+        }
     }
 
     /// All manifests among the blobs whose subject is this one, in the order of their digests.
@@ -245,114 +247,6 @@ impl Layout {
         }
         Ok(found)
     }
-
-    /// Lists a manifest in `index.json`, in the place of what had its name before, or once if it has none. `kind` is Cosign's word for what it is.
-    pub(crate) fn list(&mut self, manifest: &Manifest, name: Option<&str>, kind: Option<&str>) {
-        let mut entry = json!({
-            "mediaType": manifest.media_type, "digest": manifest.digest.to_string(), "size": manifest.bytes.len(),
-        });
-        if let Some(name) = name {
-            entry["annotations"][REF_NAME] = name.into();
-        }
-        if let Some(kind) = kind {
-            entry["annotations"][KIND] = format!("dev.cosignproject.cosign/{kind}").into();
-        }
-        if let ManifestBody::Image(image) = &manifest.body
-            && image.subject.is_some()
-            && let Some(kind) = &image.artifact_type
-        {
-            entry["artifactType"] = kind.as_str().into();
-        }
-        self.entries.retain(|(_, old)| match name {
-            Some(name) => annotation(old, REF_NAME) != Some(name),
-            None => old.digest != manifest.digest || annotation(old, REF_NAME).is_some(),
-        });
-        let read = Descriptor {
-            media_type: manifest.media_type.clone(),
-            digest: manifest.digest,
-            size: manifest.bytes.len() as u64,
-            platform: None,
-            artifact_type: None,
-            annotations: name
-                .map(|name| (REF_NAME.to_owned(), name.to_owned()))
-                .into_iter()
-                .chain(kind.map(|kind| (KIND.to_owned(), format!("dev.cosignproject.cosign/{kind}"))))
-                .collect(),
-        };
-        self.entries.push((entry, read));
-        self.scanned = OnceLock::new();
-    }
-
-    /// Writes `index.json`.
-    pub(crate) fn save(&self) -> Result<()> {
-        let manifests: Vec<&Value> = self.entries.iter().map(|(written, _)| written).collect();
-        let index = json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": manifests});
-        output::replace(&self.root.join("index.json"), index.to_string().as_bytes())
-            .with_context(|| format!("cannot write the index of {}", self.name()))
-    }
-}
-
-impl Blobs {
-    fn path(&self, digest: &Digest) -> PathBuf {
-        self.root.join("blobs").join(digest.algorithm().name()).join(digest.hex())
-    }
-
-    /// A blob from its start, unchecked.
-    pub(crate) fn open(&self, digest: &Digest) -> Result<File> {
-        open(&self.path(digest))
-            .with_context(|| format!("cannot read blob {digest} of OCI layout `{}`", self.root.display()))
-    }
-
-    /// Whether a blob is there, with the bytes that its name says: a write that broke off, or a disk, may have left others.
-    pub(crate) fn holds(&self, digest: &Digest) -> Result<bool> {
-        let path = self.path(digest);
-        if !path.is_file() {
-            return Ok(false);
-        }
-        let mut file = self.open(digest)?;
-        let mut hasher = Hasher::new(digest.algorithm());
-        let mut buffer = vec![0; 256 << 10];
-        loop {
-            let length =
-                file.read(&mut buffer).with_context(|| format!("cannot read blob {digest} in `{}`", path.display()))?;
-            if length == 0 {
-                return Ok(hasher.finish() == *digest);
-            }
-            hasher.update(buffer.get(..length).unwrap_or_default());
-        }
-    }
-
-    /// Writes a blob; other bytes than the digest says are not kept.
-    pub(crate) fn put(&self, digest: &Digest, mut from: impl Read) -> Result<()> {
-        if self.holds(digest)? {
-            return Ok(());
-        }
-        let path = self.path(digest);
-        let failed = || format!("cannot write blob {digest} of OCI layout `{}`", self.root.display());
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).with_context(failed)?;
-        }
-        output::replace_with(&path, |sink| {
-            let mut hasher = Hasher::new(digest.algorithm());
-            let mut buffer = vec![0; 256 << 10];
-            loop {
-                let length = from.read(&mut buffer)?;
-                if length == 0 {
-                    break;
-                }
-                let bytes = buffer.get(..length).unwrap_or_default();
-                hasher.update(bytes);
-                sink.write_all(bytes)?;
-            }
-            let found = hasher.finish();
-            if found == *digest {
-                Ok(())
-            } else {
-                Err(io::Error::new(io::ErrorKind::InvalidData, format!("its bytes hash to {found}")))
-            }
-        })
-        .with_context(failed)
-    }
 }
 
 /// `DIR`, `DIR:TAG` or `DIR@DIGEST`. A directory of that name goes before.
@@ -385,16 +279,8 @@ fn is_image(entry: &Descriptor) -> bool {
     !beside && kind.is_none_or(|kind| kind == "image" || kind == "imageIndex") && entry.artifact_type.is_none()
 }
 
-fn annotation<'a>(entry: &'a Descriptor, key: &str) -> Option<&'a str> {
+pub(super) fn annotation<'a>(entry: &'a Descriptor, key: &str) -> Option<&'a str> {
     entry.annotations.iter().find(|(found, _)| found == key).map(|(_, value)| value.as_str())
-}
-
-/// Opens a regular file; a pipe in its place would wait for a writer.
-fn open(path: &Path) -> io::Result<File> {
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is no file"));
-    }
-    File::open(path)
 }
 
 fn read(path: &Path, most: u64) -> Result<Vec<u8>> {

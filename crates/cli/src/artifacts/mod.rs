@@ -10,10 +10,12 @@
 
 pub(crate) mod args;
 pub(crate) mod attach;
+mod blobs;
 pub(crate) mod clean;
 mod download;
 mod inspect;
 pub(crate) mod layout;
+mod layout_write;
 pub(crate) mod moves;
 pub(crate) mod transfer;
 mod tree;

@@ -253,20 +253,23 @@ impl Place {
             }
             Place::Layout(layout) => {
                 let mut layout = layout.lock();
-                for Item { manifest, role } in &cargo.items {
+                for Item { manifest, .. } in &cargo.items {
                     layout.blobs().put(&manifest.digest, manifest.bytes.as_ref())?;
-                    match role {
-                        Role::Image => {}
-                        Role::Tag { of, suffix } => {
-                            layout.list(manifest, Some(&tag(of, suffix)), Some(&format!("{suffix}s")));
-                        }
-                        Role::Referrer { .. } => layout.list(manifest, None, None),
-                    }
                 }
                 let root = cargo.root()?;
-                let kind = if matches!(root.body, ManifestBody::Index(_)) { "imageIndex" } else { "image" };
-                layout.list(root, name, Some(kind));
-                layout.save()?;
+                layout.change(|layout| {
+                    for Item { manifest, role } in &cargo.items {
+                        match role {
+                            Role::Image => {}
+                            Role::Tag { of, suffix } => {
+                                layout.list(manifest, Some(&tag(of, suffix)), Some(&format!("{suffix}s")), true);
+                            }
+                            Role::Referrer { .. } => layout.list(manifest, None, None, false),
+                        }
+                    }
+                    let kind = if matches!(root.body, ManifestBody::Index(_)) { "imageIndex" } else { "image" };
+                    layout.list(root, name, Some(kind), false);
+                })?;
             }
         }
         Ok(cargo.items.len())

@@ -36,6 +36,7 @@ mod keys;
 mod kyverno;
 mod kyverno_policies;
 mod many_images;
+mod layouts;
 mod notation;
 mod peers;
 mod pin;
