@@ -16,13 +16,15 @@ pub(crate) struct Access {
     pub(crate) ca_cert: Option<std::path::PathBuf>,
     /// Accept any certificate (a foreign command line's `--insecure`).
     pub(crate) insecure: bool,
-    /// A user and password for every registry that asks, before the kept ones (a foreign command line's `--username`).
+    /// A user and password, before the kept ones (a foreign command line's `--username`).
     pub(crate) login: Option<Login>,
 }
 
 /// A user and password.
 #[derive(Clone, Debug)]
 pub(crate) struct Login {
+    /// The registries (`host[:port]`) that they are for; none: every registry that asks.
+    pub(crate) registries: Vec<String>,
     pub(crate) username: String,
     pub(crate) password: Secret,
 }
@@ -49,8 +51,13 @@ pub(crate) fn client_within(access: &Access, settings: &Settings, limits: Limits
         ..ClientOptions::default()
     };
     let mut credentials = CredentialConfig::from_environment(&|name| std::env::var_os(name));
-    if let Some(Login { username, password }) = access.login.clone() {
-        credentials.pairs.insert(0, CredentialPair { registry: None, username, password });
+    if let Some(Login { registries, username, password }) = access.login.clone() {
+        let bound: Vec<Option<String>> = match registries.as_slice() {
+            [] => vec![None],
+            _ => registries.into_iter().map(Some).collect(),
+        };
+        let pair = |registry| CredentialPair { registry, username: username.clone(), password: password.clone() };
+        credentials.pairs.splice(0..0, bound.into_iter().map(pair));
     }
     Ok(BlockingClient::new(options, credentials)?)
 }

@@ -58,10 +58,11 @@ struct RegistryArgs {
     /// Whether to allow using HTTP protocol while connecting to registries.
     #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false", value_name = "BOOL")]
     allow_http_registry: bool,
-    /// Registry basic auth username.
+    /// Registry basic auth username, for the registries of the images that are named here. COSIGN_REPOSITORY at another one is reached by the stored
+    /// credentials.
     #[arg(long, value_name = "NAME", requires = "registry_password")]
     registry_username: Option<String>,
-    /// Registry basic auth password.
+    /// Registry basic auth password, for those registries alone.
     #[arg(long, value_name = "PASSWORD", requires = "registry_username")]
     registry_password: Option<String>,
     /// Path to the X.509 CA certificate file in PEM format to be used for the connection to the registry.
@@ -78,16 +79,23 @@ struct RegistryArgs {
 impl RegistryArgs {
     fn access(&self, reach: &ReachArgs, images: &[String]) -> Access {
         let mut access = access(reach);
+        let named: Vec<ImageRef> = images.iter().filter_map(|image| image.parse().ok()).collect();
         if self.allow_http_registry {
-            let hosts = images.iter().filter_map(|image| image.parse::<ImageRef>().ok());
-            access.plain_http.extend(hosts.map(|image| image.registry().to_owned()));
+            access.plain_http.extend(named.iter().map(|image| image.registry().to_owned()));
         }
         access.insecure = self.allow_insecure_registry;
         if self.registry_cacert.is_some() {
             access.ca_cert.clone_from(&self.registry_cacert);
         }
         if let (Some(username), Some(password)) = (&self.registry_username, &self.registry_password) {
-            access.login = Some(Login { username: username.clone(), password: Secret::new(password.clone()) });
+            // `COSIGN_REPOSITORY` may be anybody's registry.
+            let mut registries: Vec<String> = named.iter().map(|image| image.registry().to_owned()).collect();
+            registries.dedup();
+            access.login = (!registries.is_empty()).then(|| Login {
+                registries,
+                username: username.clone(),
+                password: Secret::new(password.clone()),
+            });
         }
         access
     }

@@ -71,7 +71,9 @@ fn login(source: &str, get: &dyn Fn(&str) -> Result<Option<String>>) -> Result<O
         return Ok(None);
     }
     match (get("username")?, get("password")?) {
-        (Some(username), Some(password)) => Ok(Some(Login { username, password: Secret::new(password) })),
+        (Some(username), Some(password)) => {
+            Ok(Some(Login { registries: Vec::new(), username, password: Secret::new(password) }))
+        }
         (None, None) => Ok(None),
         _ => bail!("in `registry.auth` a user and a password belong together"),
     }

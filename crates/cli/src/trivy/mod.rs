@@ -143,7 +143,9 @@ fn access(args: &Data, cli: &Cli) -> Result<Access> {
         (None, false) => None,
     };
     let login = match (&args.username, password) {
-        (Some(username), Some(password)) => Some(Login { username: username.clone(), password: Secret::new(password) }),
+        (Some(username), Some(password)) => {
+            Some(Login { registries: Vec::new(), username: username.clone(), password: Secret::new(password) })
+        }
         (None, None) => None,
         _ => bail!("`--username` and a password belong together"),
     };

@@ -257,8 +257,35 @@ fn deleting_by_tag_finds_another_way_where_there_is_none() {
         assert!(!registry.contents.lock().manifests.contains_key("t"));
         client.delete_manifest(&tag).unwrap();
     }
+    // Where only the manifest can go, nothing else goes with it.
+    let registry = Writable::start(Faults { only_digests: true, ..Faults::default() });
+    let client = client(&[&registry.standin]);
+    let tag = |name: &str| registry.standin.reference(&format!("app:{name}"));
+    for name in ["one", "two"] {
+        client.append_to_tag(&tag(name), &[layer("same")], &TagConfig::Layers, &|_| false).unwrap();
+    }
+    let err = client.delete_manifest(&tag("one")).unwrap_err();
+    assert!(err.kind == ErrorKind::Conflict && err.what.contains("is also under `two`"), "{err}");
+    let image = registry.image("image", &[b"x"]);
+    let subject = json!({"mediaType": crate::standin::MANIFEST, "digest": image.to_string(), "size": 1});
+    let config = json!({"mediaType": "a/b", "digest": Digest::sha256(b"{}").to_string(), "size": 2});
+    let beside = json!({
+        "schemaVersion": 2, "mediaType": crate::standin::MANIFEST, "config": config, "layers": [], "subject": subject,
+    });
+    let own = format!("sha256-{}.sig", image.hex());
+    for name in ["elsewhere", &own] {
+        registry.put(name, crate::standin::MANIFEST, &beside);
+    }
+    let err = client.delete_manifest(&tag("elsewhere")).unwrap_err();
+    assert!(err.what.contains("lies beside another image"), "{err}");
+    registry.contents.lock().manifests.remove("elsewhere");
+    registry.put(&Digest::sha256(beside.to_string().as_bytes()).to_string(), crate::standin::MANIFEST, &beside);
+    client.delete_manifest(&tag(&own)).unwrap();
+    assert!(!registry.contents.lock().manifests.contains_key(&own));
     let standin = crate::standin::Standin::replies([crate::standin::Reply::new(405, "")]);
-    let err = client(&[&standin]).delete_manifest(&standin.reference("app").at(Digest::sha256(b"x"))).unwrap_err();
+    let err = crate::standin::client(&[&standin])
+        .delete_manifest(&standin.reference("app").at(Digest::sha256(b"x")))
+        .unwrap_err();
     assert_eq!(err.kind, ErrorKind::Unsupported);
     assert!(err.hint.unwrap().contains("deletes nothing"));
 }

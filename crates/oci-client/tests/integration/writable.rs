@@ -77,6 +77,10 @@ impl Writable {
 
 fn answer(request: &Request, contents: &mut Contents, faults: Faults) -> Reply {
     let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
+    if path == "/v2/app/tags/list" {
+        let tags: Vec<&String> = contents.manifests.keys().filter(|name| !name.contains([':', '/'])).collect();
+        return Reply::new(200, json!({"name": "app", "tags": tags}).to_string());
+    }
     let Some((repository, rest)) = split(path) else { return Reply::new(200, "{}") };
     if repository != "app" {
         // Other repositories keep their things under longer names.
