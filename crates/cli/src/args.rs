@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     after_help = "Examples:\n  signet scan nginx:1.27                         scan an image of a registry\n  signet scan ./app.tar --fail-on 'severity >= high && fixed'\n  signet sbom dir:. -o cyclonedx-json=sbom.json   write an SBOM\n  signet demo                                     see it all on this machine, without a network\n\nExit codes: 0 all well, 1 could not finish, 2 wrong usage, 3 nothing matched, 10 the policy says no,\n11 findings at or above the threshold, 12 verification failed, 13 something could not be examined"
 )]
 pub(crate) struct Cli {
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Options of every command")]
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -213,7 +213,7 @@ pub(crate) struct SbomLintArgs {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  signet sbom convert sbom.json -o spdx-json@2.2=sbom.spdx.json -o purls\n  signet sbom convert sbom.xml -o cyclonedx-json --losses losses.json\n\nExit codes: 0 converted, 13 converted, but a part of the document could not be understood, 1 it is no SBOM"
+    after_help = "Examples:\n  signet sbom convert sbom.json -o spdx-json@2.2=sbom.spdx.json -o purls\n  signet sbom convert sbom.xml -o cyclonedx-json --losses losses.json\n\nExit codes: 0 converted, 13 converted, but a part of the document could not be understood,\n1 it is no SBOM"
 )]
 pub(crate) struct SbomConvertArgs {
     /// The document; `-` is standard input.
@@ -691,6 +691,7 @@ pub(crate) struct CatalogersArgs {
 #[derive(Debug, Args)]
 pub(crate) struct SchemaArgs {
     /// Which: report.
+    #[arg(value_name = "NAME")]
     pub(crate) name: String,
 }
 

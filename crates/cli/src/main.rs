@@ -17,6 +17,7 @@ mod explain;
 mod foreign;
 mod gate;
 mod grype;
+mod image_name;
 mod in_parts;
 mod key;
 mod kyverno;
@@ -45,6 +46,7 @@ mod trivy;
 mod trust;
 mod verify;
 mod vex;
+mod wrap;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -189,18 +191,13 @@ fn help_or_usage(err: &clap::Error) -> ExitCode {
 /// The whole chain of causes, once, then what can be done about it.
 #[allow(clippy::print_stderr, reason = "the edge, where errors are printed")]
 fn tell(err: &anyhow::Error) {
-    let marker = Usage.to_string();
-    let ours = err.downcast_ref::<Hint>().map(|hint| hint.0.clone());
-    let parts: Vec<String> = err
-        .chain()
-        .map(|cause| cause.to_string())
-        .filter(|text| *text != marker && ours.as_ref() != Some(text))
-        .collect();
-    let text = parts.join(": ");
-    eprintln!("error: {text}");
-    // Some errors bring their hint in their text; those of registries carry it beside.
-    let theirs = || foreign::hint_within(err);
-    if let Some(hint) = ours.or_else(theirs).filter(|_| !text.contains("hint: ")) {
-        eprintln!("\nhint: {hint}");
+    let (text, hint) = foreign::told(err);
+    let fit = |text: String| match wrap::of_talk() {
+        Some(width) => wrap::wrapped(&text, width, "  "),
+        None => text,
+    };
+    eprintln!("{}", fit(format!("error: {text}")));
+    if let Some(hint) = hint {
+        eprintln!("\n{}", fit(format!("hint: {hint}")));
     }
 }

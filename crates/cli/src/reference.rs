@@ -31,6 +31,22 @@ fn every_flag_says_what_it_does() {
     }
 }
 
+#[test]
+fn examples_are_not_broken_where_they_cannot_be_pasted() {
+    let mut open = vec![Cli::command()];
+    while let Some(command) = open.pop() {
+        let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        for line in after.lines() {
+            assert!(
+                line.chars().count() <= 100,
+                "`{}` shows a line that is wider than a terminal: {line}",
+                command.get_name()
+            );
+        }
+        open.extend(command.get_subcommands().cloned());
+    }
+}
+
 fn page() -> String {
     let mut root = Cli::command();
     root.build();

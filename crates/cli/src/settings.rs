@@ -22,6 +22,8 @@ pub(crate) struct Settings {
     pub(crate) verbose: bool,
     /// Whether progress may be drawn on standard error.
     pub(crate) progress: bool,
+    /// Columns of the terminal that is talked to; `None` where nobody reads along, and lines stay whole.
+    pub(crate) talk: Option<u16>,
     /// How a table on standard output looks.
     pub(crate) look: Look,
     /// The time of this run, or `SOURCE_DATE_EPOCH`.
@@ -71,6 +73,7 @@ impl Settings {
             quiet: global.quiet,
             verbose: global.verbose,
             progress: !global.no_progress && !global.quiet && std::io::stderr().is_terminal(),
+            talk: crate::wrap::of_talk(),
             look: Look { width, colour },
             now: fixed_time.unwrap_or_else(now),
             fixed_time,
@@ -82,7 +85,7 @@ impl Settings {
     #[allow(clippy::print_stderr, reason = "this is the one place that talks")]
     pub(crate) fn say(&self, text: impl std::fmt::Display) {
         if !self.quiet {
-            eprintln!("{text}");
+            eprintln!("{}", self.fit(text.to_string()));
         }
     }
 
@@ -96,7 +99,14 @@ impl Settings {
     /// Warns, also when quiet was asked for: a warning changes how a result must be read.
     #[allow(clippy::print_stderr, reason = "this is the one place that talks")]
     pub(crate) fn warn(&self, text: impl std::fmt::Display) {
-        eprintln!("warning: {text}");
+        eprintln!("{}", self.fit(format!("warning: {text}")));
+    }
+
+    fn fit(&self, text: String) -> String {
+        match self.talk {
+            Some(width) => crate::wrap::wrapped(&text, width, "  "),
+            None => text,
+        }
     }
 }
 
@@ -127,6 +137,7 @@ pub(crate) mod tests {
             quiet: true,
             verbose: false,
             progress: false,
+            talk: None,
             look: Look::default(),
             now: Timestamp::UNIX_EPOCH,
             fixed_time: None,

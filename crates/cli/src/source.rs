@@ -39,20 +39,19 @@ pub(crate) fn examine(args: &SourceArgs, settings: &Settings) -> Result<Examined
 
 /// Whether a file or directory that the arguments name is there at all: a slip in a path shall not fetch a database first.
 ///
-/// Errors: it is not; what else may be wrong with it shows when it is read.
+/// Errors: the text names no source, or what it names is not there; what else may be wrong with it shows when it is read.
 pub(crate) fn is_there(args: &SourceArgs) -> Result<()> {
-    let Some((scheme, path)) = args.source.split_once(':') else { return Ok(()) };
-    if !matches!(scheme, "dir" | "rootfs" | "file" | "sbom") || path == "-" {
-        return Ok(());
-    }
-    match std::fs::symlink_metadata(path) {
+    let (what, path) = match SourceSpec::parse(&args.source).map_err(|err| crate::usage(err.into()))? {
+        SourceSpec::OciDir(path, _) => ("OCI layout", path),
+        SourceSpec::OciArchive(path, _) | SourceSpec::DockerArchive(path, _) => ("archive", path),
+        SourceSpec::Dir(path) | SourceSpec::RootFs(path) => ("directory", path),
+        SourceSpec::File(path) => ("file", path),
+        SourceSpec::Sbom(path) if path != Path::new("-") => ("SBOM", path),
+        _ => return Ok(()),
+    };
+    match std::fs::symlink_metadata(&path) {
         Err(err) if err.kind() == std::io::ErrorKind::NotFound => {
-            let what = match scheme {
-                "sbom" => "SBOM",
-                "file" => "file",
-                _ => "directory",
-            };
-            let err = anyhow::Error::new(err).context(format!("cannot read the {what} `{path}`"));
+            let err = anyhow::Error::new(err).context(format!("cannot read the {what} `{}`", path.display()));
             Err(match advice(&args.source, &err) {
                 Some(advice) => crate::hint(err, advice),
                 None => err,

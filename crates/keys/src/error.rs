@@ -1,5 +1,7 @@
 //! Why a key could not be made, read or used.
 
+use signet_oci_client::ErrorKind;
+
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// What we were doing, what happened, and what to do next. Never holds a secret: no password, no token, no private key, no whole answer of a service.
@@ -12,6 +14,8 @@ pub struct Error {
     pub what: String,
     /// What the user can do about it.
     pub hint: Option<String>,
+    /// No answer came: the network is forbidden, or nobody was there.
+    pub unreachable: bool,
     /// The cause.
     #[source]
     pub cause: Option<Cause>,
@@ -20,7 +24,7 @@ pub struct Error {
 impl Error {
     /// An error without cause or hint.
     pub fn new(doing: impl Into<String>, what: impl Into<String>) -> Error {
-        Error { doing: doing.into(), what: what.into(), hint: None, cause: None }
+        Error { doing: doing.into(), what: what.into(), hint: None, unreachable: false, cause: None }
     }
 
     /// Adds what the user can do about it.
@@ -39,7 +43,8 @@ impl Error {
     pub(crate) fn network(doing: impl Into<String>, err: signet_oci_client::Error) -> Error {
         let hint = err.hint.clone().filter(|_| err.status.is_none());
         let what = err.what.clone();
-        Error { doing: doing.into(), what, hint, cause: err.cause }
+        let unreachable = matches!(err.kind, ErrorKind::Offline | ErrorKind::Connection | ErrorKind::Timeout);
+        Error { doing: doing.into(), what, hint, unreachable, cause: err.cause }
     }
 
     /// The whole explanation in one text, for places that take nothing else.

@@ -34,7 +34,8 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  signet attach --artifact-type application/spdx+json sbom.spdx.json registry.example.com/app:1\n  signet attach --artifact-type application/vnd.example.report report.json:application/json log.txt:text/plain registry.example.com/app@sha256:..."
+    override_usage = "signet attach [OPTIONS] --artifact-type <TYPE> <FILE[:MEDIA-TYPE]>... <IMAGE>",
+    after_help = "Examples:\n  signet attach --artifact-type application/spdx+json sbom.spdx.json registry.example.com/app:1\n  signet attach --artifact-type application/vnd.example.report \\\n      report.json:application/json log.txt:text/plain registry.example.com/app@sha256:..."
 )]
 pub(crate) struct AttachArgs {
     /// What the artifact is: a media type.
@@ -44,7 +45,7 @@ pub(crate) struct AttachArgs {
     #[arg(short, long, value_name = "KEY=VALUE")]
     pub(crate) annotation: Vec<String>,
     /// FILE or FILE:MEDIA-TYPE, one or more, then the image.
-    #[arg(value_name = "FILE[:MEDIA-TYPE]... IMAGE", num_args = 2.., required = true)]
+    #[arg(value_names = ["FILE[:MEDIA-TYPE]", "IMAGE"], num_args = 2.., required = true)]
     pub(crate) files_and_image: Vec<String>,
     #[command(flatten)]
     pub(crate) reach: ReachArgs,

@@ -37,7 +37,7 @@ pub(super) fn command(args: &AttachArgs, settings: &Settings) -> Result<Exit> {
     }
     let layers: Vec<NewLayer> = files.iter().map(|text| layer(text, kind)).collect::<Result<_>>()?;
     let client = net::client(&access(&args.reach), settings)?;
-    let reference = image.parse().map_err(|err| crate::usage(anyhow!("{err}")))?;
+    let reference = crate::image_name::image(image)?;
     let manifest = client.manifest(&reference).with_context(|| format!("cannot resolve the image `{image}`"))?;
     let subject = Descriptor {
         media_type: manifest.media_type.clone(),

@@ -28,34 +28,38 @@ pub(crate) struct Moved {
 pub(super) fn copy_command(args: &CopyArgs, settings: &Settings) -> Result<Exit> {
     let client = net::client(&access(&args.reach), settings)?;
     let moved = copy(&client, &args.from, &args.to, &args.only, args.force)?;
-    told(&moved, settings)
+    told("copied", &moved, settings)
 }
 
 pub(super) fn save_command(args: &SaveArgs, settings: &Settings) -> Result<Exit> {
     let client = net::client(&access(&args.reach), settings)?;
     let moved = save(&client, &args.image, &args.dir)?;
-    told(&moved, settings)
+    told("saved", &moved, settings)
 }
 
 pub(super) fn load_command(args: &LoadArgs, settings: &Settings) -> Result<Exit> {
     let client = net::client(&access(&args.reach), settings)?;
     let moved = load(&client, &args.dir, &args.image, args.force)?;
-    told(&moved, settings)
+    told("loaded", &moved, settings)
 }
 
 /// The place on standard output, what was taken along on standard error.
-fn told(moved: &Moved, settings: &Settings) -> Result<Exit> {
+fn told(did: &str, moved: &Moved, settings: &Settings) -> Result<Exit> {
     let beside = moved.cargo.items.iter().filter(|item| item.role != Role::Image).count();
     let images = moved.cargo.items.len().saturating_sub(beside);
-    settings.say(format!("{}: {images} manifests of the image, {beside} beside it", moved.to));
+    let plural = if images == 1 { "" } else { "s" };
+    settings.say(format!(
+        "{did} `{}` to `{}`: {images} manifest{plural} of the image, {beside} beside it",
+        moved.from, moved.to
+    ));
     output::to_stdout(format!("{}@{}\n", moved.to, moved.cargo.root).as_bytes())?;
     Ok(Exit::Well)
 }
 
 /// Between registries.
 pub(crate) fn copy(client: &BlockingClient, from: &str, to: &str, only: &[Only], force: bool) -> Result<Moved> {
-    let (source, root) = remote(client, from)?;
     let target = reference(to)?;
+    let (source, root) = remote(client, from)?;
     let cargo = gather(&source, root, only, from)?;
     let place = Place::Registry { client: client.clone(), repository: repository_at(&target, None, None)? };
     place
@@ -77,12 +81,12 @@ pub(crate) fn save(client: &BlockingClient, image: &str, dir: &Path) -> Result<M
 
 /// From a layout into a registry.
 pub(crate) fn load(client: &BlockingClient, dir: &str, image: &str, force: bool) -> Result<Moved> {
+    let target = reference(image)?;
     let (folder, wanted) = layout::split(dir);
     let layout = Layout::open(folder)?;
     let root = layout.manifest(&layout.image(wanted)?)?;
     let source = Place::Layout(Mutex::new(layout));
     let cargo = gather(&source, root, &[], dir)?;
-    let target = reference(image)?;
     let place = Place::Registry { client: client.clone(), repository: repository_at(&target, None, None)? };
     place
         .put(&cargo, &source, target_tag(&target, &cargo)?, force)
@@ -125,7 +129,7 @@ fn remote(client: &BlockingClient, image: &str) -> Result<(Place, Manifest)> {
 }
 
 fn reference(image: &str) -> Result<ImageRef> {
-    image.parse().map_err(|err| crate::usage(anyhow!("{err}")))
+    crate::image_name::image(image)
 }
 
 /// The tag that the image gets; a digest in the target's place must be that of the image.

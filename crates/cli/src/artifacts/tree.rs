@@ -1,7 +1,6 @@
 //! `signet tree`: an image, its platforms, and what lies beside each, as far down as it goes.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io::Read as _;
 
 use anyhow::{Result, ensure};
@@ -20,6 +19,7 @@ use crate::settings::Settings;
 use crate::verify::demand::access;
 use crate::verify::discover::{Registry, repository, shape_of, tag};
 use crate::verify::show::clean;
+use crate::wrap::WIDEST;
 
 /// Bytes of a signature that is read to say who made it.
 const MAX_SIGNATURE: u64 = 1 << 20;
@@ -31,7 +31,8 @@ const MAX_DEPTH: usize = 32;
 
 /// A line with what hangs below it.
 struct Node {
-    text: String,
+    /// What it says, in pieces that stay whole; one that does not fit goes on the next line.
+    text: Vec<String>,
     value: Value,
     children: Vec<Node>,
 }
@@ -66,8 +67,10 @@ pub(super) fn command(args: &TreeArgs, settings: &Settings) -> Result<Exit> {
     let text = match args.output.as_str() {
         "json" => format!("{:#}\n", json(&root)),
         _ => {
-            let mut text = format!("{}\n{}\n", clean(&args.image), root.text);
-            draw(&root.children, "", &mut text);
+            let width = settings.look.width.unwrap_or(WIDEST).min(WIDEST);
+            let mut text = format!("{}\n", clean(&args.image));
+            fit(&root.text, usize::from(width), "", "    ", &mut text);
+            draw(&root.children, "", usize::from(width), &mut text);
             if cargo.items.iter().all(|item| item.role == Role::Image) {
                 text += "nothing lies beside it\n";
             } else {
@@ -108,15 +111,14 @@ impl Walk<'_> {
         let of_image = |item: &&Item| item.role == Role::Image && item.manifest.digest == digest;
         let Some(item) = cargo.items.iter().find(of_image) else {
             return Ok(Node {
-                text: format!("{digest} (not there)"),
+                text: vec![digest.to_string(), "(not there)".to_owned()],
                 value: json!({"digest": digest.to_string()}),
                 children: Vec::new(),
             });
         };
         let what = if is_index(&item.manifest) { "index" } else { "image" };
-        let name = platform.clone().map(|name| format!("{name} ")).unwrap_or_default();
         let mut node = Node {
-            text: format!("{name}{digest} ({what})"),
+            text: platform.clone().into_iter().chain([digest.to_string(), format!("({what})")]).collect(),
             value: json!({"is": what, "digest": digest.to_string(), "mediaType": item.manifest.media_type, "platform": platform}),
             children: Vec::new(),
         };
@@ -149,8 +151,8 @@ impl Walk<'_> {
             let entry = listed(&item.manifest);
             let kind = entry.artifact_type.unwrap_or_default();
             let (is, text) = match &name {
-                Some(name) => ("tag", format!("tag {name}: {digest}")),
-                None => ("referrer", format!("{digest} {}", clean(&kind))),
+                Some(name) => ("tag", vec![format!("tag {name}:"), digest.to_string()]),
+                None => ("referrer", vec![digest.to_string(), clean(&kind)]),
             };
             let mut node = Node {
                 text,
@@ -181,15 +183,14 @@ impl Walk<'_> {
 impl Node {
     /// What it is, is said further up.
     fn again(&mut self) {
-        self.text += " (above already)";
+        self.text.push("(above already)".to_owned());
         self.value["again"] = true.into();
     }
 }
 
 fn layer(place: &Place, manifest: &ImageManifest, layer: &Descriptor, reads: &mut usize) -> Result<Node> {
     let annotations: BTreeMap<String, String> = layer.annotations.iter().cloned().collect();
-    let title =
-        annotations.get("org.opencontainers.image.title").map(|title| format!(" {}", clean(title))).unwrap_or_default();
+    let title = annotations.get("org.opencontainers.image.title");
     let mut claimed: Option<Claims> = None;
     if let Some(shape) = shape_of(manifest, layer).filter(|_| layer.size <= MAX_SIGNATURE && *reads < MAX_READ) {
         *reads += 1;
@@ -199,7 +200,12 @@ fn layer(place: &Place, manifest: &ImageManifest, layer: &Descriptor, reads: &mu
             Err(err) => claimed = Some(Claims { what: format!("cannot be read: {err}"), ..Claims::default() }),
         }
     }
-    let says = claimed.as_ref().map(|claims| format!(": {}", clean(&claims.line()))).unwrap_or_default();
+    let size = format!("{} bytes{}", layer.size, if claimed.is_some() { ":" } else { "" });
+    let mut text = vec![match title {
+        Some(title) => format!("{} {}, {size}", clean(&layer.media_type), clean(title)),
+        None => format!("{}, {size}", clean(&layer.media_type)),
+    }];
+    text.extend(claimed.as_ref().map(|claims| clean(&claims.line())));
     let mut value =
         json!({"is": "layer", "digest": layer.digest.to_string(), "mediaType": layer.media_type, "size": layer.size});
     if let Some(claims) = &claimed {
@@ -207,11 +213,7 @@ fn layer(place: &Place, manifest: &ImageManifest, layer: &Descriptor, reads: &mu
             "what": claims.what, "predicateType": claims.predicate_type, "names": claims.names, "issuer": claims.issuer,
         });
     }
-    Ok(Node {
-        text: format!("{}{title}, {} bytes{says}", clean(&layer.media_type), layer.size),
-        value,
-        children: Vec::new(),
-    })
+    Ok(Node { text, value, children: Vec::new() })
 }
 
 fn json(node: &Node) -> Value {
@@ -222,10 +224,57 @@ fn json(node: &Node) -> Value {
     value
 }
 
-fn draw(nodes: &[Node], indent: &str, text: &mut String) {
+fn draw(nodes: &[Node], indent: &str, width: usize, text: &mut String) {
     for (at, node) in nodes.iter().enumerate() {
         let last = at + 1 == nodes.len();
-        let _ = writeln!(text, "{indent}{} {}", if last { "└──" } else { "├──" }, node.text);
-        draw(&node.children, &format!("{indent}{}", if last { "    " } else { "│   " }), text);
+        let below = format!("{indent}{}", if last { "    " } else { "│   " });
+        // What goes on stands to the right of what hangs below.
+        let on = format!("{below}{}   ", if node.children.is_empty() { " " } else { "│" });
+        fit(&node.text, width, &format!("{indent}{} ", if last { "└──" } else { "├──" }), &on, text);
+        draw(&node.children, &below, width, text);
+    }
+}
+
+/// Writes the pieces after `first`, and after `on` on each further line where they are wider than `width` together.
+fn fit(pieces: &[String], width: usize, first: &str, on: &str, text: &mut String) {
+    let mut column = first.chars().count();
+    text.push_str(first);
+    for (at, piece) in pieces.iter().enumerate() {
+        let length = piece.chars().count();
+        if at > 0 && column.saturating_add(1).saturating_add(length) > width {
+            text.push('\n');
+            text.push_str(on);
+            column = on.chars().count();
+        } else if at > 0 {
+            text.push(' ');
+            column = column.saturating_add(1);
+        }
+        text.push_str(piece);
+        column = column.saturating_add(length);
+    }
+    text.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_goes_on_below() {
+        let node = |text: &[&str], children: Vec<Node>| Node {
+            text: text.iter().map(|piece| (*piece).to_owned()).collect(),
+            value: Value::Null,
+            children,
+        };
+        let nodes = [
+            node(&["tag a:", "sha256:0123"], vec![node(&["type, 5 bytes:", "a signature"], Vec::new())]),
+            node(&["sha256:4567", "t"], Vec::new()),
+        ];
+        let mut text = String::new();
+        draw(&nodes, "", 20, &mut text);
+        assert_eq!(
+            text,
+            "├── tag a:\n│   │   sha256:0123\n│   └── type, 5 bytes:\n│           a signature\n└── sha256:4567 t\n"
+        );
     }
 }

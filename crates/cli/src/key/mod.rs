@@ -78,13 +78,15 @@ fn generate(args: &GenerateArgs, settings: &Settings) -> Result<Exit> {
     }
     // Before a password is asked for.
     let files = files(&args.target, args.dangerously_in_git)?;
-    keep(&PrivateKey::generate(kind)?, &args.target, files, &keyring, settings)
+    let password_file = args.access.password_file.as_deref();
+    keep(&PrivateKey::generate(kind)?, &args.target, files, password_file, &keyring, settings)
 }
 
 fn import(args: &ImportArgs, settings: &Settings) -> Result<Exit> {
     let keyring = Keyring::new(&args.access, settings)?;
     let files = files(&args.target, args.dangerously_in_git)?;
-    keep(&read_private(&args.file, &keyring)?, &args.target, files, &keyring, settings)
+    let password_file = args.access.password_file.as_deref();
+    keep(&read_private(&args.file, &keyring)?, &args.target, files, password_file, &keyring, settings)
 }
 
 /// A private key in any form that is imported.
@@ -115,6 +117,7 @@ fn keep(
     key: &PrivateKey,
     target: &str,
     files: Option<(PathBuf, PathBuf)>,
+    password_file: Option<&Path>,
     keyring: &Keyring,
     settings: &Settings,
 ) -> Result<Exit> {
@@ -128,6 +131,12 @@ fn keep(
     }
     let password = keyring.new_password()?;
     if password.reveal().is_empty() {
+        if !password::may_be_empty(password_file) {
+            return Err(crate::hint(
+                anyhow::anyhow!("there is no password for the key, and nobody who could be asked"),
+                "set SIGNET_KEY_PASSWORD (to nothing, for a key without one), give `--password-file FILE`, or pipe it in",
+            ));
+        }
         settings.warn("the key has an empty password: whoever can read it can sign with it");
     }
     match files {

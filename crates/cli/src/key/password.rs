@@ -9,11 +9,19 @@ use signet_keys::{Asking, Error, SecretBytes};
 /// Longest password that is read.
 const LONGEST: u64 = 64 << 10;
 
-/// The password. A variable that is set to nothing is the empty password, which is legal.
+/// Where a password may stand, in this order. One that is set to nothing is the empty password, which is legal.
+const VARIABLES: [&str; 2] = ["SIGNET_KEY_PASSWORD", "COSIGN_PASSWORD"];
+
+/// Whether somebody can be asked, or has said already, that the password is empty: an input that ends at once says nothing.
+pub(super) fn may_be_empty(file: Option<&Path>) -> bool {
+    file.is_some() || VARIABLES.iter().any(|name| std::env::var_os(name).is_some()) || io::stdin().is_terminal()
+}
+
+/// The password.
 pub(super) fn get(asking: Asking, file: Option<&Path>) -> Result<SecretBytes, Error> {
     let failed =
         |err: io::Error, what: &str| Error { cause: Some(Box::new(err)), ..Error::new("get the key's password", what) };
-    for name in ["SIGNET_KEY_PASSWORD", "COSIGN_PASSWORD"] {
+    for name in VARIABLES {
         if let Some(value) = std::env::var_os(name) {
             return Ok(SecretBytes::new(value.into_encoded_bytes()));
         }

@@ -10,7 +10,7 @@ use super::args::ApplyArgs;
 use super::documents::{self, Policies};
 use super::judge::{self, Verdict};
 use super::values::{Mocks, Values, user};
-use crate::foreign::columns;
+use crate::foreign::{columns, yaml};
 use crate::output;
 
 /// How many rules ended how.
@@ -64,8 +64,7 @@ pub(super) fn command(args: &ApplyArgs, surroundings: &Surroundings) -> Result<u
         let report = report(&verdicts, &counts, args.audit_warn);
         match args.output_format.as_str() {
             "json" => writeln!(out, "{}", serde_json::to_string_pretty(&report).context("cannot write JSON")?)?,
-            // JSON is YAML, and readers of the report take both.
-            "yaml" => writeln!(out, "{}", serde_json::to_string_pretty(&report).context("cannot write JSON")?)?,
+            "yaml" => out.push_str(&yaml::write(&report)),
             other => bail!("`{other}` is no output format; there are json and yaml"),
         }
     } else {

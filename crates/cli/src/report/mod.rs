@@ -265,7 +265,7 @@ pub(crate) fn primary_url(finding: &Finding) -> Option<String> {
 pub(crate) fn schema_command(name: &str) -> anyhow::Result<crate::exit::Exit> {
     match name {
         "report" => crate::output::to_stdout(json::v1::SCHEMA.as_bytes())?,
-        other => return Err(crate::usage(anyhow::anyhow!("there is no schema `{other}`: report"))),
+        other => return Err(crate::usage(anyhow::anyhow!("there is no schema `{other}`; there is `report`"))),
     }
     Ok(crate::exit::Exit::Well)
 }

@@ -147,7 +147,7 @@ pub(crate) struct SignArgs {
 
 #[derive(Clone, Debug, Args)]
 #[command(
-    after_help = "Examples:\n  signet attest --key signet.key --type cyclonedx --predicate sbom.json registry.example.com/app@sha256:...\n  signet attest --yes --provenance ghcr.io/my-org/app@sha256:...      how this build came about"
+    after_help = "Examples:\n  signet attest --key signet.key --type cyclonedx --predicate sbom.json \\\n      registry.example.com/app@sha256:...\n  signet attest --yes --provenance ghcr.io/my-org/app@sha256:...      how this build came about"
 )]
 pub(crate) struct AttestArgs {
     /// The images. A tag is resolved once; what is attested is the digest.
@@ -201,7 +201,7 @@ pub(crate) struct SignBlobArgs {
 
 #[derive(Clone, Debug, Args)]
 #[command(
-    after_help = "Examples:\n  signet attest-blob --key signet.key --type cyclonedx --predicate sbom.json --bundle app.att.json app.tar"
+    after_help = "Examples:\n  signet attest-blob --key signet.key --type cyclonedx --predicate sbom.json --bundle app.att.json \\\n      app.tar"
 )]
 pub(crate) struct AttestBlobArgs {
     /// The file, or `-` for standard input.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context as _, Result, anyhow, ensure};
+use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
 use signet_model::{Digest, ImageRef};
 use signet_oci_client::{
@@ -66,11 +66,9 @@ pub(super) fn targets(
     recursive: bool,
     settings: &Settings,
 ) -> Result<Vec<Target>> {
-    let reference: ImageRef = image.parse().map_err(|err| crate::usage(anyhow!("{err}")))?;
+    let reference = crate::image_name::image(image)?;
     if reference.digest().is_none() {
-        settings.warn(format!(
-            "`{image}` is named by a tag, which may name another image by now: what is signed is its digest of this moment; name the digest that was built"
-        ));
+        settings.warn(format!("`{image}` is named by a tag, which may have moved: name the digest"));
     }
     let manifest = client.manifest(&reference).with_context(|| format!("cannot resolve the image `{image}`"))?;
     let mut found = Vec::new();

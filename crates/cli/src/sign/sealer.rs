@@ -73,7 +73,12 @@ impl Seal {
                 (by_key(args, uri, services, &keyring)?, None)
             }
             None => {
-                let (sealer, token) = keyless(args, services, &keyring, voice, settings)?;
+                let (sealer, token) = keyless(args, services, &keyring, voice, settings).map_err(|err| {
+                    without_network(
+                        err,
+                        "an identity is vouched for by services on the network; `--key KEY --tlog-upload=false` signs without one, and whoever verifies that needs `--insecure-ignore-tlog`",
+                    )
+                })?;
                 (sealer, Some(token))
             }
         };
@@ -87,7 +92,14 @@ impl Seal {
 
     /// Signs, and gathers what vouches for it.
     pub(crate) fn draft<'d>(&self, document: Document<'d>, layouts: Layouts, settings: &Settings) -> Result<Draft<'d>> {
-        let draft = self.keyring.wait(self.sealer.seal(document, layouts))?;
+        let draft = self.keyring.wait(self.sealer.seal(document, layouts)).map_err(|err| match self.token {
+            // Without a log or a timestamp, nobody believes a certificate that is good for minutes.
+            Some(_) => err.into(),
+            None => without_network(
+                err.into(),
+                "`--tlog-upload=false` signs without the log, and whoever verifies that needs `--insecure-ignore-tlog`",
+            ),
+        })?;
         for index in draft.log_indices() {
             self.voice.say(
                 settings,
@@ -121,6 +133,13 @@ impl Seal {
     pub(crate) fn against(&self) -> Against<'_> {
         self.root.as_ref().map_or(Against::NobodyKnown, Against::Root)
     }
+}
+
+/// Where no service could be reached, what can be done without any.
+fn without_network(err: anyhow::Error, hint: &str) -> anyhow::Error {
+    let unreachable =
+        err.chain().any(|cause| cause.downcast_ref::<signet_keys::Error>().is_some_and(|err| err.unreachable));
+    if unreachable { crate::hint(err, hint) } else { err }
 }
 
 /// The services, and what their answers are held to when nobody names a root: those of the chosen instance (`signet trust init`), as long as no other

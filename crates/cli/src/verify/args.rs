@@ -94,7 +94,7 @@ pub(crate) struct ShowArgs {
 
 #[derive(Clone, Debug, Args)]
 #[command(
-    after_help = "Examples:\n  signet verify --key signet.pub registry.example.com/app:1\n  signet verify --certificate-identity-regexp '^https://github.com/my-org/' --certificate-oidc-issuer https://token.actions.githubusercontent.com ghcr.io/my-org/app:1\n  signet verify --notation-trust-policy trustpolicy.json --notation-trust-store truststore registry.example.com/app:1"
+    after_help = "Examples:\n  signet verify --key signet.pub registry.example.com/app:1\n  signet verify --certificate-identity-regexp '^https://github.com/my-org/' \\\n      --certificate-oidc-issuer https://token.actions.githubusercontent.com ghcr.io/my-org/app:1\n  signet verify --notation-trust-policy trustpolicy.json --notation-trust-store truststore \\\n      registry.example.com/app:1"
 )]
 pub(crate) struct ImageArgs {
     /// The image. Its tag is resolved once; what is verified is the digest.
@@ -116,7 +116,7 @@ pub(crate) struct ImageArgs {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  signet verify-attestation --type vuln --key signet.pub registry.example.com/app:1\n  signet verify-attestation --type slsaprovenance1 --certificate-identity ... --certificate-oidc-issuer ... -o json ghcr.io/my-org/app:1\n  signet verify-attestation --source-uri github.com/my-org/app --slsa-level 3 ghcr.io/my-org/app:1\n  signet verify-attestation --type vuln --policy no-criticals.rego --key signet.pub registry.example.com/app:1"
+    after_help = "Examples:\n  signet verify-attestation --type vuln --key signet.pub registry.example.com/app:1\n  signet verify-attestation --type slsaprovenance1 --certificate-identity ... \\\n      --certificate-oidc-issuer ... -o json ghcr.io/my-org/app:1\n  signet verify-attestation --source-uri github.com/my-org/app --slsa-level 3 ghcr.io/my-org/app:1\n  signet verify-attestation --type vuln --policy no-criticals.rego --key signet.pub \\\n      registry.example.com/app:1"
 )]
 pub(crate) struct AttestationArgs {
     /// The image. Its tag is resolved once; what is verified is the digest.

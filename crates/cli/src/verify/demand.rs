@@ -233,6 +233,32 @@ fn text(path: &Path) -> Result<String> {
     String::from_utf8(file(path)?).with_context(|| format!("`{}` is no text", path.display()))
 }
 
+/// Cosign's short names of predicate types, as `--type` takes them.
+const TYPES: [&str; 10] = [
+    "slsaprovenance",
+    "slsaprovenance02",
+    "slsaprovenance1",
+    "link",
+    "spdx",
+    "spdxjson",
+    "cyclonedx",
+    "vuln",
+    "openvex",
+    "custom",
+];
+
+/// Refuses a `--type` that nothing can ever be of: neither a short name nor a URI (RFC 3986 section 3: a scheme, and a colon).
+pub(crate) fn known_type(text: &str) -> Result<()> {
+    let is_scheme = |scheme: &str| {
+        scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+            && scheme.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '+' | '-' | '.'))
+    };
+    if TYPES.contains(&text) || text.split_once(':').is_some_and(|(scheme, _)| is_scheme(scheme)) {
+        return Ok(());
+    }
+    Err(crate::usage(anyhow!("`--type {text}` is no type that is known ({}) and no URI", TYPES.join(", "))))
+}
+
 /// `KEY=VALUE` texts.
 pub(crate) fn annotations(texts: &[String]) -> Result<Vec<(String, String)>> {
     texts
@@ -242,4 +268,27 @@ pub(crate) fn annotations(texts: &[String]) -> Result<Vec<(String, String)>> {
             _ => Err(crate::usage(anyhow!("`--annotations {text}` is not KEY=VALUE"))),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_is_a_short_name_or_a_uri() {
+        for (text, good) in [
+            ("vuln", true),
+            ("https://example.com/p/v1", true),
+            ("urn:example:p", true),
+            ("vulns", false),
+            ("", false),
+            ("slsa provenance:1", false),
+            (":x", false),
+        ] {
+            assert_eq!(known_type(text).is_ok(), good, "{text}");
+        }
+        for name in TYPES {
+            assert_ne!(signet_trust::predicate_types(name), [name], "{name} stands for something");
+        }
+    }
 }

@@ -162,7 +162,7 @@ impl Registry {
             let reference = ImageRef::new("localhost", "layout", None, Some(digest))?;
             return Ok(Pinned { reference, digest, local: Some(image.to_owned()) });
         }
-        let reference: ImageRef = image.parse().map_err(|err| crate::usage(anyhow!("{err}")))?;
+        let reference = crate::image_name::image(image)?;
         if let Some(digest) = reference.digest()
             && self.knows(&repository_of(&reference)?, digest)
         {

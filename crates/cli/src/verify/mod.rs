@@ -42,6 +42,7 @@ const LARGEST_EVIDENCE: u64 = 128 << 20;
 /// `signet verify`.
 pub(crate) fn image(args: &OwnImageArgs, settings: &Settings) -> Result<Exit> {
     let OwnImageArgs { wanted: args, notation } = args;
+    registry_or_local(&args.image, args.local_image)?;
     if let Some(policy) = &notation.notation_trust_policy {
         if args.local_image {
             return Err(crate::usage(anyhow!(
@@ -59,6 +60,8 @@ pub(crate) fn image(args: &OwnImageArgs, settings: &Settings) -> Result<Exit> {
 /// `signet verify-attestation`.
 pub(crate) fn attestation(args: &OwnAttestationArgs, settings: &Settings) -> Result<Exit> {
     let OwnAttestationArgs { wanted: args, slsa } = args;
+    args.kind.as_deref().map_or(Ok(()), demand::known_type)?;
+    registry_or_local(&args.image, args.local_image)?;
     let beyond = Beyond::of(slsa, &args.policy, Files::Own)?;
     let wanted = Wanted::Attestation(args.kind.clone());
     let demand = Demand::of(&beyond.signer(&args.signer), &args.reach, settings)?;
@@ -66,6 +69,11 @@ pub(crate) fn attestation(args: &OwnAttestationArgs, settings: &Settings) -> Res
     let mut shown = beside(&args.image, &registry, &wanted, &demand, settings)?;
     beyond.hold(&mut shown, true, settings)?;
     shown.finish(&args.show)
+}
+
+/// Refuses a name that can be none, before keys are read and trusted material is looked for.
+fn registry_or_local(image: &str, local: bool) -> Result<()> {
+    if local { Ok(()) } else { crate::image_name::image(image).map(drop) }
 }
 
 /// Where the image lies: in a registry, or in a layout on this machine.
@@ -110,6 +118,7 @@ pub(crate) fn judge_blob(args: &BlobArgs, settings: &Settings) -> Result<Shown> 
 /// `signet verify-blob-attestation`.
 pub(crate) fn blob_attestation(args: &OwnBlobAttestationArgs, settings: &Settings) -> Result<Exit> {
     let OwnBlobAttestationArgs { wanted: args, slsa } = args;
+    args.kind.as_deref().map_or(Ok(()), demand::known_type)?;
     let beyond = Beyond::of(slsa, &[], Files::Own)?;
     let signer = beyond.signer(&args.signer);
     let mut shown = judge_blob_attestation(args, &signer, args.kind.clone(), settings)?;

@@ -5,7 +5,7 @@ use signet_model::Digest;
 
 use crate::harness::Room;
 use crate::seal::{Author, Way, run, sign};
-use crate::shelf::{MANIFEST, Shelf};
+use crate::shelf::{EMPTY, MANIFEST, Shelf};
 
 const NAME: &str = "org.opencontainers.image.ref.name";
 
@@ -42,7 +42,8 @@ fn a_name_moves_and_nothing_that_it_held_is_lost() {
     let first = shelf.image("1");
     sign(&shelf, &author, &first, Way::Tag);
     let save = format!("save --dir saved {}/app:1", shelf.host);
-    run(&room, &save, 0, &["1 beside it"]);
+    let done = run(&room, &save, 0, &["1 manifest of the image, 1 beside it"]);
+    assert!(done.talk.starts_with(&format!("saved `{}/app:1` to `saved`: ", shelf.host)), "{done}");
     // Another program's additions.
     let mut index = room.json("saved/index.json");
     index["annotations"] = json!({"made.by": "me"});
@@ -154,4 +155,19 @@ fn a_directory_of_somebody_elses_is_left_alone() {
     room.file("saved/.signet-lock", "");
     room.file("saved/oci-layout", r#"{"imageLayoutVersion":"1.0.0"}"#);
     run(&room, &save, 0, &[]);
+}
+
+#[test]
+fn a_tree_fits_the_page() {
+    let (room, shelf, author) = (Room::new(), Shelf::start(), Author::new(true));
+    let image = shelf.image("1");
+    sign(&shelf, &author, &image, Way::Tag);
+    sign(&shelf, &author, &image, Way::Listed);
+    let subject = json!({"mediaType": MANIFEST, "digest": image.to_string(), "size": 1});
+    let layer = shelf.blob("text/plain", b"x");
+    shelf.layers(None, &[layer], &json!({"artifactType": EMPTY, "subject": subject}));
+    let tree = run(&room, &format!("tree {}/app:1", shelf.host), 0, &["simplesigning", "nothing of this was verified"]);
+    let widest = tree.out.lines().map(|line| line.chars().count()).max().unwrap();
+    assert!(widest <= 100, "{widest}: {tree}");
+    assert!(tree.out.contains(&image.to_string()) && tree.out.matches("sha256:").count() >= 3, "{tree}");
 }

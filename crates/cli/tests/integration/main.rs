@@ -37,6 +37,7 @@ mod kyverno;
 mod kyverno_policies;
 mod many_images;
 mod layouts;
+mod newcomer;
 mod notation;
 mod peers;
 mod pin;
