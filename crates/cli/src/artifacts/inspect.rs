@@ -23,7 +23,7 @@ use crate::verify::show::clean;
 /// Bytes of a bundle.
 const LARGEST: u64 = 128 << 20;
 
-pub(super) fn command(args: &InspectArgs) -> Result<Exit> {
+pub(crate) fn command(args: &InspectArgs) -> Result<Exit> {
     let bytes = if args.file == "-" {
         let mut bytes = Vec::new();
         std::io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes).context("cannot read standard input")?;

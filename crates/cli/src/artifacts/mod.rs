@@ -13,7 +13,7 @@ pub(crate) mod attach;
 mod blobs;
 pub(crate) mod clean;
 mod download;
-mod inspect;
+pub(crate) mod inspect;
 pub(crate) mod layout;
 mod layout_write;
 pub(crate) mod moves;

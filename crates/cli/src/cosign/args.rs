@@ -80,6 +80,9 @@ pub(super) enum Command {
     /// Interact with a Sigstore protobuf signing config.
     #[command(subcommand)]
     SigningConfig(super::signing_config::SigningConfigCommand),
+    /// Interact with a Sigstore protobuf bundle.
+    #[command(subcommand)]
+    Bundle(super::bundle::BundleCommand),
     /// Provides utilities for discovering images in and performing operations on Dockerfiles.
     #[command(subcommand)]
     Dockerfile(DockerfileCommand),

@@ -4,6 +4,7 @@
 //!   args ─┬▶ keys (generate-key-pair, import-key-pair, public-key)
 //!         ├▶ sign (sign, attest, sign-blob, attest-blob)
 //!         ├▶ verify (verify, verify-attestation, verify-blob, verify-blob-attestation)
+//!         ├▶ bundle (create, upgrade, inspect)
 //!         ├▶ initialize, trusted_root, signing_config (whom to trust, and who signs)
 //!         ├▶ download (download, triangulate, tree)
 //!         └▶ artifacts (attach, copy, save, load, clean)
@@ -13,6 +14,7 @@
 
 mod args;
 mod artifacts;
+mod bundle;
 pub(crate) mod download;
 mod initialize;
 mod keys;
@@ -69,6 +71,7 @@ fn run(cli: &Cli, global: &Global) -> Result<u8> {
         Command::Initialize(args) => initialize::command(args, &settings),
         Command::TrustedRoot(wanted) => trusted_root::command(wanted, &settings),
         Command::SigningConfig(wanted) => signing_config::command(wanted, &settings),
+        Command::Bundle(wanted) => bundle::command(wanted, &settings),
         Command::Dockerfile(DockerfileCommand::Verify(args)) => named::dockerfile(args, &cli.compat, &settings),
         Command::Manifest(ManifestCommand::Verify(args)) => named::manifest(args, &cli.compat, &settings),
         Command::Version => foreign::version::command("cosign", "text"),

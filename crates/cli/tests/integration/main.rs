@@ -13,6 +13,7 @@ mod as_grype;
 mod as_syft;
 mod beside;
 mod chains;
+mod bundles;
 /// Writes eStargz and zstd:chunked layers; the same code that the reader's own tests use.
 #[path = "../../../image/tests/integration/chunked.rs"]
 #[allow(dead_code, reason = "shared with the tests of another crate")]

@@ -18,7 +18,7 @@ use crate::world::{SIGNED, World, b64, hex};
 
 /// How a log may behave.
 #[derive(Clone, Copy, PartialEq)]
-enum Log {
+pub(crate) enum Log {
     Honest,
     /// Promises another time than it signs for.
     Lying,
@@ -29,7 +29,7 @@ enum Log {
 }
 
 /// A Rekor v1 log of a few lines over the world's log key.
-fn rekor(world: &Arc<World>, how: Log) -> String {
+pub(crate) fn rekor(world: &Arc<World>, how: Log) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let world = Arc::clone(world);
@@ -81,7 +81,7 @@ fn serve(world: &World, how: Log, mut stream: &TcpStream, known: Option<Value>) 
 }
 
 /// What the log enters, and how it says so (`rekor: openapi.yaml`).
-fn entered(world: &World, how: Log, request: &Value) -> Value {
+pub(crate) fn entered(world: &World, how: Log, request: &Value) -> Value {
     let mut body = match request["kind"].as_str().unwrap() {
         "dsse" => {
             let text = request["spec"]["proposedContent"]["envelope"].as_str().unwrap();
@@ -118,13 +118,13 @@ fn entered(world: &World, how: Log, request: &Value) -> Value {
 }
 
 /// A room with a key pair (`key.key`, `key.pub`) and a log that is trusted.
-struct Scene {
-    room: Room,
-    world: Arc<World>,
+pub(crate) struct Scene {
+    pub(crate) room: Room,
+    pub(crate) world: Arc<World>,
 }
 
 impl Scene {
-    fn new(algorithm: &str) -> Scene {
+    pub(crate) fn new(algorithm: &str) -> Scene {
         let scene = Scene { room: Room::new(), world: Arc::new(World::new()) };
         scene.room.file("rekor.pub", &scene.world.log.pem());
         scene.room.file("app.bin", "an artifact\n");
@@ -133,7 +133,7 @@ impl Scene {
     }
 
     #[track_caller]
-    fn run(&self, line: &str, code: i32, needles: &[&str]) -> Run {
+    pub(crate) fn run(&self, line: &str, code: i32, needles: &[&str]) -> Run {
         let output = self.command(line).output().unwrap();
         let run = Run::new(line, output.status.code().unwrap_or(-1), output.stdout, output.stderr);
         assert_eq!(run.code, code, "{run}");
@@ -143,7 +143,7 @@ impl Scene {
         run
     }
 
-    fn command(&self, line: &str) -> Command {
+    pub(crate) fn command(&self, line: &str) -> Command {
         let mut command = self.room.command(line);
         command.env("COSIGN_PASSWORD", "secret").env("SIGSTORE_REKOR_PUBLIC_KEY", self.room.path("rekor.pub"));
         command

@@ -32,7 +32,7 @@ pub use self::write::Layer;
 use crate::certificate::Certificate;
 use crate::check::{Check, VerifyError};
 use crate::dsse::{IN_TOTO, pae};
-use crate::evidence::{ENTRIES, TIMESTAMPS};
+use crate::evidence::{ENTRIES, Material, TIMESTAMPS};
 use crate::key::PublicKey;
 use crate::root::TrustRoot;
 use crate::{pem, root};
@@ -128,6 +128,18 @@ impl Author {
             certificate.chain(root.between(), &root.anchors(time), time)?;
         }
         Ok(author)
+    }
+
+    /// Whoever a certificate names, by the certificate's own key: for signatures that were made before, which [`Draft::new`] holds to that key. `text` is PEM,
+    /// or base64 of PEM as Cosign writes it; what follows the leaf stands above it.
+    ///
+    /// # Errors
+    /// As [`certified`](Self::certified), and when the text holds anything but certificates.
+    pub fn of_certificate(text: &str) -> Result<Self, VerifyError> {
+        match crate::legacy::certificate_of(text, None)? {
+            Material::Certificate(leaf, chain) => Self::certified(leaf.key().clone(), leaf.der(), chain),
+            Material::Key { .. } => Err(VerifyError::form("a certificate in PEM", "none")),
+        }
     }
 
     /// The public key.
@@ -305,6 +317,19 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
+    /// Adds a timestamp that was got before. Nobody knows its nonce any more; it must be over the same bytes.
+    ///
+    /// # Errors
+    /// When it is no timestamp, or about something else.
+    pub fn add_kept_timestamp(&mut self, over: Stamped, answer: &[u8]) -> Result<(), VerifyError> {
+        if self.stamps.len() >= TIMESTAMPS {
+            return Err(VerifyError::new(Check::Limits, "at most 8 timestamps", "more"));
+        }
+        stamp::kept(answer, self.stamped(over)?)?;
+        self.stamps.push((over, answer.to_vec()));
+        Ok(())
+    }
+
     /// Whether anybody vouches for the time of signing: a log by its promise, or a timestamp authority.
     #[must_use]
     pub fn has_time(&self) -> bool {
@@ -318,6 +343,14 @@ impl<'a> Draft<'a> {
             (Stamped::Envelope, None) => Err(VerifyError::form("an envelope to be stamped", "none")),
         }
     }
+}
+
+/// What a Rekor v1 log answers about one entry, as bundles hold it (`TransparencyLogEntry` in ProtoJSON). Nothing of it is verified.
+///
+/// # Errors
+/// When it is no answer of such a log about exactly one entry.
+pub fn entry_of_rekor_v1(answer: &[u8]) -> Result<serde_json::Value, VerifyError> {
+    Ok(rekor::v1_answer(answer)?.bundled)
 }
 
 /// How far the clocks of services may be ahead of ours.

@@ -16,6 +16,13 @@ pub(super) fn request(stamped: &[u8], nonce: [u8; 8]) -> Vec<u8> {
     tlv(0x30, &content)
 }
 
+/// Holds an answer to be a granted timestamp over these bytes.
+pub(super) fn kept(response: &[u8], stamped: &[u8]) -> Result<(), VerifyError> {
+    nonce_of(response, stamped)
+        .map(|_| ())
+        .map_err(|error| VerifyError::new(Check::Timestamp, error.expected, error.found))
+}
+
 /// Holds an answer to be a granted timestamp over these bytes, and the answer to this request.
 pub(super) fn answer(response: &[u8], stamped: &[u8], nonce: [u8; 8]) -> Result<(), VerifyError> {
     let found =
