@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use crate::attested::{Build, WHO};
 use crate::pushable::standin::{Reply, Standin};
 use crate::seal::run as with_material;
 use crate::signing::{Log, Scene, entered, rekor};
@@ -198,4 +199,34 @@ fn older_bundles_are_brought_up_to_date() {
         scene.run(&upgrade(&reader.host, "--in bad.json"), 1, &[why]);
     }
     scene.run("cosign bundle upgrade", 1, &["--in"]);
+}
+
+#[test]
+fn a_timestamp_comes_along_if_it_is_of_this_signature() {
+    let build = Build::new();
+    build.room.file("app.bin", "an artifact\n");
+    build.room.file("token", &build.serving.token(WHO).unwrap());
+    for name in ["one", "two"] {
+        build.run(&format!("sign-blob --yes --identity-token token --bundle {name}.json app.bin"), &[], 0, &[]);
+        let bundle = build.room.json(&format!("{name}.json"));
+        let material = &bundle["verificationMaterial"];
+        let stamp = &material["timestampVerificationData"]["rfc3161Timestamps"][0]["signedTimestamp"];
+        build.room.file(&format!("{name}.stamp"), &json!({"SignedRFC3161Timestamp": stamp}).to_string());
+        build.room.file(&format!("{name}.sig"), bundle["messageSignature"]["signature"].as_str().unwrap());
+        let der = STANDARD.decode(material["certificate"]["rawBytes"].as_str().unwrap()).unwrap();
+        build.room.file(&format!("{name}.pem"), &pem("CERTIFICATE", &der));
+    }
+    let create = "cosign bundle create --artifact app.bin --signature one.sig --certificate one.pem --ignore-tlog";
+    build.run(&format!("{create} --rfc3161-timestamp one.stamp --out new.json"), &[], 0, &[]);
+    let who = format!("--certificate-identity {WHO} --certificate-oidc-issuer {}", build.serving.issuer_url());
+    let line = format!("verify-blob {who} --insecure-ignore-tlog --use-signed-timestamps --bundle new.json app.bin");
+    build.run(&line, &[], 0, &["RFC 3161 timestamp"]);
+    build.run(
+        &format!("{create} --rfc3161-timestamp two.stamp --out no.json"),
+        &[],
+        1,
+        &["no timestamp of this signature"],
+    );
+    build.run(&format!("{create} --rfc3161-timestamp one.sig --out no.json"), &[], 1, &["no timestamp file of Cosign"]);
+    assert!(!build.room.path("no.json").exists());
 }

@@ -11,9 +11,10 @@ mod articles;
 mod articles_signing;
 mod as_grype;
 mod as_syft;
+mod attested;
 mod beside;
-mod chains;
 mod bundles;
+mod chains;
 /// Writes eStargz and zstd:chunked layers; the same code that the reader's own tests use.
 #[path = "../../../image/tests/integration/chunked.rs"]
 #[allow(dead_code, reason = "shared with the tests of another crate")]
@@ -36,8 +37,8 @@ mod keyless_old;
 mod keys;
 mod kyverno;
 mod kyverno_policies;
-mod many_images;
 mod layouts;
+mod many_images;
 mod newcomer;
 mod notation;
 mod peers;
