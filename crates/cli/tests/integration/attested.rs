@@ -219,6 +219,7 @@ fn a_job_of_github_shows_source_builder_and_level() {
     let source = "--source-uri github.com/example/shop";
     ask(&format!("{source} --builder-id {workflow} --slsa-level 2"), 0, "SLSA build level 2");
     ask(&format!("{source} --builder-id {workflow} --slsa-level 3"), 12, "level 2");
+    ask(&format!("{source} --builder-id {workflow} --source-branch main"), 0, "SLSA build level 2");
     ask(&format!("{source} --builder-id {workflow} --source-branch dev"), 12, "NOT VERIFIED");
     ask(&format!("{source} --builder-id {workflow} --source-tag v1"), 12, "NOT VERIFIED");
     ask(&format!("--source-uri github.com/example/other --builder-id {workflow}"), 12, "source repository");

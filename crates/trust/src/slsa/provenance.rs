@@ -408,10 +408,14 @@ impl Provenance {
 
     /// The full reference of the branch that the source was taken from; empty where none is known.
     pub(super) fn branch_ref(&self) -> Result<String, SlsaError> {
-        if self.dialect == Dialect::Delegated {
+        if matches!(self.dialect, Dialect::Delegated | Dialect::GithubAttest) {
             let reference = self.source_ref()?;
             return match kind_of(reference) {
                 Some("heads") => Ok(reference.to_owned()),
+                // GitHub's own attestations carry no variables that would name it.
+                Some("tags") if self.dialect == Dialect::GithubAttest => {
+                    Err(SlsaError::payload("a source that names its branch", format!("`{reference}`")))
+                }
                 Some("tags") => self.branch_of_variables(),
                 _ => Err(SlsaError::payload("a branch or a tag", format!("`{reference}`"))),
             };
@@ -421,7 +425,7 @@ impl Provenance {
 
     /// The full reference of the tag that the source was taken from; empty where it was a branch.
     pub(super) fn tag_ref(&self) -> Result<String, SlsaError> {
-        if self.dialect == Dialect::Delegated {
+        if matches!(self.dialect, Dialect::Delegated | Dialect::GithubAttest) {
             let reference = self.source_ref()?;
             return match kind_of(reference) {
                 Some("heads") => Ok(String::new()),

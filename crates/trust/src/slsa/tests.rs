@@ -370,6 +370,27 @@ fn githubs_own_attestations_want_a_named_builder() {
 }
 
 #[test]
+fn githubs_own_attestations_name_branch_or_tag_by_their_source() {
+    let judge = |reference: &str, branch, tag| {
+        let (statement, identity) = attested();
+        let statement = statement.to_string().replace("rocket@refs/heads/main", &format!("rocket@{reference}"));
+        let statement = statement.replace(r#""ref":"refs/heads/main""#, &format!(r#""ref":"{reference}""#));
+        let identity = WorkflowIdentity { reference: Some(reference.to_owned()), ..identity };
+        let builder = Some("https://github.com/acme/builders/.github/workflows/release.yml");
+        let expected = Expectation { builder, branch, tag, ..expected() };
+        github::verify(&identity, statement.as_bytes(), Kind::Attestation, &expected, BuilderRefs::Releases)
+            .map(|build| build.level)
+            .map_err(|error| error.requirement)
+    };
+    assert_eq!(judge("refs/heads/main", Some("main"), None), Ok(Level::L3));
+    assert_eq!(judge("refs/heads/main", Some("dev"), None), Err(Requirement::Branch));
+    assert!(judge("refs/heads/main", None, Some("main")).is_err(), "a branch is no tag");
+    assert_eq!(judge("refs/tags/v1", None, Some("v1")), Ok(Level::L3));
+    assert_eq!(judge("refs/tags/v1", None, Some("v2")), Err(Requirement::Tag));
+    assert!(judge("refs/tags/main", Some("main"), None).is_err(), "a tag names no branch");
+}
+
+#[test]
 fn a_workflow_that_attests_for_itself_shows_level_two() {
     let (statement, identity) = attested();
     let subject = "https://github.com/acme/rocket/.github/workflows/ci.yml@refs/heads/main";
