@@ -48,6 +48,8 @@ impl Store {
 
     /// A file's bytes, if there is one.
     pub(crate) fn get(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        #[cfg(test)]
+        READS.set(READS.get() + 1);
         match self {
             Self::Memory(files) => Ok(files.get(name).cloned()),
             Self::Directory { folder, .. } => {
@@ -101,6 +103,12 @@ impl Store {
             }
         }
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    /// Files that this thread has asked for.
+    pub(crate) static READS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 /// How often a lock that somebody holds is tried again, and after what pause: a second in all.

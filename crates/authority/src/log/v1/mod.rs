@@ -12,7 +12,7 @@
 mod entry;
 mod routes;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -47,7 +47,9 @@ struct State {
     tree: Tree,
     /// Where each leaf stands: no leaf twice.
     known: HashMap<Hash, u64>,
-    /// Entries by what they are searched for.
+    /// The hash of each leaf, by index: an entry's ID is told without reading it.
+    hashes: Vec<Hash>,
+    /// Entries by what they are searched for, the oldest first.
     found_by: BTreeMap<String, Vec<u64>>,
 }
 
@@ -74,16 +76,27 @@ impl PromisingLog {
         let tree_id = (u64::from_be_bytes(key.id().first_chunk().copied().unwrap_or_default()) >> 1) | 1;
         let signer = NoteSigner::shard(host, tree_id, key)?;
         let tree = Tree::open(place, |text| signer.read(text), |size, root| signer.sign(size, root))?;
-        let (mut known, mut found_by) = (HashMap::new(), BTreeMap::<String, Vec<u64>>::new());
-        for index in 0..tree.size() {
-            let body = leaf(&tree, index)?;
-            time(&tree, index)?;
-            known.insert(leaf_hash(&body), index);
-            for name in entry::names(&body) {
-                found_by.entry(name).or_default().push(index);
+        let (mut known, mut hashes) = (HashMap::new(), Vec::new());
+        let mut found_by = BTreeMap::<String, Vec<u64>>::new();
+        for bundle in 0..tree.size().div_ceil(BUNDLE) {
+            let first = bundle.saturating_mul(BUNDLE);
+            let last = first.saturating_add(BUNDLE).min(tree.size()).saturating_sub(1);
+            // A file of times has no holes: with the last one, all are there.
+            time(&tree, last)?;
+            let leaves = tree.leaves(bundle)?;
+            if !(first..=last).zip(&leaves).any(|(index, _)| index == last) {
+                return Err(tree.damaged(format!("entry {last} is missing")));
+            }
+            for (index, body) in (first..=last).zip(leaves) {
+                let hash = leaf_hash(&body);
+                known.insert(hash, index);
+                hashes.push(hash);
+                for name in entry::names(&body) {
+                    found_by.entry(name).or_default().push(index);
+                }
             }
         }
-        let state = Mutex::new(State { tree, known, found_by });
+        let state = Mutex::new(State { tree, known, hashes, found_by });
         Ok(Self { host: host.to_owned(), tree_id, earlier, signer, state })
     }
 
@@ -126,6 +139,7 @@ impl PromisingLog {
         state.tree.attach(&name, &kept)?;
         state.tree.append(&[&body], |size, root| self.signer.sign(size, root))?;
         state.known.insert(hash, index);
+        state.hashes.push(hash);
         for name in entry::names(&body) {
             state.found_by.entry(name).or_default().push(index);
         }
@@ -150,11 +164,27 @@ impl PromisingLog {
         }
     }
 
-    /// IDs of the entries that are found by a name, the oldest first.
-    pub(crate) fn named(&self, name: &str) -> Result<Vec<String>, Error> {
+    /// IDs of the entries that are found by all of the names, or else by any of them, the oldest first; `None` when there are more than `most`.
+    ///
+    /// Nothing is read: whoever asks holds up those who log.
+    pub(crate) fn named(&self, names: &[String], all: bool, most: usize) -> Option<Vec<String>> {
         let state = self.state.lock();
-        let found = state.found_by.get(name).map(Vec::as_slice).unwrap_or_default();
-        found.iter().map(|index| Ok(self.entry_id(&leaf_hash(&leaf(&state.tree, *index)?)))).collect()
+        let enough = most.saturating_add(1);
+        let mut lists: Vec<&[u64]> =
+            names.iter().map(|name| state.found_by.get(name).map(Vec::as_slice).unwrap_or_default()).collect();
+        lists.sort_by_key(|list| list.len());
+        let found: BTreeSet<u64> = match lists.split_first() {
+            Some((shortest, others)) if all => {
+                let in_all = |index: &u64| others.iter().all(|list| list.binary_search(index).is_ok());
+                shortest.iter().copied().filter(in_all).take(enough).collect()
+            }
+            _ => lists.iter().flat_map(|list| list.iter().take(enough)).copied().collect(),
+        };
+        if found.len() > most {
+            return None;
+        }
+        let hash = |index: &u64| usize::try_from(*index).ok().and_then(|index| state.hashes.get(index));
+        Some(found.iter().filter_map(hash).map(|hash| self.entry_id(hash)).collect())
     }
 
     /// `LogInfo`.
@@ -232,3 +262,6 @@ fn time(tree: &Tree, index: u64) -> Result<i64, Error> {
 fn leaf(tree: &Tree, index: u64) -> Result<Vec<u8>, Error> {
     tree.leaf(index)?.ok_or_else(|| tree.damaged(format!("entry {index} is missing")))
 }
+
+#[cfg(test)]
+mod tests;

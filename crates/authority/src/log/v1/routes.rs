@@ -25,6 +25,8 @@ const PEM: &str = "application/x-pem-file";
 const ENTRIES: &str = "/api/v1/log/entries";
 /// Entries of one search (`maxSearchQueries`).
 const MOST: usize = 10;
+/// Entries of one search by `hash` or key. An answer that left some out would be taken for all there are.
+const MOST_FOUND: usize = 1_000;
 
 #[derive(Deserialize)]
 struct Search {
@@ -161,32 +163,30 @@ fn names(log: &PromisingLog, body: &[u8]) -> Result<Answer, Refusal> {
             "entries are not searched by e-mail here: by `hash` or `publicKey`",
         ));
     }
-    let mut lists = Vec::new();
+    let mut names = Vec::new();
     if !wanted.hash.is_empty() {
         // The schema leaves the algorithm out for SHA-256.
         let hash = wanted.hash.to_ascii_lowercase();
-        lists.push(log.named(&if hash.contains(':') { hash } else { format!("sha256:{hash}") })?);
+        names.push(if hash.contains(':') { hash } else { format!("sha256:{hash}") });
     }
     if let Some(key) = &wanted.public_key {
         if key.format != "x509" {
             return Err(Refusal::invalid("`publicKey.format` is not `x509`"));
         }
-        lists.push(log.named(&entry::signers_name(&key.content)?)?);
+        names.push(entry::signers_name(&key.content)?);
     }
     let both = match wanted.operator.as_str() {
         "" | "or" => false,
         "and" => true,
         _ => return Err(Refusal::invalid("`operator` is neither `and` nor `or`")),
     };
-    let mut lists = lists.into_iter();
-    let mut result = lists.next().ok_or_else(|| Refusal::invalid("neither `hash` nor `publicKey` is given"))?;
-    for list in lists {
-        if both {
-            result.retain(|id| list.contains(id));
-        } else {
-            let more: Vec<String> = list.into_iter().filter(|id| !result.contains(id)).collect();
-            result.extend(more);
-        }
+    if names.is_empty() {
+        return Err(Refusal::invalid("neither `hash` nor `publicKey` is given"));
     }
-    Ok(found(&json!(result)))
+    let ids = log.named(&names, both, MOST_FOUND).ok_or_else(|| {
+        Refusal::invalid(format!(
+            "more than {MOST_FOUND} entries are found: ask for `hash` and `publicKey` with the `operator` `and`"
+        ))
+    })?;
+    Ok(found(&json!(ids)))
 }
