@@ -192,10 +192,7 @@ impl Tree {
         leaves: &[&[u8]],
         write: impl FnOnce(u64, &Hash) -> Result<String, Error>,
     ) -> Result<u64, Error> {
-        // Another leaf at the same place, under another checkpoint of the same size, would be a second history.
-        if self.torn {
-            return Err(self.damaged("its last checkpoint may be on the disk or not: open the log again".to_owned()));
-        }
+        self.whole()?;
         let first = self.edge.size;
         let mut next = self.edge.clone();
         for leaf in leaves {
@@ -244,6 +241,15 @@ impl Tree {
         self.edge = next;
         self.checkpoint = checkpoint;
         Ok(first)
+    }
+
+    /// Whether more can be added: not when the last checkpoint may be on the disk or not. Another leaf at the same place, under another checkpoint of the
+    /// same size, would be a second history, and so would anything that lies beside it.
+    pub(crate) fn whole(&self) -> Result<(), Error> {
+        match self.torn {
+            true => Err(self.damaged("its last checkpoint may be on the disk or not: open the log again".to_owned())),
+            false => Ok(()),
+        }
     }
 
     /// The root.

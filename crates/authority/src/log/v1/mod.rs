@@ -129,6 +129,8 @@ impl PromisingLog {
         if state.known.contains_key(&hash) {
             return Ok(Entered { id: self.entry_id(&hash), entry: None });
         }
+        // The entry before may be on the disk, and its time with it.
+        state.tree.whole()?;
         let index = state.tree.size();
         // The time first: what the checkpoint does not cover has not happened.
         let name = times(index);

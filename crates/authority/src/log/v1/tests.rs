@@ -102,3 +102,34 @@ fn a_log_is_opened_bundle_by_bundle() {
     }
     open().unwrap();
 }
+
+#[test]
+fn a_time_that_may_be_committed_is_not_written_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::Directory(folder.path().to_owned());
+    let kept = key().to_pkcs8().unwrap();
+    let open = || PromisingLog::open(HOST, SigningKey::from_pkcs8(KeyKind::P256, &kept).unwrap(), 0, &place).unwrap();
+    let log = open();
+    let signer = key();
+    log.enter(&request(&signer, b"first"), at(1)).unwrap();
+    // The checkpoint of the second cannot be written.
+    let path = folder.path().join(crate::tree::CHECKPOINT);
+    let checkpoint = std::fs::read(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir_all(path.join("x")).unwrap();
+    log.enter(&request(&signer, b"second"), at(2)).unwrap_err();
+    std::fs::remove_dir_all(&path).unwrap();
+    std::fs::write(&path, &checkpoint).unwrap();
+    let times = || std::fs::read(folder.path().join("times/000")).unwrap();
+    assert_eq!(times(), [1_i64.to_be_bytes(), 2_i64.to_be_bytes()].concat());
+    // It may have been, with its time; so nobody else's time is put there.
+    for content in [b"second".as_slice(), b"third"] {
+        assert_eq!(log.enter(&request(&signer, content), at(3)).unwrap_err().code, crate::error::Code::Internal);
+        assert_eq!(times(), [1_i64.to_be_bytes(), 2_i64.to_be_bytes()].concat());
+    }
+    drop(log);
+    // Opened again, the log is that of its checkpoint, and the time that nothing covers is gone.
+    let log = open();
+    log.enter(&request(&signer, b"third"), at(4)).unwrap();
+    assert_eq!(times(), [1_i64.to_be_bytes(), 4_i64.to_be_bytes()].concat());
+}
