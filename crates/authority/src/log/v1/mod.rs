@@ -134,9 +134,17 @@ impl PromisingLog {
         let index = state.tree.size();
         // The time first: what the checkpoint does not cover has not happened.
         let name = times(index);
-        let mut kept =
-            if index.is_multiple_of(BUNDLE) { Vec::new() } else { state.tree.attached(&name)?.unwrap_or_default() };
-        kept.resize((index % BUNDLE) as usize * TIME, 0);
+        let mut kept = match index % BUNDLE {
+            0 => Vec::new(),
+            _ => state.tree.attached(&name)?.unwrap_or_default(),
+        };
+        let before = (index % BUNDLE) as usize * TIME;
+        if kept.len() < before {
+            // Made up, the missing ones would be promised.
+            return Err(state.tree.damaged(format!("`{name}` lacks times of entries before {index}")).into());
+        }
+        // What stands behind them was not committed.
+        kept.truncate(before);
         kept.extend(now.as_second().to_be_bytes());
         state.tree.attach(&name, &kept)?;
         state.tree.append(&[&body], |size, root| self.signer.sign(size, root))?;

@@ -133,3 +133,24 @@ fn a_time_that_may_be_committed_is_not_written_again() {
     log.enter(&request(&signer, b"third"), at(4)).unwrap();
     assert_eq!(times(), [1_i64.to_be_bytes(), 4_i64.to_be_bytes()].concat());
 }
+
+#[test]
+fn times_that_are_gone_while_the_log_runs_are_not_made_up() {
+    let log = PromisingLog::open(HOST, key(), 0, &Place::Memory).unwrap();
+    let signer = key();
+    for n in 0..3_u8 {
+        log.enter(&request(&signer, &[n]), at(i64::from(n) + 1)).unwrap();
+    }
+    let (file, checkpoint) = (times(0), log.checkpoint());
+    let whole = log.state.lock().tree.attached(&file).unwrap().unwrap();
+    assert_eq!(whole.len(), 3 * TIME);
+    for kept in [&whole[..0], &whole[..TIME], &whole[..3 * TIME - 1]] {
+        log.state.lock().tree.attach(&file, kept).unwrap();
+        assert_eq!(log.enter(&request(&signer, b"more"), at(9)).unwrap_err().code, crate::error::Code::Internal);
+        assert_eq!(log.checkpoint(), checkpoint, "the log has grown");
+        assert_eq!(log.state.lock().tree.attached(&file).unwrap().unwrap(), kept);
+    }
+    log.state.lock().tree.attach(&file, &whole).unwrap();
+    log.enter(&request(&signer, b"more"), at(9)).unwrap();
+    assert_eq!(log.at(0).unwrap().unwrap().as_object().unwrap().values().next().unwrap()["integratedTime"], 1);
+}
