@@ -22,6 +22,7 @@ use crate::material::{self, SIGNING_CONFIG_FILE, TRUSTED_ROOT_FILE};
 use crate::store::{self, Place};
 use crate::text::{pem, unpem};
 use crate::token::{Jwks, TrustedIssuer};
+use crate::tree::CHECKPOINT;
 use crate::tsa::TimestampAuthority;
 use crate::tuf::{Repository, RootKeys};
 
@@ -137,6 +138,29 @@ struct Kept {
 
 /// The key of the Rekor v1 log, which a stack may come to have later than its others.
 const PROMISING: &str = "log-v1.p8";
+/// What is written after all keys, and says that they are there.
+const START: &str = "start";
+/// Where the logs lie beside the keys.
+const CERTIFICATES: &str = "certificates";
+const LOG: &str = "log";
+const LOG_V1: &str = "log-v1";
+
+/// Refuses to make keys for logs that are there: theirs are somewhere else, on a volume that is not mounted, or lost.
+fn unkept(place: &Path, logs: &[&str], name: &str) -> Result<(), Error> {
+    for log in logs {
+        let log = place.join(log);
+        if store::is_there(&log.join(CHECKPOINT))? {
+            return Err(Error::Damaged {
+                place: log.display().to_string(),
+                found: format!(
+                    "its key is not kept: `{}` is missing; bring it back",
+                    place.join("keys").join(name).display()
+                ),
+            });
+        }
+    }
+    Ok(())
+}
 
 fn random() -> Result<[u8; 20], Error> {
     let mut bytes = [0; 20];
@@ -165,7 +189,7 @@ impl Kept {
         files.push(("authority.pem", chain(authority.chain())));
         files.push(("timestamps.pem", chain(timestamps.chain())));
         // Written last: what is there with it is whole.
-        files.push(("start", material::seconds(now).into_bytes()));
+        files.push((START, material::seconds(now).into_bytes()));
         let mut kept = Self { authority, certificates, log, promising: None, timestamps, start: now };
         if let Some(file) = kept.complete(options)? {
             files.insert(0, file);
@@ -185,7 +209,7 @@ impl Kept {
     }
 
     fn load(options: &Options, folder: &Path) -> Result<Option<Self>, Error> {
-        if !folder.join("start").exists() {
+        if !store::is_there(&folder.join(START))? {
             return Ok(None);
         }
         let damaged = |name: &str| Error::Damaged {
@@ -203,15 +227,13 @@ impl Kept {
             let der = |text: &str| unpem("CERTIFICATE", text).ok_or_else(|| damaged(name));
             Ok([der(first)?, der(second)?])
         };
-        let start = String::from_utf8(read("start")?)
-            .ok()
-            .and_then(|text| text.parse().ok())
-            .ok_or_else(|| damaged("start"))?;
+        let start =
+            String::from_utf8(read(START)?).ok().and_then(|text| text.parse().ok()).ok_or_else(|| damaged(START))?;
         Ok(Some(Self {
             authority: Authority::resume(key("authority.p8", KeyKind::P384)?, chain("authority.pem")?)?,
             certificates: key("certificates.p8", KeyKind::P256)?,
             log: key("log.p8", options.log_key)?,
-            promising: match folder.join(PROMISING).exists() && options.logs != Logs::V2 {
+            promising: match options.logs != Logs::V2 && store::is_there(&folder.join(PROMISING))? {
                 true => Some(key(PROMISING, KeyKind::P256)?),
                 false => None,
             },
@@ -252,14 +274,18 @@ impl Stack {
         };
         let kept = match &options.place {
             Place::Memory => Kept::generate(&options, now)?.0,
-            Place::Directory(folder) => {
-                let folder = folder.join("keys");
+            Place::Directory(place) => {
+                let folder = place.join("keys");
                 match Kept::load(&options, &folder)? {
                     Some(mut kept) => {
-                        Kept::save(&folder, kept.complete(&options)?.as_slice())?;
+                        if let Some(file) = kept.complete(&options)? {
+                            unkept(place, &[LOG_V1], PROMISING)?;
+                            Kept::save(&folder, &[file])?;
+                        }
                         kept
                     }
                     None => {
+                        unkept(place, &[CERTIFICATES, LOG, LOG_V1], START)?;
                         let (kept, files) = Kept::generate(&options, now)?;
                         Kept::save(&folder, &files)?;
                         kept
@@ -274,11 +300,11 @@ impl Stack {
         let organization = options.organization.as_str();
         let issuers = kept.authority.chain().first().cloned().into_iter().collect();
         let certificates =
-            CertificateLog::open(&format!("ct.{organization}"), kept.certificates, issuers, &below("certificates"))?;
-        let log = TransparencyLog::open(&format!("log.{organization}"), kept.log, &below("log"))?;
+            CertificateLog::open(&format!("ct.{organization}"), kept.certificates, issuers, &below(CERTIFICATES))?;
+        let log = TransparencyLog::open(&format!("log.{organization}"), kept.log, &below(LOG))?;
         let promising = match kept.promising {
             Some(key) => {
-                Some(PromisingLog::open(&format!("rekor.{organization}"), key, options.earlier, &below("log-v1"))?)
+                Some(PromisingLog::open(&format!("rekor.{organization}"), key, options.earlier, &below(LOG_V1))?)
             }
             None => None,
         };

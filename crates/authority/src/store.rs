@@ -131,6 +131,15 @@ pub(crate) fn lock(folder: &Path) -> Result<File, Error> {
     Err(Error::Io { doing: "lock (another process has it open)", path, err: ErrorKind::WouldBlock.into() })
 }
 
+/// Whether there is something at a path, a link that leads nowhere included. What cannot be looked at is not taken for absent.
+pub(crate) fn is_there(path: &Path) -> Result<bool, Error> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(err) if err.kind() == ErrorKind::NotFound => Ok(false),
+        Err(err) => Err(Error::Io { doing: "look at", path: path.to_owned(), err }),
+    }
+}
+
 /// Makes a directory and what is missing above it, each name on the disk when this returns: what is synced below a name that is lost is lost with it.
 pub(crate) fn make_directory(folder: &Path) -> std::io::Result<()> {
     for missing in missing(folder) {
@@ -184,6 +193,21 @@ mod tests {
         assert_eq!(above(Path::new("a")), Path::new("."));
         std::fs::write(deep.join("file"), b"").unwrap();
         make_directory(&deep.join("file/d")).unwrap_err();
+    }
+
+    #[test]
+    fn only_what_is_not_found_is_absent() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("key");
+        assert!(!is_there(&path).unwrap());
+        std::os::unix::fs::symlink("nowhere", &path).unwrap();
+        assert!(is_there(&path).unwrap());
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, b"").unwrap();
+        assert!(is_there(&path).unwrap());
+        // A file where a directory must be: nobody can say what would be in it.
+        let err = is_there(&path.join("start")).unwrap_err();
+        assert!(err.to_string().contains("look at"), "{err}");
     }
 
     #[test]

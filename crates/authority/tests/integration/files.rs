@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use signet_authority::{Options, Place, Repository, RootKeys, Stack};
+use signet_authority::{Logs, Options, Place, Repository, RootKeys, Stack};
 use signet_trust::{TufClient, TufFuture, TufRepository};
 
 use crate::client::{Signer, get, now, options};
@@ -70,6 +70,61 @@ fn keys_are_made_by_one_process_only() {
     });
     let kept = open().unwrap().trusted_root();
     assert!(!roots.is_empty() && roots.iter().all(|root| *root == kept));
+}
+
+#[test]
+fn keys_that_are_out_of_reach_are_not_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (place, volume) = (folder.path().join("stack"), folder.path().join("volume"));
+    let keys = place.join("keys");
+    let open = |logs| Stack::new(Options { logs, place: Place::Directory(place.clone()), ..options() });
+    let refused = |logs, why: &str| {
+        let before = names(&keys);
+        let err = open(logs).map(|_| ()).unwrap_err();
+        assert!(err.to_string().contains(why), "{err}");
+        assert_eq!(names(&keys), before, "keys were made");
+    };
+    let root = open(Logs::V2).unwrap().trusted_root();
+    // A key in a volume that is not mounted, of a log that has no entries yet.
+    let (key, away) = (keys.join("log-v1.p8"), volume.join("log-v1.p8"));
+    std::os::unix::fs::symlink(&away, &key).unwrap();
+    refused(Logs::Both, "log-v1.p8");
+    assert!(key.is_symlink(), "a key was put over the link");
+    std::fs::remove_file(&key).unwrap();
+    let both = open(Logs::Both).unwrap().trusted_root();
+    // The key of a log that is there.
+    std::fs::create_dir(&volume).unwrap();
+    std::fs::rename(&key, &away).unwrap();
+    refused(Logs::Both, "log-v1.p8` is missing");
+    assert_eq!(open(Logs::V2).unwrap().trusted_root(), root);
+    std::os::unix::fs::symlink(&away, &key).unwrap();
+    assert_eq!(open(Logs::Both).unwrap().trusted_root(), both);
+    // All of them: each log alone says that there were some.
+    std::fs::rename(&keys, volume.join("keys")).unwrap();
+    std::fs::create_dir(&keys).unwrap();
+    for log in ["certificates", "log", "log-v1"] {
+        let aside = |log: &&str| place.join(format!("{log}.aside"));
+        let others: Vec<&str> = ["certificates", "log", "log-v1"].into_iter().filter(|other| *other != log).collect();
+        others.iter().for_each(|other| std::fs::rename(place.join(other), aside(other)).unwrap());
+        refused(Logs::Both, "start` is missing");
+        refused(Logs::V2, &format!("{log}`"));
+        others.iter().for_each(|other| std::fs::rename(aside(other), place.join(other)).unwrap());
+    }
+    std::fs::remove_dir(&keys).unwrap();
+    std::os::unix::fs::symlink(volume.join("keys"), &keys).unwrap();
+    assert_eq!(open(Logs::Both).unwrap().trusted_root(), both);
+    // Whether there are keys cannot be said.
+    std::fs::remove_file(&keys).unwrap();
+    std::fs::write(&keys, b"").unwrap();
+    let err = open(Logs::Both).map(|_| ()).unwrap_err();
+    assert!(err.to_string().contains("look at"), "{err}");
+}
+
+/// Names of the files in a directory, in order.
+fn names(folder: &std::path::Path) -> Vec<std::ffi::OsString> {
+    let mut names: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    names
 }
 
 /// What is served, as a repository is asked.
