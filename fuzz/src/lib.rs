@@ -25,6 +25,7 @@ pub const TARGETS: &[Target] = &[
     ("authority", authority),
     ("bbolt", bbolt),
     ("bundle", bundle),
+    ("cel", cel),
     ("certificate", certificate),
     ("checkpoint", checkpoint),
     ("database", database),
@@ -431,6 +432,47 @@ pub fn jmespath(data: &[u8]) {
     let _tree = expression.tree();
 }
 
+/// Policies that are written in CEL, and an expression on its own, on a Pod and on the text itself.
+pub fn cel(data: &[u8]) {
+    use signet_policy::admission::{Exception, Policy};
+    use signet_policy::jmespath::Surroundings;
+    use signet_policy::kyverno::{Input, Operation, Snapshot};
+    let text = String::from_utf8_lossy(data);
+    let expression = serde_json::Value::from(text.as_ref());
+    let rules = "matchConstraints: {resourceRules: [{apiGroups: ['*'], apiVersions: ['*'], operations: ['*'], resources: ['*']}]}";
+    let wrapped = [
+        format!(
+            "{{apiVersion: policies.kyverno.io/v1, kind: ValidatingPolicy, metadata: {{name: a}}, spec: {{{rules}, variables: [{{name: v, expression: {expression}}}], validations: [{{expression: variables.v == 1}}]}}}}"
+        ),
+        format!(
+            "{{apiVersion: policies.kyverno.io/v1, kind: MutatingPolicy, metadata: {{name: a}}, spec: {{{rules}, mutations: [{{patchType: JSONPatch, jsonPatch: {{expression: {expression}}}}}]}}}}"
+        ),
+        format!(
+            "{{apiVersion: policies.kyverno.io/v1, kind: MutatingPolicy, metadata: {{name: a}}, spec: {{{rules}, mutations: [{{patchType: ApplyConfiguration, applyConfiguration: {{expression: {expression}}}}}]}}}}"
+        ),
+        text.into_owned(),
+    ];
+    let pod = serde_json::json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": "b", "labels": {"app": "c"}},
+        "spec": {"containers": [{"name": "d", "image": "e:1", "ports": [80, 1.5, -3]}], "hostNetwork": true, "nothing": null},
+    });
+    let surroundings = Surroundings::kyverno(jiff::Timestamp::UNIX_EPOCH, [0; 32]);
+    for policy in wrapped {
+        let Ok(documents) = signet_yaml::parse_bytes(policy.as_bytes(), &signet_yaml::Limits::default()) else {
+            continue;
+        };
+        let exceptions: Vec<Exception> =
+            documents.iter().filter_map(|document| Exception::load(&document.root).ok()).collect();
+        for policy in documents.iter().filter_map(|document| Policy::load(&document.root).ok()) {
+            for operation in [Operation::Create, Operation::Delete] {
+                let input = Input::of(pod.clone(), operation);
+                let _judgement = policy.evaluate(&input, &exceptions, &Snapshot::new(), &surroundings);
+            }
+            let _judgement = policy.evaluate_json(&pod, &Snapshot::new(), &surroundings);
+        }
+    }
+}
+
 /// Policies of Kyverno's language, each on one Pod that is made, changed and deleted.
 pub fn kyverno(data: &[u8]) {
     use signet_policy::jmespath::Surroundings;
@@ -447,6 +489,14 @@ pub fn kyverno(data: &[u8]) {
         for operation in [Operation::Create, Operation::Update, Operation::Delete] {
             let input = Input::of(pod.clone(), operation);
             let _evaluation = policy.evaluate(&input, &exceptions, &Snapshot::new(), &surroundings);
+            let mutated = policy.mutate(&input, &exceptions, &Snapshot::new(), &surroundings);
+            let made = mutated.object.map_or(input.clone(), |object| input.with_object(object));
+            let evidence = signet_policy::kyverno::verify_images::Evidence::new();
+            let verified = policy.verify_images(&made, &exceptions, &Snapshot::new(), &evidence, &surroundings);
+            let _made = policy.generate(&made, &exceptions, &Snapshot::new(), &surroundings);
+            let pass = signet_policy::kyverno::Status::Pass;
+            let asked = verified.images.is_empty() || verified.responses.iter().any(|found| found.status != pass);
+            assert!(asked, "a rule that asks for signatures does not pass without an answer");
         }
     }
 }

@@ -286,6 +286,16 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
             let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/pages/src/testdata");
             ["tables.sqlite", "index.sqlite"].map(|name| std::fs::read(files.join(name)).unwrap()).to_vec()
         }
+        "cel" => text(&[
+            "object.spec.containers.all(c, c.image.contains(':')) ? 1 : 2",
+            "object.spec.?none[?'x'].orValue([1, 2u, 3.5]).map(i, v, i).transformMap(k, v, v)",
+            "[JSONPatch{op: 'add', path: '/spec/containers/-', value: {'a': b'\\xff', ?'c': object.?d}}]",
+            "Object{spec: Object.spec{containers: object.spec.containers.map(c, Object.spec.containers{name: c.name})}}",
+            "cel.bind(x, '%s %.3e'.format([[1], 2.5]), x + x).split('') == timestamp(5).getHours('+01:00')",
+            "lists.range(1000).all(a, lists.range(1000).all(b, true))",
+            "url('https://[::1]:8/%zz').getQuery() || cidr('10.0.0.0/8').containsIP('x') && semver('1.0.0-a').major() > 1",
+            "{apiVersion: policies.kyverno.io/v1, kind: ValidatingPolicy, metadata: {name: a}, spec: {evaluation: {mode: JSON}, validations: [{expression: object.a}]}}",
+        ]),
         "jmespath" => text(&[
             "a[?b == 'x' && a > `0`].{n: a, \"m\": b} | sort_by(@, &n)[-1:].n || 'none'",
             "regex_replace_all('(.)b', to_string(a[].b[]), '$1') | truncate(@, `9`)",
@@ -376,6 +386,8 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
         "kyverno" => text(&[
             "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {name: p}\nspec:\n  rules:\n  - name: r\n    match: {any: [{resources: {kinds: [Pod]}}]}\n    context: [{name: v, variable: {value: {a: 1}}}]\n    validate:\n      message: '{{ request.object.metadata.name }}'\n      foreach:\n      - list: request.object.spec.containers\n        pattern: {(name): d, image: '!*:latest & ?*', =(resources): {limits: {memory: '<=2Gi'}}}\n",
             "apiVersion: kyverno.io/v1\nkind: Policy\nmetadata: {name: p, namespace: b}\nspec:\n  validationFailureAction: Enforce\n  rules:\n  - name: r\n    match: {resources: {kinds: [v1/Pod], selector: {matchLabels: {app: '*'}}}}\n    preconditions: [{key: '{{ request.operation }}', operator: NotEquals, value: DELETE}]\n    validate: {deny: {conditions: {any: [{key: '{{ images.containers.*.tag }}', operator: AnyIn, value: [latest, 1-3]}]}}}\n  - name: s\n    match: {any: [{resources: {kinds: ['*']}}]}\n    validate: {podSecurity: {level: restricted, version: v1.24, exclude: [{controlName: Seccomp}]}}\n",
+            "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {name: p}\nspec:\n  rules:\n  - name: r\n    match: {any: [{resources: {kinds: [Pod]}}]}\n    mutate:\n      patchStrategicMerge: {metadata: {labels: {+(a): b}}, spec: {(hostNetwork): true, containers: [{(name): 'd*', env: [{name: a, $patch: delete}], +(tty): true}], $retainKeys: [containers]}}\n  - name: s\n    match: {any: [{resources: {kinds: [Pod]}}]}\n    mutate:\n      foreach:\n      - list: request.object.spec.containers\n        order: Descending\n        patchesJson6902: |-\n          - {op: add, path: '/spec/containers/{{ elementIndex }}/env/-', value: {name: '{{ element.name }}'}}\n          - {op: copy, from: /spec/containers/-1, path: /spec/containers/0}\n",
+            "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {name: p}\nspec:\n  rules:\n  - name: r\n    match: {any: [{resources: {kinds: [Pod]}}]}\n    verifyImages:\n    - imageReferences: ['*/e:*']\n      type: SigstoreBundle\n      attestors: [{count: 1, entries: [{keyless: {issuerRegExp: '.+', subject: 'a*'}}, {keys: {publicKeys: 'k8s://a/{{ request.namespace }}'}}]}]\n      attestations: [{type: x, conditions: [{all: [{key: '{{ a }}', operator: Equals, value: 1}]}]}]\n  - name: s\n    match: {any: [{resources: {kinds: [Pod]}}]}\n    imageExtractors: {Pod: [{path: /spec/*/*, value: image, key: name}]}\n    generate: {kind: Secret, name: '{{ request.object.metadata.name }}', namespace: b, data: {a: '{{ images.custom.d.tag }}'}}\n",
         ]),
         "policy" => text(&[signet_policy::trust_policy::RECOMMENDED]),
         "record" => {

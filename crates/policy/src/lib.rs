@@ -6,6 +6,7 @@
 //!   Rego, CEL ─▶ statement::Policies ── a verified statement, now ─▶ allowed, or why not
 //!
 //!   JMESPath ─▶ jmespath::Expression ── JSON, now, seed ─▶ a value (what Kyverno's policies are written in)
+//!   ValidatingPolicy, MutatingAdmissionPolicy, .. (YAML) ─▶ admission::Policy over cel ── request, what was fetched ─▶ Judgement
 //!   ClusterPolicy, Policy (YAML) ─▶ kyverno::Policy ── request, what was fetched ─▶ Evaluation, or what is needed
 //! ```
 //!
@@ -13,6 +14,8 @@
 //! a term whose data is missing is *unknown*, and an unknown `deny` denies and names what is missing.
 #![forbid(unsafe_code)]
 
+pub mod admission;
+pub mod cel;
 pub mod cue;
 mod duration;
 pub mod expr;

@@ -2,7 +2,8 @@
 //!
 //! The program sees copies of the suites without their `results`, and prints what each policy says of each resource; rows of `cases.tsv` are
 //! compared afterwards. Kyverno counts a result that no rule gave as a success ("Excluded"): here it is a failure unless a skip is expected, and
-//! says so. A rule of a kind that is not evaluated is a failure whatever is expected. Rows with objects (`patched`) wait for `mutate`.
+//! says so. A rule of a kind that is not evaluated is a failure whatever is expected. Where a row names a file of objects (`patched`), the object
+//! that came of the rule must be the one of the same identity there; where such a row expects a failure, another object is one.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -26,11 +27,12 @@ struct Input {
 #[derive(Debug)]
 struct Expected {
     result: String,
-    patched: bool,
+    /// The file of the objects that must have come of it.
+    patched: Option<PathBuf>,
 }
 
 /// What the program said of a suite: one object for each policy and resource, or why it said nothing.
-type Said = std::result::Result<Vec<Value>, String>;
+type Suite = std::result::Result<Vec<Value>, String>;
 
 /// What became of a row.
 #[derive(Debug)]
@@ -39,7 +41,15 @@ enum Answer {
     /// Policy and resource were judged, and no rule was about them.
     Empty,
     NotFound,
-    Results(Vec<(String, String)>),
+    Results(Vec<Said>),
+}
+
+/// What one rule said, and the object that came of it.
+#[derive(Debug)]
+struct Said {
+    status: String,
+    message: String,
+    object: Option<Value>,
 }
 
 /// A set of the area: a folder with suites, and the rows of `cases.tsv` beside it.
@@ -58,7 +68,7 @@ pub(crate) fn evaluate(folder: &Path) -> Result<Vec<Judged>> {
         }
     }
     let mut cases = Vec::new();
-    let mut said: BTreeMap<String, Said> = BTreeMap::new();
+    let mut said: BTreeMap<String, Suite> = BTreeMap::new();
     for (number, line) in text(&area.join("cases.tsv"))?.lines().enumerate().skip(1) {
         let columns: Vec<&str> = line.split('\t').collect();
         let [reach, format, suite, policy, rule, _kind, resource, result, rest @ ..] = columns.as_slice() else {
@@ -75,7 +85,8 @@ pub(crate) fn evaluate(folder: &Path) -> Result<Vec<Judged>> {
             rule: (*rule).to_owned(),
             resource: (*resource).to_owned(),
         };
-        let patched = rest.first().is_some_and(|patched| !patched.is_empty());
+        let patched = rest.first().filter(|patched| !patched.is_empty());
+        let patched = patched.and_then(|patched| Some(folder.join(within).parent()?.join(patched)));
         let expected = Expected { result: (*result).to_owned(), patched };
         let id = format!("{}:{policy}:{rule}:{resource}:{number}", within.trim_end_matches("/kyverno-test.yaml"));
         let group = within.split('/').next().unwrap_or_default().to_owned();
@@ -113,7 +124,7 @@ fn run(suite: &Path, scratch: &Scratch) -> Result<Vec<Value>> {
     said.lines().map(|line| serde_json::from_str(line).context("the program prints no JSON")).collect()
 }
 
-fn ask(input: &Input, said: &BTreeMap<String, Said>) -> Answer {
+fn ask(input: &Input, said: &BTreeMap<String, Suite>) -> Answer {
     let verdicts = match said.get(&input.suite) {
         Some(Ok(verdicts)) => verdicts,
         Some(Err(why)) => return Answer::Broken(why.clone()),
@@ -127,18 +138,27 @@ fn ask(input: &Input, said: &BTreeMap<String, Said>) -> Answer {
     let mut results = Vec::new();
     let mut found = false;
     for verdict in verdicts {
-        let policy = is(&input.policy, &text(verdict, "policyNamespace"), &text(verdict, "policy"));
-        let resource =
-            input.resource.is_empty() || is(&input.resource, &text(verdict, "namespace"), &text(verdict, "resource"));
-        if !policy || !resource {
+        if !is(&input.policy, &text(verdict, "policyNamespace"), &text(verdict, "policy")) {
             continue;
         }
-        found = true;
+        let about =
+            input.resource.is_empty() || is(&input.resource, &text(verdict, "namespace"), &text(verdict, "resource"));
+        found |= about;
         for rule in verdict.get("rules").and_then(Value::as_array).into_iter().flatten() {
+            let target = rule.get("target");
+            let about_target = target.and_then(|target| target.get("metadata")).is_some_and(|metadata| {
+                input.resource.is_empty() || is(&input.resource, &text(metadata, "namespace"), &text(metadata, "name"))
+            });
             let name = text(rule, "rule");
             let own = name.strip_prefix("autogen-cronjob-").or_else(|| name.strip_prefix("autogen-")).unwrap_or(&name);
-            if input.rule.is_empty() || name.is_empty() || name == input.rule || own == input.rule {
-                results.push((text(rule, "status"), text(rule, "message")));
+            let named = input.rule.is_empty() || name.is_empty() || name == input.rule || own == input.rule;
+            if named && (about || about_target) {
+                found = true;
+                results.push(Said {
+                    status: text(rule, "status"),
+                    message: text(rule, "message"),
+                    object: target.or_else(|| verdict.get("patched")).filter(|object| !object.is_null()).cloned(),
+                });
             }
         }
     }
@@ -158,16 +178,79 @@ fn compare(answer: &Answer, expected: &Expected) -> Verdict {
             Verdict::Failed(format!("empty match: expected {}, and no rule is about the resource", expected.result))
         }
         Answer::Results(results) => {
-            if let Some((_, message)) = results.iter().find(|(_, message)| message.starts_with("not evaluated: ")) {
-                return Verdict::Failed(message.clone());
-            }
-            if let Some((status, message)) = results.iter().find(|(status, _)| *status != expected.result) {
-                return Verdict::Failed(format!("expected {}, got {status}: {message}", expected.result));
-            }
-            if expected.patched {
-                return Verdict::Failed("objects are not compared yet".to_owned());
+            for said in results {
+                if said.message.starts_with("not evaluated: ") {
+                    return Verdict::Failed(said.message.clone());
+                }
+                let differs = match &expected.patched {
+                    None => None,
+                    Some(path) => differs(said.object.as_ref(), path),
+                };
+                match differs {
+                    Some(_) if expected.result == "fail" => {}
+                    Some(why) => return Verdict::Failed(why),
+                    None if said.status == expected.result => {}
+                    None => {
+                        let message = &said.message;
+                        return Verdict::Failed(format!(
+                            "expected {}, got {}: {message}",
+                            expected.result, said.status
+                        ));
+                    }
+                }
             }
             Verdict::Passed
         }
+    }
+}
+
+/// Why an object is none of those in a file.
+fn differs(object: Option<&Value>, path: &Path) -> Option<String> {
+    let Some(object) = object else { return Some("no object came of the rule".to_owned()) };
+    let read = text(path).and_then(|yaml| {
+        let documents = signet_yaml::parse(&yaml, &signet_yaml::Limits::default())?;
+        Ok(documents.iter().map(|document| signet_yaml::to_json(&document.root)).collect::<Vec<_>>())
+    });
+    let expected = match read {
+        Ok(expected) => expected,
+        Err(err) => return Some(format!("the expected objects cannot be read: {err:#}")),
+    };
+    let identity = |of: &Value| {
+        let part = |pointer: &str| of.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        // What names no namespace lies in `default`, as for Kyverno's tool.
+        let namespace = Some(part("/metadata/namespace")).filter(|name| !name.is_empty());
+        [part("/apiVersion"), part("/kind"), namespace.unwrap_or_else(|| "default".to_owned()), part("/metadata/name")]
+    };
+    let Some(expected) = expected.iter().find(|expected| identity(expected) == identity(object)) else {
+        return Some(format!("no expected object is {}", identity(object).join("/")));
+    };
+    let mut expected = expected.clone();
+    if let Some(metadata) = expected.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.entry("namespace").or_insert_with(|| Value::String("default".to_owned()));
+    }
+    let (expected, found) = (bare(&expected), bare(object));
+    (expected != found).then(|| format!("another object came of the rule: {found}"))
+}
+
+/// An object without empty values and without the labels that Kyverno adds; numbers are doubles.
+fn bare(value: &Value) -> Value {
+    match value {
+        Value::Object(entries) => {
+            let counts = |key: &str| !key.starts_with("generate.kyverno.io/") && key != "app.kubernetes.io/managed-by";
+            let kept = entries.iter().filter(|(key, _)| counts(key)).map(|(key, value)| (key.clone(), bare(value)));
+            Value::Object(kept.filter(|(_, value)| !is_empty(value)).collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(bare).filter(|item| !is_empty(item)).collect()),
+        Value::Number(number) => number.as_f64().map_or_else(|| value.clone(), Value::from),
+        other => other.clone(),
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(entries) => entries.is_empty(),
+        _ => false,
     }
 }

@@ -1,6 +1,7 @@
 //! `kyverno apply`: judges resources by policies and says what is wrong with them.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
@@ -9,6 +10,7 @@ use signet_policy::jmespath::Surroundings;
 use super::args::ApplyArgs;
 use super::documents::{self, Policies};
 use super::judge::{self, Verdict};
+use super::objects;
 use super::values::{Mocks, Values, user};
 use crate::foreign::{columns, yaml};
 use crate::output;
@@ -55,11 +57,18 @@ pub(super) fn command(args: &ApplyArgs, surroundings: &Surroundings) -> Result<u
         Some(path) => Some(user(&documents::value(path)?)),
         None => None,
     };
-    let mocks = Mocks::default();
+    let mut mocks = Mocks::default();
+    if !args.targets.is_empty() {
+        let targets = documents::resources(&args.targets)?;
+        mocks.targets = Some(resources.iter().cloned().chain(targets).collect());
+    }
     let given = judge::Given { values: &values, user: user.as_ref(), mocks: &mocks, surroundings };
     let verdicts = judge::all(&policies, &resources, &given);
     let counts = count(&verdicts, args.audit_warn);
     let mut out = String::new();
+    if let Some(place) = &args.output {
+        write_mutated(&verdicts, place)?;
+    }
     if args.policy_report {
         let report = report(&verdicts, &counts, args.audit_warn);
         match args.output_format.as_str() {
@@ -74,10 +83,14 @@ pub(super) fn command(args: &ApplyArgs, surroundings: &Surroundings) -> Result<u
             .iter()
             .map(|policy| match policy {
                 documents::Loaded::Policy(policy) => policy.rules().len(),
+                documents::Loaded::Admission(_) => 1,
                 documents::Loaded::NotEvaluated { .. } => 0,
             })
             .sum();
         writeln!(out, "\nApplying {} to {}...", plural(rules, "policy rule"), plural(resources.len(), "resource"))?;
+        if args.output.is_none() {
+            print_mutated(&mut out, &verdicts)?;
+        }
         if args.table {
             print_table(&mut out, &verdicts, args)?
         } else {
@@ -121,6 +134,57 @@ fn exit(counts: &Counts, args: &ApplyArgs) -> Result<u8> {
 
 fn place(verdict: &Verdict) -> String {
     format!("{}/{}/{}", verdict.namespace, verdict.kind, verdict.resource)
+}
+
+/// What mutate rules made, as Kyverno's tool prints it.
+fn print_mutated(out: &mut String, verdicts: &[Verdict]) -> Result<()> {
+    for verdict in verdicts {
+        let targets: Vec<&Value> =
+            verdict.rules.iter().filter(|rule| rule.status == "pass").filter_map(|rule| rule.target.as_ref()).collect();
+        let Some(resource) = verdict.patched.as_ref().filter(|_| verdict.changed || !targets.is_empty()) else {
+            continue;
+        };
+        writeln!(out, "\npolicy {} applied to {}:", verdict.policy, place(verdict))?;
+        writeln!(out, "{}\n---", objects::yaml(resource))?;
+        if !targets.is_empty() {
+            writeln!(out, "patched targets: ")?;
+        }
+        for target in targets {
+            writeln!(out, "\n{}\n---", objects::yaml(target))?;
+        }
+    }
+    Ok(())
+}
+
+/// The same to files: all into one, or each resource into `NAME-mutated.yaml` of a directory. A resource that several policies change is
+/// written as the last one left it.
+fn write_mutated(verdicts: &[Verdict], place: &Path) -> Result<()> {
+    let mut last: Vec<(&Verdict, &Value)> = Vec::new();
+    for verdict in verdicts.iter().filter(|verdict| verdict.changed) {
+        let Some(resource) = &verdict.patched else { continue };
+        let same = |other: &&mut (&Verdict, &Value)| {
+            (&other.0.kind, &other.0.namespace, &other.0.resource)
+                == (&verdict.kind, &verdict.namespace, &verdict.resource)
+        };
+        match last.iter_mut().find(same) {
+            Some(found) => *found = (verdict, resource),
+            None => last.push((verdict, resource)),
+        }
+    }
+    let write = |path: &Path, text: &str| {
+        std::fs::write(path, text).with_context(|| format!("cannot write mutated resources to `{}`", path.display()))
+    };
+    if !place.is_dir() {
+        let all: String = last.iter().map(|(_, resource)| format!("{}---\n", objects::yaml(resource))).collect();
+        return write(place, &all);
+    }
+    for (verdict, resource) in last {
+        // The name comes from a resource, and leads nowhere but into the directory.
+        let name = verdict.resource.replace(['/', '\\'], "-");
+        anyhow::ensure!(!name.is_empty(), "a mutated resource without a name cannot be written to a directory");
+        write(&place.join(format!("{name}-mutated.yaml")), &objects::yaml(resource))?;
+    }
+    Ok(())
 }
 
 fn print_plain(out: &mut String, verdicts: &[Verdict], args: &ApplyArgs) -> Result<()> {

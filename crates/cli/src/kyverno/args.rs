@@ -94,6 +94,12 @@ pub(super) struct ApplyArgs {
     /// Files or directories with policy exceptions.
     #[arg(short = 'e', long = "exception", visible_alias = "exceptions", value_name = "FILE", value_delimiter = ',')]
     pub(super) exceptions: Vec<PathBuf>,
+    /// Files or directories with resources that rules may change besides those they are about.
+    #[arg(long = "target-resource", visible_alias = "target-resources", value_name = "FILE", value_delimiter = ',')]
+    pub(super) targets: Vec<PathBuf>,
+    /// File or directory for mutated resources, instead of printing them.
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
     /// Print a policy report.
     #[arg(short = 'p', long)]
     pub(super) policy_report: bool,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
+use signet_policy::admission;
 use signet_policy::kyverno::{Exception, Policy};
 use signet_yaml::{Document, Limits, Node, parse_bytes, to_json};
 
@@ -11,6 +12,8 @@ use signet_yaml::{Document, Limits, Node, parse_bytes, to_json};
 #[derive(Debug)]
 pub(super) enum Loaded {
     Policy(Box<Policy>),
+    /// One that is written in CEL.
+    Admission(Box<admission::Policy>),
     /// Kind and name.
     NotEvaluated {
         kind: String,
@@ -23,6 +26,7 @@ impl Loaded {
     pub(super) fn name(&self) -> &str {
         match self {
             Loaded::Policy(policy) => &policy.name,
+            Loaded::Admission(policy) => &policy.name,
             Loaded::NotEvaluated { name, .. } => name,
         }
     }
@@ -30,6 +34,7 @@ impl Loaded {
     pub(super) fn namespace(&self) -> Option<&str> {
         match self {
             Loaded::Policy(policy) => policy.namespace.as_deref(),
+            Loaded::Admission(policy) => policy.namespace.as_deref(),
             Loaded::NotEvaluated { namespace, .. } => namespace.as_deref(),
         }
     }
@@ -40,22 +45,17 @@ impl Loaded {
 pub(super) struct Policies {
     pub(super) policies: Vec<Loaded>,
     pub(super) exceptions: Vec<Exception>,
+    /// Exceptions from policies that are written in CEL.
+    pub(super) cel_exceptions: Vec<admission::Exception>,
+    bindings: Vec<admission::Binding>,
 }
 
 /// Kinds of policies that are known and not evaluated.
-const LATER: [&str; 14] = [
-    "ValidatingPolicy",
-    "MutatingPolicy",
-    "ImageValidatingPolicy",
+const LATER: [&str; 6] = [
     "GeneratingPolicy",
     "DeletingPolicy",
-    "NamespacedValidatingPolicy",
-    "NamespacedMutatingPolicy",
-    "NamespacedImageValidatingPolicy",
     "NamespacedGeneratingPolicy",
     "NamespacedDeletingPolicy",
-    "ValidatingAdmissionPolicy",
-    "MutatingAdmissionPolicy",
     "CleanupPolicy",
     "ClusterCleanupPolicy",
 ];
@@ -71,6 +71,14 @@ impl Policies {
                 }
             }
         }
+        let bindings = std::mem::take(&mut self.bindings);
+        for loaded in &mut self.policies {
+            if let Loaded::Admission(policy) = loaded {
+                policy
+                    .bind(&bindings)
+                    .map_err(|message| anyhow::anyhow!("cannot bind `{}`: {message}", policy.name))?;
+            }
+        }
         Ok(())
     }
 
@@ -84,6 +92,13 @@ impl Policies {
             self.policies.push(Loaded::Policy(Box::new(policy)));
         } else if text("kind") == "PolicyException" && text("apiVersion").starts_with("kyverno.io/") {
             self.exceptions.push(Exception::load(node).map_err(|problems| several(&problems))?);
+        } else if admission::Policy::is(node) {
+            let policy = admission::Policy::load(node).map_err(|problems| several(&problems))?;
+            self.policies.push(Loaded::Admission(Box::new(policy)));
+        } else if admission::Binding::is(node) {
+            self.bindings.push(admission::Binding::load(node).map_err(|problems| several(&problems))?);
+        } else if admission::Exception::is(node) {
+            self.cel_exceptions.push(admission::Exception::load(node).map_err(|problems| several(&problems))?);
         } else if LATER.contains(&text("kind")) {
             let named = |key: &str| node.path(&["metadata", key]).and_then(Node::as_str).map(str::to_owned);
             self.policies.push(Loaded::NotEvaluated {

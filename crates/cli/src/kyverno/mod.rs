@@ -13,6 +13,7 @@ mod args;
 mod documents;
 mod jp;
 mod judge;
+mod objects;
 mod suite;
 mod test;
 mod values;

@@ -1,7 +1,7 @@
 //! `kyverno-test.yaml`: a suite with its inputs and what is expected of them.
 //!
 //! Source: kyverno/kyverno:cmd/cli/kubectl-kyverno/apis/v1alpha1/test.go, commands/test/. Inputs that belong to kinds of rules that are not
-//! evaluated yet (`targetResources`, `paramResources`, `jsonPayloads`, ...) are read by those rules when they come.
+//! evaluated yet (`paramResources`, `jsonPayloads`, ...) are read by those rules when they come.
 
 use std::path::{Path, PathBuf};
 
@@ -29,8 +29,10 @@ pub(super) struct Expected {
     pub(super) kind: String,
     pub(super) resource: Option<String>,
     pub(super) result: String,
-    /// Compares objects, not only results: not done yet.
-    pub(super) objects: bool,
+    /// The file with the objects that must have come of it.
+    pub(super) objects: Option<PathBuf>,
+    /// The same for objects that should be there because of a rule.
+    pub(super) generated: Option<PathBuf>,
 }
 
 /// Every known key. One that is not here would be an input that is silently left out.
@@ -112,10 +114,23 @@ impl Suite {
             Some(path) => Some(user(&documents::value(&path).context("cannot load the user's info")?)),
             None => None,
         };
-        let mocks = self.mocks(&resources, surroundings)?;
+        let mut mocks = self.mocks(&resources, surroundings)?;
+        let targets = documents::resources(&self.paths("targetResources")).context("cannot load the targets")?;
+        let results = self.document.get("results").and_then(Value::as_array).into_iter().flatten();
+        let sources = results.filter_map(|result| result.get("cloneSourceResource").and_then(Value::as_str));
+        let sources: Vec<PathBuf> =
+            sources.filter(|path| !path.is_empty()).map(|path| self.folder().join(path)).collect();
+        let sources = documents::resources(&sources).context("cannot load the sources of clones")?;
+        mocks.targets = Some(unique(resources.iter().cloned().chain(targets).chain(sources).collect()));
         let values = Values::of(values);
         let given = judge::Given { values: &values, user: user.as_ref(), mocks: &mocks, surroundings };
-        Ok(judge::all(&policies, &unique(resources), &given))
+        let mut verdicts = judge::all(&policies, &unique(resources), &given);
+        let mut payloads = Vec::new();
+        for path in self.paths("jsonPayloads").into_iter().chain(self.file("jsonPayload")) {
+            payloads.push(documents::value(&path).context("cannot load a payload")?);
+        }
+        verdicts.extend(judge::documents(&policies, &payloads, &given));
+        Ok(verdicts)
     }
 
     fn mocks(&self, resources: &[Value], surroundings: &Surroundings) -> Result<Mocks> {
@@ -145,6 +160,15 @@ impl Suite {
             }
             mocks.globals.insert(name, data);
         }
+        mocks
+            .objects
+            .extend(documents::resources(&self.paths("paramResources")).context("cannot load the parameters")?);
+        if let Some(path) = self.file("context") {
+            let context = documents::value(&path).context("cannot load the context")?;
+            let list = |pointer: &str| context.pointer(pointer).and_then(Value::as_array).cloned().unwrap_or_default();
+            mocks.objects.extend(list("/spec/resources"));
+            mocks.images.extend(list("/spec/images"));
+        }
         let clusters = self.paths("clusterResources");
         if !clusters.is_empty() {
             mocks.objects.extend_from_slice(resources);
@@ -170,9 +194,14 @@ impl Suite {
                 kind: text("kind"),
                 resource: None,
                 result,
-                objects: ["patchedResource", "patchedResources", "generatedResource"]
+                objects: ["patchedResources", "patchedResource"]
                     .iter()
-                    .any(|key| !text(key).is_empty()),
+                    .map(|key| text(key))
+                    .find(|path| !path.is_empty())
+                    .map(|path| self.folder().join(path)),
+                generated: Some(text("generatedResource"))
+                    .filter(|path| !path.is_empty())
+                    .map(|path| self.folder().join(path)),
             };
             let mut names: Vec<String> = entry
                 .get("resources")
@@ -218,20 +247,21 @@ fn unique(resources: Vec<Value>) -> Vec<Value> {
 }
 
 impl Expected {
-    /// Whether a verdict is about the policy and the resource of this entry.
-    pub(super) fn is_about(&self, verdict: &Verdict) -> bool {
-        let policy = match self.policy.split_once('/') {
+    /// Whether a verdict is about the policy of this entry.
+    pub(super) fn is_of(&self, verdict: &Verdict) -> bool {
+        match self.policy.split_once('/') {
             Some((namespace, name)) => verdict.policy == name && verdict.policy_namespace.as_deref() == Some(namespace),
             None => verdict.policy == self.policy,
-        };
-        let resource = match &self.resource {
+        }
+    }
+
+    /// Whether the entry is about a resource.
+    pub(super) fn is_about(&self, namespace: &str, name: &str) -> bool {
+        match self.resource.as_deref().map(|wanted| wanted.split_once('/').ok_or(wanted)) {
             None => true,
-            Some(name) => match name.split_once('/') {
-                Some((namespace, name)) => verdict.resource == name && verdict.namespace == namespace,
-                None => verdict.resource == *name,
-            },
-        };
-        policy && resource
+            Some(Ok((in_namespace, wanted))) => wanted == name && in_namespace == namespace,
+            Some(Err(wanted)) => wanted == name,
+        }
     }
 
     /// Whether a rule's name is the one that is meant, or was made of it for controllers.

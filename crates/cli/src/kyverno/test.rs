@@ -12,6 +12,7 @@ use signet_policy::jmespath::Surroundings;
 
 use super::args::TestArgs;
 use super::judge::Verdict;
+use super::objects::{self, Mismatch};
 use super::suite::{Expected, Suite};
 use crate::foreign::columns;
 use crate::output;
@@ -138,15 +139,33 @@ fn compare(wanted: &Expected, verdicts: &[Verdict]) -> Vec<Row> {
     };
     let mut rows = Vec::new();
     let mut met = None;
-    for verdict in verdicts.iter().filter(|verdict| wanted.is_about(verdict)) {
-        met = met.or(Some(verdict));
+    for verdict in verdicts.iter().filter(|verdict| wanted.is_of(verdict)) {
+        let about = wanted.is_about(&verdict.namespace, &verdict.resource);
+        met = met.or(about.then_some(verdict));
         for rule in verdict.rules.iter().filter(|rule| wanted.names(&rule.rule) || rule.rule.is_empty()) {
-            let passed =
-                rule.status == wanted.result && !rule.message.starts_with("not evaluated: ") && !wanted.objects;
-            let reason = match (passed, wanted.objects) {
-                (true, _) => "Ok".to_owned(),
-                (false, true) if rule.status == wanted.result => "objects are not compared yet".to_owned(),
-                (false, _) => format!("Want {}, got {}", wanted.result, rule.status),
+            let about_target = rule.target.as_ref().is_some_and(|target| {
+                let text = |pointer: &str| target.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+                wanted.is_about(text("/metadata/namespace"), text("/metadata/name"))
+            });
+            if !about && !about_target {
+                continue;
+            }
+            let objects = match (&wanted.generated, &wanted.objects) {
+                (None, None) => None,
+                (Some(path), _) => Some(objects::compare_all(&rule.generated, path)),
+                (None, Some(path)) => Some(objects::compare(rule.target.as_ref().or(verdict.patched.as_ref()), path)),
+            };
+            let evaluated = !rule.message.starts_with("not evaluated: ");
+            let (passed, reason) = match objects {
+                _ if !evaluated => (false, format!("Want {}, got {}", wanted.result, rule.status)),
+                // Where a failure is expected of a rule that changes things, another object is one; a file that cannot be read and a rule that
+                // was not decided are none.
+                Some(Err(Mismatch::Differs(_))) if wanted.result == "fail" && rule.status != "error" => {
+                    (true, "Ok".to_owned())
+                }
+                Some(Err(why)) => (false, format!("Resource diff: {why}")),
+                _ if rule.status == wanted.result => (true, "Ok".to_owned()),
+                _ => (false, format!("Want {}, got {}", wanted.result, rule.status)),
             };
             rows.push(row(Some(verdict), passed, reason, &rule.message));
         }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use signet_policy::kyverno::{Input, Kind, Need, Operation, User};
+use signet_policy::kyverno::{self, Input, Kind, Need, Operation, User};
+use signet_policy::wildcard;
 
 /// A `Values` document. Source: kyverno/kyverno:cmd/cli/kubectl-kyverno/apis/v1alpha1/values.go.
 #[derive(Debug, Default)]
@@ -78,6 +79,10 @@ impl Values {
             input.set(path, value.clone());
         }
         input.namespace_labels = self.namespace_labels(text("/metadata/namespace"));
+        input.namespace_object = self
+            .list("namespaces")
+            .find(|entry| entry.pointer("/metadata/name").and_then(Value::as_str) == Some(text("/metadata/namespace")))
+            .cloned();
         for entry in self.list("subresources") {
             let kind = |key: &str| {
                 let of = entry.get(key).unwrap_or(&Value::Null);
@@ -140,6 +145,10 @@ pub(super) struct Mocks {
     pub(super) globals: BTreeMap<String, Value>,
     /// Objects of the cluster, if there is said to be one.
     pub(super) objects: Vec<Value>,
+    /// What a registry says of images, by `image`.
+    pub(super) images: Vec<Value>,
+    /// Objects that rules may change besides the one that they judge; `None` if nobody said which there are.
+    pub(super) targets: Option<Vec<Value>>,
 }
 
 impl Mocks {
@@ -159,8 +168,25 @@ impl Mocks {
                 .call("urlPath", url_path, method)
                 .or_else(|| (method == "GET").then(|| self.served(url_path)).flatten()),
             Need::Service { method, url, .. } => self.call("url", url, method),
-            Need::Global { name, .. } => self.globals.get(name).cloned(),
-            Need::Image { .. } => None,
+            Need::Global { name, projection } if projection.is_empty() => self.globals.get(name).cloned(),
+            Need::Global { name, projection } => self.globals.get(name)?.get(projection).cloned(),
+            Need::Image { reference } => {
+                let image = |entry: &&Value| entry.get("image").and_then(Value::as_str) == Some(reference);
+                self.images.iter().find(image).cloned()
+            }
+            Need::Objects { api_version, kind, namespace, name, uid, selector } => {
+                let fits = |object: &&Value| {
+                    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+                    let like = |pattern: &str, text: &str| pattern.is_empty() || wildcard::matches(pattern, text);
+                    wildcard::matches(api_version, text("/apiVersion"))
+                        && wildcard::matches(kind, text("/kind"))
+                        && like(namespace, text("/metadata/namespace"))
+                        && like(name, text("/metadata/name"))
+                        && (uid.is_empty() || uid == text("/metadata/uid"))
+                        && (selector.is_empty() || kyverno::selects(selector, object))
+                };
+                Some(Value::Array(self.targets.as_ref()?.iter().filter(fits).cloned().collect()))
+            }
         }
     }
 

@@ -30,6 +30,11 @@ impl Budget {
         Budget { steps: limits.steps, bytes: limits.bytes }
     }
 
+    /// What is left.
+    pub(super) fn left(&self) -> Limits {
+        Limits { steps: self.steps, bytes: self.bytes }
+    }
+
     /// Pays for work.
     pub(super) fn work(&mut self, steps: usize) -> Result<(), SearchError> {
         self.steps = self.steps.checked_sub(steps as u64).ok_or(SearchError::TooMuchWork)?;

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::ast::{Comparison, Expression, Node, NodeId};
-use super::budget::Budget;
+use super::budget::{Budget, Limits};
 use super::functions::Arguments;
 use super::item::{Elements, Item, View};
 use super::number;
@@ -22,7 +22,7 @@ impl Expression {
     /// Gives a part of it, borrowed, or what a function, a projection or a selection made.
     /// Errors: [`SearchError`]; `null` is a result and no error.
     pub fn search<'a>(&'a self, root: &'a Value, surroundings: &Surroundings) -> Result<Cow<'a, Value>, SearchError> {
-        self.run(Item::Json(root), None, surroundings)
+        self.run(Item::Json(root), None, surroundings).0
     }
 
     /// Searches data that are known by name and loaded when they are asked for. A name that nobody knows is a missing key.
@@ -31,7 +31,25 @@ impl Expression {
         roots: &'a dyn Roots,
         surroundings: &Surroundings,
     ) -> Result<Cow<'a, Value>, SearchError> {
+        self.run(Item::Top, Some(roots), surroundings).0
+    }
+
+    /// The same, with what is left of the limits: for those who pay for several searches together.
+    pub(crate) fn search_within<'a>(
+        &'a self,
+        roots: &'a dyn Roots,
+        surroundings: &Surroundings,
+    ) -> (Result<Cow<'a, Value>, SearchError>, Limits) {
         self.run(Item::Top, Some(roots), surroundings)
+    }
+
+    /// The same in a document.
+    pub(crate) fn search_document_within<'a>(
+        &'a self,
+        root: &'a Value,
+        surroundings: &Surroundings,
+    ) -> (Result<Cow<'a, Value>, SearchError>, Limits) {
+        self.run(Item::Json(root), None, surroundings)
     }
 
     fn run<'a>(
@@ -39,11 +57,11 @@ impl Expression {
         start: Item<'a>,
         roots: Option<&'a dyn Roots>,
         surroundings: &Surroundings,
-    ) -> Result<Cow<'a, Value>, SearchError> {
+    ) -> (Result<Cow<'a, Value>, SearchError>, Limits) {
         let budget = Budget::new(&surroundings.limits);
         let mut evaluator = Evaluator { expression: self, roots, surroundings: surroundings.clone(), budget, drawn: 0 };
-        let found = evaluator.eval(self.root, &start)?;
-        found.into_value(&mut evaluator.budget)
+        let found = evaluator.eval(self.root, &start).and_then(|found| found.into_value(&mut evaluator.budget));
+        (found, evaluator.budget.left())
     }
 }
 

@@ -74,9 +74,12 @@ fn possible(rules: &[Value]) -> bool {
         let json_patch =
             |of: &Value| of.get("patchesJson6902").and_then(Value::as_str).is_some_and(|patch| !patch.is_empty());
         if let Some(mutate) = rule.get("mutate") {
-            let each = mutate.get("foreach").and_then(Value::as_array).into_iter().flatten();
-            if json_patch(mutate) || each.into_iter().any(json_patch) {
-                return false;
+            let mut open = vec![mutate];
+            while let Some(one) = open.pop() {
+                if json_patch(one) {
+                    return false;
+                }
+                open.extend(one.get("foreach").and_then(Value::as_array).into_iter().flatten());
             }
         }
         for block in blocks(rule) {
@@ -130,15 +133,9 @@ fn generate(rule: &Value, name: &str, route: &[&str], kinds: &[&str]) -> Option<
             return Some(Value::Object(made));
         }
         if let Some(Value::Array(each)) = mutate.get("foreach") {
-            let each = each.iter().map(|foreach| {
-                let mut foreach = foreach.clone();
-                if let Some(patch) = foreach.get_mut("patchStrategicMerge") {
-                    *patch = wrap(patch);
-                }
-                foreach
-            });
-            let each = each.collect();
-            *mutate = Map::from_iter([("foreach".to_owned(), each)]);
+            let mut each = each.clone();
+            wrap_foreach(&mut each, &wrap);
+            *mutate = Map::from_iter([("foreach".to_owned(), Value::Array(each))]);
             return Some(Value::Object(made));
         }
     }
@@ -155,6 +152,18 @@ fn generate(rule: &Value, name: &str, route: &[&str], kinds: &[&str]) -> Option<
         return Some(Value::Object(made));
     }
     made.get("verifyImages").is_some_and(|images| !images.is_null()).then_some(Value::Object(made))
+}
+
+/// The patches of `foreach`, and of those inside of it.
+fn wrap_foreach(each: &mut [Value], wrap: &dyn Fn(&Value) -> Value) {
+    for foreach in each {
+        if let Some(patch) = foreach.get_mut("patchStrategicMerge").filter(|patch| !patch.is_null()) {
+            *patch = wrap(patch);
+        }
+        if let Some(Value::Array(inner)) = foreach.get_mut("foreach") {
+            wrap_foreach(inner, wrap);
+        }
+    }
 }
 
 fn set_kinds(filter: &mut Value, kinds: &[&str], always: bool) {

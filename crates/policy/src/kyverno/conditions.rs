@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use super::operator::Operator;
-use super::scope::Scope;
+use super::scope::{QueryError, Scope};
 use super::variables::{Unresolved, substitute};
 
 /// Conditions of a rule; blocks must all hold.
@@ -62,12 +62,22 @@ impl Conditions {
     }
 }
 
-/// A part of a condition could not be resolved.
+/// Why a condition cannot be decided.
 #[derive(Debug, thiserror::Error)]
-#[error("failed to substitute variables in condition {part}: {err}")]
-pub(crate) struct ConditionError {
-    part: &'static str,
-    pub(crate) err: Unresolved,
+pub(crate) enum ConditionError {
+    /// A part of it could not be resolved.
+    #[error("failed to substitute variables in condition {part}: {err}")]
+    Part { part: &'static str, err: Unresolved },
+    /// It could not be compared.
+    #[error("failed to compare key and value of a condition: {0}")]
+    Compare(QueryError),
+}
+
+impl ConditionError {
+    /// Whether nothing is wrong but that a value is not there.
+    pub(crate) fn is_absence(&self) -> bool {
+        matches!(self, ConditionError::Part { err, .. } if err.err.is_absence())
+    }
 }
 
 impl AnyAll {
@@ -105,9 +115,9 @@ impl Condition {
     }
 
     fn holds(&self, scope: &mut Scope<'_>) -> Result<bool, ConditionError> {
-        let key = substitute(&self.key, scope).map_err(|err| ConditionError { part: "key", err })?;
-        let value = substitute(&self.value, scope).map_err(|err| ConditionError { part: "value", err })?;
-        Ok(self.operator.holds(&key, &value))
+        let key = substitute(&self.key, scope).map_err(|err| ConditionError::Part { part: "key", err })?;
+        let value = substitute(&self.value, scope).map_err(|err| ConditionError::Part { part: "value", err })?;
+        self.operator.holds(&key, &value, &mut scope.work).map_err(ConditionError::Compare)
     }
 }
 

@@ -37,6 +37,21 @@ pub enum Need {
         /// One of its projections, or empty.
         projection: String,
     },
+    /// Resources of the cluster, as a list. Names may be wildcards; what is empty asks for nothing.
+    Objects {
+        /// `apps/v1`
+        api_version: String,
+        /// `Deployment`
+        kind: String,
+        /// Their namespace.
+        namespace: String,
+        /// Their name.
+        name: String,
+        /// Their UID.
+        uid: String,
+        /// A label selector, as JSON.
+        selector: String,
+    },
     /// What a registry says of an image.
     Image {
         /// The reference.
@@ -51,6 +66,11 @@ impl std::fmt::Display for Need {
             Need::Api { method, url_path, .. } => write!(f, "the answer of the API server to {method} `{url_path}`"),
             Need::Service { method, url, .. } => write!(f, "the answer to {method} `{url}`"),
             Need::Global { name, .. } => write!(f, "the global context entry `{name}`"),
+            Need::Objects { api_version, kind, namespace, name, .. } => {
+                let name = if name.is_empty() { "*" } else { name };
+                let namespace = if namespace.is_empty() { "*" } else { namespace };
+                write!(f, "the objects {api_version}/{kind} `{namespace}/{name}`")
+            }
             Need::Image { reference } => write!(f, "what the registry says of `{reference}`"),
         }
     }

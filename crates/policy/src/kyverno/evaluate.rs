@@ -11,10 +11,12 @@ use super::context::{Need, Snapshot};
 use super::exception::Exception;
 use super::input::{Input, Operation, ResourceView};
 use super::pattern::{Mismatch, MismatchKind, Pattern};
+use super::podsecurity::Control;
 use super::policy::Policy;
 use super::rule::{Action, Body, Check, Foreach, Patterns, Rule};
 use super::scope::{Given, QueryError, Scope};
 use super::variables::{substitute, substitute_text};
+use super::work::walk_cost;
 use crate::jmespath::Surroundings;
 
 /// How a rule ended.
@@ -58,6 +60,8 @@ pub struct Response {
     pub path: Option<String>,
     /// What a failure means for this request.
     pub action: Action,
+    /// Another resource that the rule is about (`targets` of a mutate rule), as it is now.
+    pub target: Option<Value>,
 }
 
 /// What a policy says.
@@ -70,10 +74,13 @@ pub struct Evaluation {
 }
 
 /// A result on the way: status, message, path. Nothing if the rule has nothing to say.
-type Outcome = Option<(Status, String, Option<String>)>;
+pub(super) type Outcome = Option<(Status, String, Option<String>)>;
 
 impl Policy {
-    /// Evaluates all rules on one request. Nothing is fetched: what is missing is in [`Evaluation::needs`], and its rule is an error.
+    /// Evaluates the rules that validate, on one request. Nothing is fetched: what is missing is in [`Evaluation::needs`], and its rule is an error.
+    ///
+    /// Rules that change resources, verify images or make objects have stages of their own ([`Policy::mutate`], [`Policy::verify_images`],
+    /// [`Policy::generate`]), and who judges a request asks all of them, in that order, this one before the last.
     pub fn evaluate(
         &self,
         input: &Input,
@@ -87,15 +94,15 @@ impl Policy {
         if self.namespace.as_deref().is_some_and(|namespace| namespace != view.namespace) {
             return evaluation;
         }
-        for rule in self.rules() {
+        for rule in self.rules().iter().filter(|rule| !rule.has_stage()) {
             if !rule.matches.includes(input, &view)
                 || rule.excludes.as_ref().is_some_and(|filter| filter.excludes(input, &view))
             {
                 continue;
             }
-            let given = Given { expressions: &rule.expressions, snapshot, surroundings };
+            let given = Given { expressions: &rule.expressions, snapshot, surroundings, extractors: &rule.extractors };
             let request = input.request_for(&rule.name);
-            let mut run = Run { policy: self, rule, input, scope: Scope::new(input, &request, &rule.name, given) };
+            let mut run = Run { policy: self, rule, input, scope: Scope::new(input, request, &rule.name, given) };
             let action = run.action(&view);
             let mut outcome = run.rule(resource, exceptions);
             evaluation.needs.append(&mut run.scope.needs);
@@ -110,7 +117,14 @@ impl Policy {
             }
             let Some((status, message, path)) = outcome else { continue };
             let status = if status == Status::Fail && !self.scored { Status::Warn } else { status };
-            evaluation.responses.push(Response { rule: rule.name.clone(), status, message, path, action });
+            evaluation.responses.push(Response {
+                rule: rule.name.clone(),
+                status,
+                message,
+                path,
+                action,
+                target: None,
+            });
             if self.apply_one && matches!(status, Status::Pass | Status::Fail | Status::Warn) {
                 break;
             }
@@ -133,23 +147,28 @@ impl Policy {
         {
             return false;
         }
-        let scope = Scope::new(&before, &before.request, &rule.name, given);
+        let scope = Scope::new(&before, Cow::Borrowed(&before.request), &rule.name, given);
         let mut run = Run { policy: self, rule, input: &before, scope };
         matches!(run.rule(old, &[]), Some((Status::Fail, ..)))
     }
 }
 
 /// One rule on one request.
-struct Run<'a> {
-    policy: &'a Policy,
-    rule: &'a Rule,
-    input: &'a Input,
-    scope: Scope<'a>,
+pub(super) struct Run<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) rule: &'a Rule,
+    pub(super) input: &'a Input,
+    pub(super) scope: Scope<'a>,
 }
 
 impl<'a> Run<'a> {
     /// What a failure means here: the rule's own action before the policy's, and an override for the namespace before both.
-    fn action(&self, view: &ResourceView<'_>) -> Action {
+    pub(super) fn action(&self, view: &ResourceView<'_>) -> Action {
+        self.overridden(view).or(self.rule.failure_action).unwrap_or(self.policy.failure_action)
+    }
+
+    /// What an override for the namespace says.
+    pub(super) fn overridden(&self, view: &ResourceView<'_>) -> Option<Action> {
         let namespace = if view.kind == "Namespace" { view.name } else { view.namespace };
         let labels: Vec<(&str, &str)> =
             self.input.namespace_labels.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
@@ -162,16 +181,20 @@ impl<'a> Run<'a> {
                 Some(selector) => (entry.namespaces.is_empty() || named) && selector.matches(&labels),
             }
         });
-        fits.map(|entry| entry.action).or(self.rule.failure_action).unwrap_or(self.policy.failure_action)
+        fits.map(|entry| entry.action)
     }
 
-    fn rule(&mut self, resource: &Value, exceptions: &[Exception]) -> Outcome {
+    /// What comes before every rule: context, preconditions and exceptions. Gives the pod security controls that alone are excepted, or how the
+    /// rule ended here already.
+    pub(super) fn prelude(&mut self, exceptions: &[Exception]) -> Result<Vec<Control>, Outcome> {
         let rule = self.rule;
         self.scope.declare(&rule.context);
         if let Some(conditions) = &rule.preconditions {
             match conditions.hold(&mut self.scope) {
-                Err(err) => return error("failed to evaluate preconditions", &err),
-                Ok((false, message)) => return Some((Status::Skip, joined("preconditions not met", &message), None)),
+                Err(err) => return Err(error("failed to evaluate preconditions", &err)),
+                Ok((false, message)) => {
+                    return Err(Some((Status::Skip, joined("preconditions not met", &message), None)));
+                }
                 Ok((true, _)) => {}
             }
         }
@@ -186,15 +209,24 @@ impl<'a> Run<'a> {
                 }
             }
         }
-        if !excepting.is_empty() {
-            return Some((
-                Status::Skip,
-                format!("rule is skipped due to policy exceptions {}", excepting.join(", ")),
-                None,
-            ));
+        if excepting.is_empty() {
+            return Ok(controls);
         }
+        let message = format!("rule is skipped due to policy exceptions {}", excepting.join(", "));
+        Err(Some((Status::Skip, message, None)))
+    }
+
+    fn rule(&mut self, resource: &Value, exceptions: &[Exception]) -> Outcome {
+        let rule = self.rule;
+        let controls = match self.prelude(exceptions) {
+            Ok(controls) => controls,
+            Err(outcome) => return outcome,
+        };
         match &rule.body {
+            // They have stages of their own.
+            Body::Mutate(_) | Body::VerifyImages(_) | Body::Generate(_) => None,
             Body::NotEvaluated(kind) => Some((Status::Error, format!("not evaluated: {kind}"), None)),
+            Body::Cel(cel) => Some(self.scope.cel(cel)),
             Body::PodSecurity(security) => match security.check(resource, &controls) {
                 Ok(None) if !controls.is_empty() && security.check(resource, &[]) != Ok(None) => {
                     Some((Status::Skip, "rule is skipped due to policy exceptions".to_owned(), None))
@@ -216,8 +248,8 @@ impl<'a> Run<'a> {
                 Ok((true, message)) => Some((Status::Fail, self.deny_message(&message), None)),
                 Ok((false, _)) => Some((Status::Pass, format!("validation rule '{}' passed.", self.rule.name), None)),
             },
-            Check::Pattern(patterns) => self.patterns(patterns, element, false),
-            Check::AnyPattern(patterns) => self.patterns(patterns, element, true),
+            Check::Pattern(patterns) => self.patterns(patterns, element, false, nesting),
+            Check::AnyPattern(patterns) => self.patterns(patterns, element, true, nesting),
             Check::Foreach(list) => self.foreach_all(list, nesting),
         }
     }
@@ -234,30 +266,45 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn patterns(&mut self, patterns: &'a Patterns, element: Option<&Value>, any: bool) -> Outcome {
+    fn patterns(&mut self, patterns: &'a Patterns, element: Option<&Value>, any: bool, nesting: usize) -> Outcome {
+        // Patterns are about what will be: nothing, where something is deleted.
+        let input = self.input;
+        let resource = match element {
+            Some(element) => Some(element),
+            None => input.object(),
+        };
         let compiled: Cow<'a, [Pattern]> = match patterns {
             Patterns::Broken(message) => {
                 return Some((Status::Error, format!("variable substitution failed: {message}"), None));
             }
-            Patterns::Ready(patterns) => Cow::Borrowed(patterns),
+            Patterns::Ready(patterns) => {
+                // Once for a request costs what it costs; for each element of a list that somebody sends it adds up.
+                if nesting > 0
+                    && let Some(resource) = resource
+                    && let Err(err) = self.scope.work.steps(walk_cost(None, resource))
+                {
+                    return error("failed to check the pattern", &err);
+                }
+                Cow::Borrowed(patterns)
+            }
             Patterns::Dynamic(values) => {
                 let mut compiled = Vec::with_capacity(values.len());
                 for value in values {
-                    match substitute(value, &mut self.scope) {
-                        Ok(value) => compiled.push(Pattern::compile(&value)),
+                    let value = match substitute(value, &mut self.scope) {
+                        Ok(value) => value,
                         Err(err) => return error("variable substitution failed", &err),
+                    };
+                    if let Some(resource) = resource
+                        && let Err(err) = self.scope.work.steps(walk_cost(Some(&value), resource))
+                    {
+                        return error("failed to check the pattern", &err);
                     }
+                    compiled.push(Pattern::compile(&value));
                 }
                 Cow::Owned(compiled)
             }
         };
-        // Patterns are about what will be: nothing, where something is deleted.
-        let input = self.input;
-        let resource = match element {
-            Some(element) => element,
-            None => input.object()?,
-        };
-        if any { self.any_pattern(&compiled, resource) } else { self.pattern(&compiled, resource) }
+        if any { self.any_pattern(&compiled, resource?) } else { self.pattern(&compiled, resource?) }
     }
 
     fn pattern(&mut self, patterns: &[Pattern], resource: &Value) -> Outcome {
@@ -387,6 +434,9 @@ impl<'a> Run<'a> {
             }
             let outcome = self.element(foreach, element, index, nesting);
             self.scope.back_to(mark);
+            if self.scope.work.is_spent() {
+                return (error("failed to process foreach", &QueryError::TooLarge), applied);
+            }
             match outcome {
                 None | Some((Status::Skip, ..)) => {}
                 Some((Status::Pass, ..)) => applied += 1,
@@ -420,7 +470,7 @@ impl<'a> Run<'a> {
         if let Some(conditions) = &foreach.preconditions {
             match conditions.hold(&mut self.scope) {
                 // A precondition about something that is not there does not hold.
-                Err(err) if err.err.err.is_absence() => {
+                Err(err) if err.is_absence() => {
                     return Some((Status::Skip, format!("failed to evaluate preconditions: {err}"), None));
                 }
                 Err(err) => return error("failed to evaluate preconditions", &err),

@@ -91,6 +91,8 @@ pub struct Input {
     pub subresource: String,
     /// Labels of the resource's namespace.
     pub namespace_labels: BTreeMap<String, String>,
+    /// The namespace itself, if more of it is known than its labels.
+    pub namespace_object: Option<Value>,
     /// Who asks; `None` if that is not known, and then no rule asks for it.
     pub user: Option<User>,
     /// Values that stand for context entries and other roots, by name.
@@ -129,6 +131,16 @@ impl Input {
             }
         }
         Input { request, operation, kind, ..Input::default() }
+    }
+
+    /// The same request about another object: the one that a rule made of it.
+    #[must_use]
+    pub fn with_object(&self, object: Value) -> Input {
+        let mut next = self.clone();
+        if let Some(request) = next.request.as_object_mut() {
+            request.insert("object".to_owned(), object);
+        }
+        next
     }
 
     /// Names who asks, also to expressions.

@@ -301,3 +301,11 @@ impl Selector {
         Ok(selector)
     }
 }
+
+/// Whether the labels of an object are as a label selector of JSON says. A selector that cannot be read selects nothing.
+pub fn selects(selector: &str, object: &Value) -> bool {
+    let read = serde_json::from_str::<Value>(selector).ok().and_then(|value| Selector::compile(&value).ok());
+    let labels = object.pointer("/metadata/labels").and_then(Value::as_object).into_iter().flatten();
+    let labels: Vec<(&str, &str)> = labels.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?))).collect();
+    read.is_some_and(|selector| selector.matches(&labels))
+}

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! What this module never does: it fetches nothing, it knows no clock, and a rule that it cannot decide is an error and never a pass. Rules of a
-//! kind that is not evaluated here (`mutate`, `generate`, `verifyImages`, `validate.cel`, `validate.manifests`, `validate.assert`) load, and say so.
+//! kind that is not evaluated here (`validate.manifests`, `validate.assert`) load, and say so.
 
 mod anchors;
 mod autogen;
@@ -16,9 +16,11 @@ mod conditions;
 mod context;
 mod evaluate;
 mod exception;
+mod generate;
 mod images;
 mod input;
-mod matching;
+pub(crate) mod matching;
+pub mod mutate;
 mod operator;
 mod pattern;
 mod podsecurity;
@@ -26,9 +28,11 @@ mod policy;
 mod printed;
 mod rule;
 mod scalar;
-mod schema;
+pub(crate) mod schema;
 mod scope;
 mod variables;
+pub mod verify_images;
+mod work;
 
 #[cfg(test)]
 mod tests;
@@ -37,6 +41,10 @@ pub(crate) use anchors::bare as bare_key;
 pub use context::{Need, Snapshot};
 pub use evaluate::{Evaluation, Response, Status};
 pub use exception::Exception;
+pub use generate::Generated;
 pub use input::{Input, Kind, Operation, User};
+pub use matching::selects;
+pub use mutate::Mutated;
 pub use policy::Policy;
 pub use rule::{Action, Rule};
+pub use verify_images::Verified;

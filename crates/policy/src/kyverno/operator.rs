@@ -5,11 +5,14 @@
 //! Source: kyverno/kyverno:pkg/engine/variables/operator/.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 
 use serde_json::Value;
 
 use super::printed::{Num, sprint, whole};
 use super::scalar::{Prefix, TextPattern, operator_of};
+use super::scope::{QueryError, weigh};
+use super::work::Work;
 use crate::go::duration;
 use crate::quantity::Quantity;
 use crate::wildcard;
@@ -96,57 +99,65 @@ impl Operator {
         })
     }
 
-    /// Whether the condition holds.
-    pub(crate) fn holds(self, key: &Value, value: &Value) -> bool {
-        match self {
-            Operator::Equals => !key.is_null() && equal(key, value),
-            Operator::NotEquals => !key.is_null() && !equal(key, value),
-            Operator::In => match key {
-                Value::Array(keys) => {
-                    set(value).is_some_and(|set| keys.iter().all(|key| set.iter().any(|item| *item == sprint(key))))
+    /// Whether the condition holds. Both sides may come from the request, so that what is compared is paid for.
+    pub(crate) fn holds(self, key: &Value, value: &Value, work: &mut Work) -> Result<bool, QueryError> {
+        Ok(match self {
+            Operator::Equals => !key.is_null() && equal(key, value, work)?,
+            Operator::NotEquals => !key.is_null() && !equal(key, value, work)?,
+            Operator::In | Operator::NotIn => {
+                let negative = self == Operator::NotIn;
+                match key {
+                    Value::Array(keys) => match Set::of(value, work)? {
+                        Some(set) => set.has_all(keys) != negative,
+                        None => false,
+                    },
+                    key => one_is_in(key, value, work)?.is_some_and(|found| found != negative),
                 }
-                key => scalar_text(key).is_some_and(|key| one_is_in(&key, value) == Some(true)),
-            },
-            Operator::NotIn => match key {
-                Value::Array(keys) => {
-                    set(value).is_some_and(|set| !keys.iter().all(|key| set.iter().any(|item| *item == sprint(key))))
-                }
-                key => scalar_text(key).is_some_and(|key| one_is_in(&key, value) == Some(false)),
-            },
-            Operator::AnyIn | Operator::AllIn | Operator::AnyNotIn | Operator::AllNotIn => self.sets(key, value),
+            }
+            Operator::AnyIn | Operator::AllIn | Operator::AnyNotIn | Operator::AllNotIn => {
+                self.sets(key, value, work)?
+            }
             Operator::Order(order) => ordered(key, value).is_some_and(|found| order.holds(found)),
             Operator::DurationOrder(order) => {
                 matches!((seconds(key), seconds(value)), (Some(key), Some(value)) if order.holds(key.cmp(&value)))
             }
-            Operator::Contains => contains(key, value),
-            Operator::NotContains => !contains(key, value),
-            Operator::StartsWith => text_test(key, value, |key, value| key.starts_with(value)),
-            Operator::EndsWith => text_test(key, value, |key, value| key.ends_with(value)),
-        }
+            Operator::Contains => contains(key, value, work)?,
+            Operator::NotContains => !contains(key, value, work)?,
+            Operator::StartsWith => text_test(key, value, work, |key, value| key.starts_with(value))?,
+            Operator::EndsWith => text_test(key, value, work, |key, value| key.ends_with(value))?,
+        })
     }
 
-    fn sets(self, key: &Value, value: &Value) -> bool {
+    fn sets(self, key: &Value, value: &Value, work: &mut Work) -> Result<bool, QueryError> {
         let negative = matches!(self, Operator::AnyNotIn | Operator::AllNotIn);
         let Value::Array(keys) = key else {
-            return scalar_text(key).and_then(|key| one_is_in(&key, value)).is_some_and(|found| found != negative);
+            return Ok(one_is_in(key, value, work)?.is_some_and(|found| found != negative));
         };
-        let keys: Vec<String> = keys.iter().map(sprint).collect();
-        let is_in: Box<dyn Fn(&String) -> bool> = match value {
-            Value::String(text) if matches!(operator_of(text), Prefix::Within(..)) => {
-                let range = TextPattern::new(text);
-                Box::new(move |key| range.accepts(&Value::String(key.clone())))
-            }
-            _ => {
-                let Some(set) = set(value) else { return false };
-                Box::new(move |key| set.iter().any(|item| wildcard::matches(key, item) || wildcard::matches(item, key)))
-            }
+        let range = match value {
+            Value::String(text) if matches!(operator_of(text), Prefix::Within(..)) => Some(TextPattern::new(text)),
+            _ => None,
         };
-        match self {
-            Operator::AnyIn => keys.iter().any(is_in),
-            Operator::AllIn => keys.iter().all(is_in),
-            Operator::AnyNotIn => keys.iter().any(|key| !is_in(key)),
-            _ => keys.iter().all(|key| !is_in(key)),
+        let set = match range {
+            Some(_) => Set::default(),
+            None => match Set::of(value, work)? {
+                Some(set) => set,
+                None => return Ok(false),
+            },
+        };
+        // `Any` is decided by the first key that is (not) in the set, `All` by the first one that is not (is).
+        let any = matches!(self, Operator::AnyIn | Operator::AnyNotIn);
+        for key in keys {
+            let key = sprint(key);
+            work.steps(1 + key.len() / 64)?;
+            let is_in = match &range {
+                Some(range) => range.accepts(&Value::String(key)),
+                None => set.has_like(&key, work)?,
+            };
+            if (is_in != negative) == any {
+                return Ok(any);
+            }
         }
+        Ok(!any)
     }
 }
 
@@ -165,7 +176,53 @@ fn scalar_text(value: &Value) -> Option<String> {
     matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_)).then(|| sprint(value))
 }
 
-/// The set that a value stands for: a list, a list written as JSON, or the one scalar.
+/// The set that a value stands for.
+#[derive(Default)]
+struct Set {
+    items: Vec<String>,
+    /// The same, to be found at once.
+    exact: HashSet<String>,
+}
+
+impl Set {
+    /// Of a list, a list written as JSON, or one scalar; `None` for what is no set.
+    fn of(value: &Value, work: &mut Work) -> Result<Option<Set>, QueryError> {
+        let Some(items) = set(value) else { return Ok(None) };
+        work.steps(items.iter().map(|item| 1 + item.len() / 64).sum())?;
+        let exact = items.iter().cloned().collect();
+        Ok(Some(Set { items, exact }))
+    }
+
+    /// Whether each key is in the set, letter by letter.
+    fn has_all(&self, keys: &[Value]) -> bool {
+        keys.iter().all(|key| self.exact.contains(&sprint(key)))
+    }
+
+    /// Whether a key is in the set; both may be wildcards.
+    fn has_like(&self, key: &str, work: &mut Work) -> Result<bool, QueryError> {
+        if self.exact.contains(key) {
+            return Ok(true);
+        }
+        let wild = wildcard::is_pattern(key);
+        for item in &self.items {
+            if wild {
+                work.steps(wildcard::cost(key, item))?;
+                if wildcard::matches(key, item) {
+                    return Ok(true);
+                }
+            }
+            if wildcard::is_pattern(item) {
+                work.steps(wildcard::cost(item, key))?;
+                if wildcard::matches(item, key) {
+                    return Ok(true);
+                }
+            }
+            work.steps(1)?;
+        }
+        Ok(false)
+    }
+}
+
 fn set(value: &Value) -> Option<Vec<String>> {
     match value {
         Value::Array(items) => Some(items.iter().map(sprint).collect()),
@@ -181,20 +238,23 @@ fn set(value: &Value) -> Option<Vec<String>> {
     }
 }
 
-/// Whether one key is in the set. `None` if the value is no set.
-fn one_is_in(key: &str, value: &Value) -> Option<bool> {
-    match value {
-        Value::String(text) => {
-            if wildcard::matches(text, key) {
-                return Some(true);
-            }
-            if matches!(operator_of(text), Prefix::Within(..)) {
-                return Some(TextPattern::new(text).accepts(&Value::String(key.to_owned())));
-            }
-            Some(set(value)?.iter().any(|item| item == key))
-        }
-        _ => Some(set(value)?.iter().any(|item| wildcard::matches(item, key) || wildcard::matches(key, item))),
+/// Whether one key is in the set. `None` if the key is no scalar or the value no set.
+fn one_is_in(key: &Value, value: &Value, work: &mut Work) -> Result<Option<bool>, QueryError> {
+    let Some(key) = scalar_text(key) else { return Ok(None) };
+    let Value::String(text) = value else {
+        return match Set::of(value, work)? {
+            Some(set) => set.has_like(&key, work).map(Some),
+            None => Ok(None),
+        };
+    };
+    work.steps(wildcard::cost(text, &key))?;
+    if wildcard::matches(text, &key) {
+        return Ok(Some(true));
     }
+    if matches!(operator_of(text), Prefix::Within(..)) {
+        return Ok(Some(TextPattern::new(text).accepts(&Value::String(key))));
+    }
+    Ok(Set::of(value, work)?.map(|set| set.exact.contains(&key)))
 }
 
 /// Whether a text has more digits than a quantity keeps apart: a modulus of a key, not an amount of anything.
@@ -232,8 +292,8 @@ fn durations(key: &Value, value: &Value) -> Option<Ordering> {
     Some(read(key)?.cmp(&read(value)?))
 }
 
-fn equal(key: &Value, value: &Value) -> bool {
-    match key {
+fn equal(key: &Value, value: &Value, work: &mut Work) -> Result<bool, QueryError> {
+    Ok(match key {
         Value::Bool(_) => key == value,
         Value::Number(number) => match (Num::of(number), value) {
             (Num::Int(key), Value::String(text)) => text.parse::<i64>() == Ok(key),
@@ -247,18 +307,23 @@ fn equal(key: &Value, value: &Value) -> bool {
         },
         Value::String(text) => {
             if let Some(order) = durations(key, value) {
-                return order == Ordering::Equal;
+                return Ok(order == Ordering::Equal);
             }
-            let Value::String(wanted) = value else { return false };
+            let Value::String(wanted) = value else { return Ok(false) };
             if let Some(key) = Quantity::parse(text).filter(|_| !beyond_quantities(text) && !beyond_quantities(wanted))
             {
-                return Quantity::parse(wanted).is_some_and(|value| key.partial_cmp(&value) == Some(Ordering::Equal));
+                let wanted = Quantity::parse(wanted);
+                return Ok(wanted.is_some_and(|value| key.partial_cmp(&value) == Some(Ordering::Equal)));
             }
+            work.steps(wildcard::cost(wanted, text))?;
             wildcard::matches(wanted, text)
         }
-        Value::Object(_) | Value::Array(_) => key == value,
+        Value::Object(_) | Value::Array(_) => {
+            work.steps(weigh(key) / 64)?;
+            key == value
+        }
         Value::Null => false,
-    }
+    })
 }
 
 fn ordered(key: &Value, value: &Value) -> Option<Ordering> {
@@ -287,26 +352,34 @@ fn ordered(key: &Value, value: &Value) -> Option<Ordering> {
 }
 
 /// A text in a text, or an element of a list.
-fn contains(key: &Value, value: &Value) -> bool {
+fn contains(key: &Value, value: &Value, work: &mut Work) -> Result<bool, QueryError> {
     match key {
         Value::Array(items) => {
-            let has = |wanted: &Value| items.iter().any(|item| item == wanted || sprint(item) == sprint(wanted));
-            match value {
-                Value::Array(wanted) => wanted.iter().all(has),
-                wanted => has(wanted),
-            }
+            work.steps(1 + items.len() + weigh(key) / 64 + weigh(value) / 64)?;
+            let items: HashSet<String> = items.iter().map(sprint).collect();
+            Ok(match value {
+                Value::Array(wanted) => wanted.iter().all(|wanted| items.contains(&sprint(wanted))),
+                wanted => items.contains(&sprint(wanted)),
+            })
         }
-        key => text_test(key, value, |key, value| key.contains(value)),
+        key => text_test(key, value, work, |key, value| key.contains(value)),
     }
 }
 
 /// One of the texts of a list counts, as does the text alone.
-fn text_test(key: &Value, value: &Value, test: fn(&str, &str) -> bool) -> bool {
-    let Some(key) = scalar_text(key) else { return false };
-    match value {
-        Value::Array(items) => items.iter().filter_map(scalar_text).any(|item| test(&key, &item)),
-        other => scalar_text(other).is_some_and(|value| test(&key, &value)),
+fn text_test(key: &Value, value: &Value, work: &mut Work, test: fn(&str, &str) -> bool) -> Result<bool, QueryError> {
+    let Some(key) = scalar_text(key) else { return Ok(false) };
+    let wanted = match value {
+        Value::Array(items) => items.as_slice(),
+        other => std::slice::from_ref(other),
+    };
+    for text in wanted.iter().filter_map(scalar_text) {
+        work.steps(1 + (key.len() + text.len()) / 64)?;
+        if test(&key, &text) {
+            return Ok(true);
+        }
     }
+    Ok(false)
 }
 
 /// A version by semver.org 2.0, strictly.

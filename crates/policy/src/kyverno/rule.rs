@@ -2,16 +2,20 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::conditions::Conditions;
 use super::context::Entry;
+use super::generate::Generation;
+use super::images::Extractors;
 use super::input::Operation;
 use super::matching::{Block, Filter, KindSelector, Selector, Subject};
+use super::mutate::Mutation;
 use super::pattern::Pattern;
 use super::podsecurity::PodSecurity;
 use super::scope::Expressions;
 use super::variables::{is_dynamic, resolve_references};
+use super::verify_images::Verification;
 use crate::jmespath::Expression;
 
 /// One rule of a policy, or one that was made of it for Pod controllers.
@@ -30,6 +34,8 @@ pub struct Rule {
     pub(crate) allow_existing: bool,
     pub(crate) message: String,
     pub(crate) expressions: Arc<Expressions>,
+    /// Where the images of custom kinds stand.
+    pub(crate) extractors: Extractors,
 }
 
 /// What a failure means.
@@ -50,6 +56,11 @@ impl Action {
             _ => None,
         }
     }
+
+    /// Enforce, if one of both is.
+    pub(crate) fn stricter(self, other: Action) -> Action {
+        if self == Action::Enforce { self } else { other }
+    }
 }
 
 /// Another action in some namespaces.
@@ -65,6 +76,10 @@ pub(crate) struct Override {
 pub(crate) enum Body {
     Validate(Check),
     PodSecurity(PodSecurity),
+    Cel(Box<crate::admission::CelRule>),
+    Mutate(Box<Mutation>),
+    VerifyImages(Box<Verification>),
+    Generate(Box<Generation>),
     /// A kind of rule that is not evaluated: its name.
     NotEvaluated(&'static str),
 }
@@ -142,8 +157,16 @@ impl Rule {
                 .unwrap_or(true),
             message: validate.and_then(|validate| text(validate, "message")).unwrap_or_default(),
             expressions: Arc::new(expressions(rule)),
+            extractors: present(rule, "imageExtractors").map(Extractors::compile).transpose()?.unwrap_or_default(),
             name,
         })
+    }
+}
+
+impl Rule {
+    /// Whether the rule is evaluated in a stage of its own.
+    pub(crate) fn has_stage(&self) -> bool {
+        matches!(self.body, Body::Mutate(_) | Body::VerifyImages(_) | Body::Generate(_))
     }
 }
 
@@ -159,7 +182,7 @@ fn texts(of: &Value, key: &str) -> Vec<String> {
     of.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-fn entries(of: &Value) -> Result<Vec<Entry>, String> {
+pub(crate) fn entries(of: &Value) -> Result<Vec<Entry>, String> {
     of.get("context").and_then(Value::as_array).into_iter().flatten().map(Entry::compile).collect()
 }
 
@@ -233,17 +256,38 @@ fn block(value: &Value) -> Result<Block, String> {
 }
 
 fn body(rule: &Value, name: &str) -> Result<Body, String> {
+    // Only one of them would be evaluated. Kyverno refuses them, too (`ValidateRuleType`).
+    let kinds: Vec<&str> = ["validate", "mutate", "generate", "verifyImages"]
+        .into_iter()
+        .filter(|key| present(rule, key).is_some_and(|body| *body != json!({}) && *body != json!([])))
+        .collect();
+    if kinds.len() > 1 {
+        let kinds = kinds.join("`, `");
+        return Err(format!(
+            "rule `{name}` has `{kinds}`; only one of them is allowed in a rule, write a rule for each"
+        ));
+    }
     let Some(validate) = present(rule, "validate") else {
-        for kind in ["mutate", "generate", "verifyImages"] {
-            if present(rule, kind).is_some() {
-                return Ok(Body::NotEvaluated(kind));
-            }
+        if let Some(mutate) = present(rule, "mutate") {
+            let mutation = Mutation::compile(mutate).map_err(|message| format!("rule `{name}`: {message}"))?;
+            return Ok(Body::Mutate(Box::new(mutation)));
+        }
+        if let Some(images) = present(rule, "verifyImages") {
+            let verification = Verification::compile(images).map_err(|message| format!("rule `{name}`: {message}"))?;
+            return Ok(Body::VerifyImages(Box::new(verification)));
+        }
+        if let Some(generate) = present(rule, "generate") {
+            let generation = Generation::compile(generate).map_err(|message| format!("rule `{name}`: {message}"))?;
+            return Ok(Body::Generate(Box::new(generation)));
         }
         return Err(format!(
             "rule `{name}` says nothing to do; it needs `validate`, `mutate`, `generate` or `verifyImages`"
         ));
     };
-    for (key, kind) in [("cel", "validate.cel"), ("manifests", "validate.manifests"), ("assert", "validate.assert")] {
+    if present(validate, "cel").is_some() {
+        return crate::admission::CelRule::compile(rule).map(|cel| Body::Cel(Box::new(cel)));
+    }
+    for (key, kind) in [("manifests", "validate.manifests"), ("assert", "validate.assert")] {
         if present(validate, key).is_some() {
             return Ok(Body::NotEvaluated(kind));
         }

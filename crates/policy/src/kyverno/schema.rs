@@ -9,7 +9,7 @@ use crate::suggest::nearest;
 use crate::trust_policy::PolicyError;
 
 /// What a node must be.
-pub(super) enum Shape {
+pub(crate) enum Shape {
     /// Anything: patterns, patches, values, and sections of rule kinds that other modules read.
     Any,
     /// A text. Other plain scalars are refused, as the API server refuses them.
@@ -22,18 +22,20 @@ pub(super) enum Shape {
     List(&'static Shape),
     /// A mapping with texts as values.
     Texts,
+    /// A mapping with any keys.
+    MapOf(&'static Shape),
     /// A mapping with these fields.
     Fields(&'static str, &'static [(&'static str, &'static Shape)]),
     /// Conditions: `any` and `all`, or a list.
     Conditions,
 }
 
-use Shape::{Any, Bool, Conditions, Fields, Integer, List, Text, Texts};
+use Shape::{Any, Bool, Conditions, Fields, Integer, List, MapOf, Text, Texts};
 
-static TEXT_LIST: Shape = List(&Text);
+pub(crate) static TEXT_LIST: Shape = List(&Text);
 static SELECTOR_REQUIREMENT: Shape =
     Fields("matchExpressions", &[("key", &Text), ("operator", &Text), ("values", &TEXT_LIST)]);
-static SELECTOR: Shape =
+pub(crate) static SELECTOR: Shape =
     Fields("selector", &[("matchLabels", &Texts), ("matchExpressions", &List(&SELECTOR_REQUIREMENT))]);
 static RESOURCES: Shape = Fields(
     "resources",
@@ -127,8 +129,169 @@ static VALIDATE: Shape = Fields(
         ("anyPattern", &List(&Any)),
         ("deny", &DENY),
         ("podSecurity", &Fields("podSecurity", &[("level", &Text), ("version", &Text), ("exclude", &List(&CONTROL))])),
-        ("cel", &Any),
+        ("cel", crate::admission::CEL),
         ("assert", &Any),
+    ],
+);
+static TARGET: Shape = Fields(
+    "targets",
+    &[
+        ("apiVersion", &Text),
+        ("kind", &Text),
+        ("namespace", &Text),
+        ("name", &Text),
+        ("uid", &Text),
+        ("selector", &SELECTOR),
+        ("context", &List(&CONTEXT_ENTRY)),
+        ("preconditions", &Conditions),
+    ],
+);
+static MUTATE_FOREACH: Shape = Fields(
+    "foreach",
+    &[
+        ("list", &Text),
+        ("order", &Text),
+        ("context", &List(&CONTEXT_ENTRY)),
+        ("preconditions", &Conditions),
+        ("patchStrategicMerge", &Any),
+        ("patchesJson6902", &Text),
+        ("foreach", &List(&MUTATE_FOREACH)),
+    ],
+);
+static MUTATE: Shape = Fields(
+    "mutate",
+    &[
+        ("mutateExistingOnPolicyUpdate", &Bool),
+        ("targets", &List(&TARGET)),
+        ("patchStrategicMerge", &Any),
+        ("patchesJson6902", &Text),
+        ("foreach", &List(&MUTATE_FOREACH)),
+    ],
+);
+static REKOR: Shape = Fields("rekor", &[("url", &Text), ("pubkey", &Text), ("ignoreTlog", &Bool)]);
+static CTLOG: Shape = Fields("ctlog", &[("ignoreSCT", &Bool), ("pubkey", &Text), ("tsaCertChain", &Text)]);
+static ATTESTOR_SET: Shape = Fields("attestors", &[("count", &Integer), ("entries", &List(&ATTESTOR))]);
+static ATTESTOR: Shape = Fields(
+    "entries",
+    &[
+        (
+            "keys",
+            &Fields(
+                "keys",
+                &[
+                    ("publicKeys", &Text),
+                    ("signatureAlgorithm", &Text),
+                    ("kms", &Text),
+                    ("secret", &Fields("secret", &[("name", &Text), ("namespace", &Text)])),
+                    ("rekor", &REKOR),
+                    ("ctlog", &CTLOG),
+                ],
+            ),
+        ),
+        (
+            "certificates",
+            &Fields("certificates", &[("cert", &Text), ("certChain", &Text), ("rekor", &REKOR), ("ctlog", &CTLOG)]),
+        ),
+        (
+            "keyless",
+            &Fields(
+                "keyless",
+                &[
+                    ("issuer", &Text),
+                    ("issuerRegExp", &Text),
+                    ("subject", &Text),
+                    ("subjectRegExp", &Text),
+                    ("roots", &Text),
+                    ("additionalExtensions", &Texts),
+                    ("rekor", &REKOR),
+                    ("ctlog", &CTLOG),
+                ],
+            ),
+        ),
+        ("attestor", &ATTESTOR_SET),
+        ("annotations", &Texts),
+        ("repository", &Text),
+    ],
+);
+static ATTESTATION: Shape = Fields(
+    "attestations",
+    &[
+        ("name", &Text),
+        ("type", &Text),
+        ("predicateType", &Text),
+        ("attestors", &List(&ATTESTOR_SET)),
+        ("conditions", &Conditions),
+    ],
+);
+static VERIFY_IMAGES: Shape = Fields(
+    "verifyImages",
+    &[
+        ("failureAction", &Text),
+        ("type", &Text),
+        ("image", &Text),
+        ("imageReferences", &TEXT_LIST),
+        ("skipImageReferences", &TEXT_LIST),
+        ("key", &Text),
+        ("roots", &Text),
+        ("subject", &Text),
+        ("issuer", &Text),
+        ("additionalExtensions", &Texts),
+        ("attestors", &List(&ATTESTOR_SET)),
+        ("attestations", &List(&ATTESTATION)),
+        ("annotations", &Texts),
+        ("repository", &Text),
+        ("cosignOCI11", &Bool),
+        ("mutateDigest", &Bool),
+        ("verifyDigest", &Bool),
+        ("validate", &Fields("validate", &[("message", &Text), ("deny", &DENY)])),
+        ("required", &Bool),
+        (
+            "imageRegistryCredentials",
+            &Fields(
+                "imageRegistryCredentials",
+                &[("allowInsecureRegistry", &Bool), ("providers", &TEXT_LIST), ("secrets", &TEXT_LIST)],
+            ),
+        ),
+        ("useCache", &Bool),
+    ],
+);
+static EXTRACTOR: Shape = Fields(
+    "imageExtractors",
+    &[("path", &Text), ("value", &Text), ("name", &Text), ("key", &Text), ("jmesPath", &Text)],
+);
+static CLONE: Shape = Fields("clone", &[("namespace", &Text), ("name", &Text)]);
+static CLONE_LIST: Shape = Fields("cloneList", &[("namespace", &Text), ("kinds", &TEXT_LIST), ("selector", &SELECTOR)]);
+static GENERATE_FOREACH: Shape = Fields(
+    "foreach",
+    &[
+        ("list", &Text),
+        ("context", &List(&CONTEXT_ENTRY)),
+        ("preconditions", &Conditions),
+        ("apiVersion", &Text),
+        ("kind", &Text),
+        ("namespace", &Text),
+        ("name", &Text),
+        ("uid", &Text),
+        ("data", &Any),
+        ("clone", &CLONE),
+        ("cloneList", &CLONE_LIST),
+    ],
+);
+static GENERATE: Shape = Fields(
+    "generate",
+    &[
+        ("generateExisting", &Bool),
+        ("synchronize", &Bool),
+        ("orphanDownstreamOnPolicyDelete", &Bool),
+        ("apiVersion", &Text),
+        ("kind", &Text),
+        ("namespace", &Text),
+        ("name", &Text),
+        ("uid", &Text),
+        ("data", &Any),
+        ("clone", &CLONE),
+        ("cloneList", &CLONE_LIST),
+        ("foreach", &List(&GENERATE_FOREACH)),
     ],
 );
 static RULE: Shape = Fields(
@@ -139,13 +302,13 @@ static RULE: Shape = Fields(
         ("reportProperties", &Texts),
         ("match", &MATCH),
         ("exclude", &MATCH),
-        ("imageExtractors", &Any),
+        ("imageExtractors", &MapOf(&List(&EXTRACTOR))),
         ("preconditions", &Conditions),
-        ("celPreconditions", &Any),
-        ("mutate", &Any),
+        ("celPreconditions", crate::admission::CONDITIONS),
+        ("mutate", &MUTATE),
         ("validate", &VALIDATE),
-        ("generate", &Any),
-        ("verifyImages", &Any),
+        ("generate", &GENERATE),
+        ("verifyImages", &List(&VERIFY_IMAGES)),
         ("skipBackgroundRequests", &Bool),
     ],
 );
@@ -196,7 +359,7 @@ pub(super) static EXCEPTION: Shape =
 
 /// Reports everything about `node` that is not as `shape` says. A field that stands empty counts as left out, as
 /// for the API server; an empty entry of a list is wrong.
-pub(super) fn check(node: &Node, shape: &Shape, name: &str, problems: &mut Vec<PolicyError>) {
+pub(crate) fn check(node: &Node, shape: &Shape, name: &str, problems: &mut Vec<PolicyError>) {
     let mut wrong = |wanted: &str| {
         problems.push(problem(node, format!("`{name}` is {wanted}, not {}", node.value.kind()), None));
     };
@@ -215,6 +378,14 @@ pub(super) fn check(node: &Node, shape: &Shape, name: &str, problems: &mut Vec<P
                 for (key, value) in entries {
                     let name = key.text().unwrap_or(name);
                     check_entry(value, &Text, name, problems);
+                }
+            }
+        },
+        MapOf(shape) => match node.as_map() {
+            None => wrong("a mapping"),
+            Some(entries) => {
+                for (key, value) in entries {
+                    check_entry(value, shape, key.text().unwrap_or(name), problems);
                 }
             }
         },
@@ -258,7 +429,10 @@ fn check_conditions(node: &Node, name: &str, problems: &mut Vec<PolicyError>) {
     match &node.value {
         Value::Sequence(items) => {
             for item in items {
-                if item.get("operator").is_some() || (item.get("any").is_none() && item.get("all").is_none()) {
+                if item.is_null() {
+                    // An empty block would hold, and conditions that hold let a rule pass or a denial come.
+                    problems.push(problem(item, format!("`{name}` holds an empty entry"), None));
+                } else if item.get("operator").is_some() || (item.get("any").is_none() && item.get("all").is_none()) {
                     check_condition(item, problems);
                 } else {
                     check_conditions(item, name, problems);
@@ -313,6 +487,6 @@ fn check_condition(node: &Node, problems: &mut Vec<PolicyError>) {
     }
 }
 
-pub(super) fn problem(node: &Node, message: String, hint: Option<String>) -> PolicyError {
+pub(crate) fn problem(node: &Node, message: String, hint: Option<String>) -> PolicyError {
     PolicyError { line: node.span.line, column: node.span.column, message, hint }
 }

@@ -2,20 +2,25 @@
 //!
 //! Nothing is copied that is not changed. What entries add is weighed, and capped as Kyverno caps a rule's context (CVE-2026-23881).
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::context::{Entry, Need, Snapshot, Source, body};
-use super::images;
+use super::images::{self, Extractors};
 use super::input::{Input, Operation};
 use super::variables::{substitute, substitute_text};
-use crate::jmespath::{Expression, RootError, Roots, SearchError, Surroundings};
+use super::work::Work;
+use crate::jmespath::{Expression, Limits, RootError, Roots, SearchError, Surroundings};
 
 /// Bytes that context entries and elements of one rule may hold together.
 const MAX_CONTEXT: usize = 2 << 20;
+/// Names that every rule has, or may have.
+const RESERVED: [&str; 7] =
+    ["request", "images", "target", "element", "elementIndex", "serviceAccountName", "serviceAccountNamespace"];
 /// Entries that load each other.
 const MAX_DEPTH: usize = 32;
 
@@ -33,9 +38,11 @@ pub(crate) enum QueryError {
     Wrong(String),
     /// Something must be fetched first.
     #[error("{0} is needed and was not given")]
-    Needs(Need),
+    Needs(Box<Need>),
     /// A limit was reached.
-    #[error("the values of this rule grow beyond what a rule may hold (2 MiB)")]
+    #[error(
+        "the rule takes more work or memory for this request than one rule may take (2 MiB of values, 4 million steps)"
+    )]
     TooLarge,
 }
 
@@ -49,17 +56,20 @@ impl QueryError {
 /// The state of one rule's evaluation.
 pub(crate) struct Scope<'a> {
     pub(crate) input: &'a Input,
-    request: &'a Value,
+    request: Cow<'a, Value>,
     rule: &'a str,
     expressions: &'a Expressions,
     snapshot: &'a Snapshot,
     surroundings: &'a Surroundings,
+    extractors: &'a Extractors,
     values: Vec<(String, Value)>,
     pending: Vec<Pending<'a>>,
     images: OnceCell<Result<Value, String>>,
     weight: usize,
     depth: usize,
     queries: u64,
+    /// What the rule may still take.
+    pub(crate) work: Work,
     /// What was asked for in vain.
     pub(crate) needs: BTreeSet<Need>,
 }
@@ -85,10 +95,11 @@ pub(crate) struct Given<'a> {
     pub(crate) expressions: &'a Expressions,
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) surroundings: &'a Surroundings,
+    pub(crate) extractors: &'a Extractors,
 }
 
 impl<'a> Scope<'a> {
-    pub(crate) fn new(input: &'a Input, request: &'a Value, rule: &'a str, given: Given<'a>) -> Scope<'a> {
+    pub(crate) fn new(input: &'a Input, request: Cow<'a, Value>, rule: &'a str, given: Given<'a>) -> Scope<'a> {
         Scope {
             input,
             request,
@@ -96,12 +107,14 @@ impl<'a> Scope<'a> {
             expressions: given.expressions,
             snapshot: given.snapshot,
             surroundings: given.surroundings,
+            extractors: given.extractors,
             values: Vec::new(),
             pending: Vec::new(),
             images: OnceCell::new(),
             weight: 0,
             depth: 0,
             queries: 0,
+            work: Work::default(),
             needs: BTreeSet::new(),
         }
     }
@@ -109,6 +122,51 @@ impl<'a> Scope<'a> {
     /// Announces entries. Each is loaded when an expression first names it.
     pub(crate) fn declare(&mut self, entries: &'a [Entry]) {
         self.pending.extend(entries.iter().map(|entry| Pending { entry, at: None, loading: false }));
+    }
+
+    /// Sets the target of a rule that changes other resources.
+    pub(crate) fn set_target(&mut self, target: Value) -> Result<(), QueryError> {
+        self.push("target".to_owned(), target)
+    }
+
+    /// Sets a value of an attestation under a name. A name that means something already is an error: who makes the attestation would say what
+    /// the policy's own context is.
+    pub(crate) fn set_named(&mut self, name: &str, value: &Value) -> Result<(), QueryError> {
+        let known = RESERVED.contains(&name)
+            || self.pending.iter().any(|pending| pending.entry.name == name)
+            || self.values.iter().any(|(known, _)| known == name);
+        if known {
+            return Err(QueryError::Wrong(format!(
+                "`{}` of an attestation is the name of something else in this rule",
+                name.escape_debug()
+            )));
+        }
+        self.push(name.to_owned(), value.clone())
+    }
+
+    /// The same for each field of a predicate.
+    pub(crate) fn set_all(&mut self, fields: &Map<String, Value>) -> Result<(), QueryError> {
+        fields.iter().try_for_each(|(name, value)| self.set_named(name, value))
+    }
+
+    /// What was fetched for a need; one that nobody answered yet is noted.
+    pub(crate) fn fetched(&mut self, need: &Need) -> Result<&'a Value, QueryError> {
+        let snapshot = self.snapshot;
+        match snapshot.get(need) {
+            Some(found) => Ok(found),
+            None => {
+                self.needs.insert(need.clone());
+                Err(QueryError::Needs(Box::new(need.clone())))
+            }
+        }
+    }
+
+    /// What is mutated so far takes the place of the request's object.
+    pub(crate) fn set_object(&mut self, object: Value) {
+        if let Some(request) = self.request.to_mut().as_object_mut() {
+            request.insert("object".to_owned(), object);
+        }
+        self.images = OnceCell::new();
     }
 
     pub(crate) fn mark(&self) -> Mark {
@@ -143,12 +201,21 @@ impl<'a> Scope<'a> {
     }
 
     fn push(&mut self, name: String, value: Value) -> Result<(), QueryError> {
-        self.weight = self.weight.saturating_add(name.len()).saturating_add(weigh(&value));
+        let weight = name.len().saturating_add(weigh(&value));
+        self.work.bytes(weight)?;
+        self.weight = self.weight.saturating_add(weight);
         if self.weight > MAX_CONTEXT {
             return Err(QueryError::TooLarge);
         }
         self.values.push((name, value));
         Ok(())
+    }
+
+    /// Evaluates a rule that is written in CEL.
+    pub(crate) fn cel(&mut self, cel: &crate::admission::CelRule) -> (super::Status, String, Option<String>) {
+        let ((status, message), needs) = cel.check(self.rule, self.input, self.snapshot, self.surroundings);
+        self.needs.extend(needs);
+        (status, message, None)
     }
 
     /// Whether the request deletes: then what policies call `request.object` is the old object.
@@ -158,7 +225,8 @@ impl<'a> Scope<'a> {
 
     /// What `{{ @ }}` means at a place of a pattern.
     pub(crate) fn current(&self, path: &str) -> String {
-        let mut expression = "request.object".to_owned();
+        let root = if self.handed_in("target").is_some() { "target" } else { "request.object" };
+        let mut expression = root.to_owned();
         for part in path.split('/').filter(|part| !part.is_empty()) {
             let part = super::anchors::bare(part);
             if !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -176,6 +244,7 @@ impl<'a> Scope<'a> {
         if text.is_empty() {
             return Err(QueryError::Wrong("invalid query (nil)".to_owned()));
         }
+        self.work.steps((1 + text.len() / 64).saturating_mul(1 + self.pending.len()))?;
         self.load_named(text)?;
         let expression = match self.expressions.get(text) {
             Some(expression) => Arc::clone(expression),
@@ -189,7 +258,22 @@ impl<'a> Scope<'a> {
         for (byte, count) in surroundings.seed.iter_mut().zip(self.queries.to_le_bytes()) {
             *byte ^= count;
         }
-        expression.search_roots(self, &surroundings).map(std::borrow::Cow::into_owned).map_err(|err| failed(text, err))
+        surroundings.limits = granted(&surroundings.limits, &self.work);
+        let (found, left) = expression.search_within(self, &surroundings);
+        let found = found.map(Cow::into_owned).map_err(|err| failed(text, err));
+        self.paid(&surroundings.limits, &left, found)
+    }
+
+    /// Pays for a search, and for the copy of what it found.
+    fn paid(&mut self, had: &Limits, left: &Limits, found: Result<Value, QueryError>) -> Result<Value, QueryError> {
+        self.work.steps = self.work.steps.saturating_sub(had.steps.saturating_sub(left.steps));
+        self.work.bytes = self.work.bytes.saturating_sub(had.bytes.saturating_sub(left.bytes));
+        match &found {
+            Ok(value) => self.work.bytes(weigh(value))?,
+            Err(QueryError::TooLarge) => self.work.end(),
+            Err(_) => {}
+        }
+        found
     }
 
     fn load_named(&mut self, text: &str) -> Result<(), QueryError> {
@@ -233,7 +317,7 @@ impl<'a> Scope<'a> {
         if let Source::Variable { value, path, default } = &entry.source {
             return self.load_variable(&entry.name, value.as_ref(), path.as_deref(), default.as_ref()).map(Some);
         }
-        if self.handed_in(&entry.name).is_some() {
+        if self.stands_for(&entry.name) {
             return Ok(None);
         }
         let text = |text: &str, scope: &mut Scope<'_>| -> Result<String, QueryError> {
@@ -267,14 +351,12 @@ impl<'a> Scope<'a> {
             }
             Source::Variable { .. } => return Ok(None),
         };
-        let snapshot = self.snapshot;
-        let Some(found) = snapshot.get(&need) else {
-            self.needs.insert(need.clone());
-            return Err(QueryError::Needs(need));
-        };
+        let found = self.fetched(&need)?;
         let Some(path) = path else { return Ok(Some(found.clone())) };
         let path = text(path, self)?;
         match (self.search_in(found, &path), default) {
+            // No default stands for what was too dear to look at.
+            (Err(QueryError::TooLarge), _) => Err(QueryError::TooLarge),
             (Ok(value), None) => Ok(Some(value)),
             (Ok(value), Some(_)) if !value.is_null() => Ok(Some(value)),
             (Err(err), None) => Err(err),
@@ -329,13 +411,22 @@ impl<'a> Scope<'a> {
         }
     }
 
-    fn search_in(&self, document: &Value, path: &str) -> Result<Value, QueryError> {
+    fn search_in(&mut self, document: &Value, path: &str) -> Result<Value, QueryError> {
         let expression =
             Expression::parse(path).map_err(|err| QueryError::Wrong(format!("incorrect query {path}: {err}")))?;
-        expression
-            .search(document, self.surroundings)
-            .map(std::borrow::Cow::into_owned)
-            .map_err(|err| failed(path, err))
+        let mut surroundings = self.surroundings.clone();
+        surroundings.limits = granted(&surroundings.limits, &self.work);
+        let (found, left) = expression.search_document_within(document, &surroundings);
+        let found = found.map(Cow::into_owned).map_err(|err| failed(path, err));
+        self.paid(&surroundings.limits, &left, found)
+    }
+
+    /// Whether a value was handed in from outside in place of a context entry. What evaluation itself set under the name is none.
+    fn stands_for(&self, name: &str) -> bool {
+        self.input.roots_of(self.rule).is_some_and(|roots| roots.contains_key(name))
+            || self.input.roots.contains_key(name)
+            || (self.input.elements_of(self.rule).is_some_and(|elements| elements.contains_key(name))
+                && self.values.iter().any(|(known, _)| known == name))
     }
 
     fn handed_in(&self, name: &str) -> Option<&Value> {
@@ -355,9 +446,9 @@ impl Roots for Scope<'_> {
             return Some(Ok(value));
         }
         match name {
-            "request" => Some(Ok(self.request)),
+            "request" => Some(Ok(&self.request)),
             "images" => {
-                let images = self.images.get_or_init(|| images::of(self.request));
+                let images = self.images.get_or_init(|| images::of(&self.request, self.extractors, self.surroundings));
                 Some(images.as_ref().map_err(|message| RootError::from(message.clone())))
             }
             _ => None,
@@ -366,7 +457,9 @@ impl Roots for Scope<'_> {
 }
 
 fn failed(query: &str, err: SearchError) -> QueryError {
-    if err.is_unknown_key() {
+    if matches!(err, SearchError::TooMuchWork | SearchError::TooLarge) {
+        QueryError::TooLarge
+    } else if err.is_unknown_key() {
         QueryError::Unknown { query: query.to_owned(), err }
     } else if let SearchError::Root { err: cause, .. } = &err {
         QueryError::Wrong(format!("failed to query {query}: {err}: {cause}"))
@@ -385,8 +478,13 @@ fn names(text: &str, name: &str) -> bool {
     })
 }
 
+/// The limits of one search: its own, and no more than the rule has left.
+fn granted(limits: &Limits, work: &Work) -> Limits {
+    Limits { steps: limits.steps.min(work.steps), bytes: limits.bytes.min(work.bytes) }
+}
+
 /// About how many bytes a value takes.
-fn weigh(value: &Value) -> usize {
+pub(crate) fn weigh(value: &Value) -> usize {
     16 + match value {
         Value::String(text) => text.len(),
         Value::Array(items) => items.iter().map(weigh).sum(),

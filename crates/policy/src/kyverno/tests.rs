@@ -44,6 +44,47 @@ fn check(body: &str, spec: Value, status: Status, message: &str) {
 }
 
 #[test]
+fn images_of_one_name_are_an_error_of_the_rule() {
+    let deny = "{deny: {conditions: {any: [{key: '{{ images.KIND.*.registry }}', operator: AnyIn, value: evil.io}]}}}";
+    let body = format!("    validate: {}", deny.replace("KIND", "containers"));
+    let status = |policy: &Policy, object: Value| {
+        let input = Input::of(object, Operation::Create);
+        let found = policy.evaluate(&input, &[], &Snapshot::new(), &surroundings());
+        (found.responses[0].status, found.responses[0].message.clone())
+    };
+    let containers = |names: [&str; 2]| {
+        pod(json!({"containers": [{"name": names[0], "image": "evil.io/a"}, {"name": names[1], "image": "ghcr.io/a"}]}))
+    };
+    assert_eq!(status(&policy(&body), containers(["a", "b"])).0, Status::Fail);
+    let (found, message) = status(&policy(&body), containers(["a", "a"]));
+    assert_eq!(found, Status::Error);
+    assert!(message.contains("two images are named `a`"), "{message}");
+    let task = load(&format!(
+        "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {{name: p}}\nspec:\n  rules:\n  - name: r\n    match: {{any: [{{resources: {{kinds: ['tekton.dev/v1/Task']}}}}]}}\n    imageExtractors: {{Task: [{{path: /spec/steps/*, value: image, key: name, name: steps}}]}}\n    validate: {}",
+        deny.replace("KIND", "steps")
+    ));
+    let steps = |names: [&str; 2]| json!({"apiVersion": "tekton.dev/v1", "kind": "Task", "metadata": {"name": "t", "namespace": "n"}, "spec": {"steps": [{"name": names[0], "image": "evil.io/a"}, {"name": names[1], "image": "ghcr.io/a"}]}});
+    assert_eq!(status(&task, steps(["a", "b"])).0, Status::Fail);
+    assert_eq!(status(&task, steps(["a", "a"])).0, Status::Error);
+}
+
+#[test]
+fn a_rule_does_one_thing() {
+    let images = "verifyImages: [{imageReferences: ['*'], attestors: [{entries: [{keys: {kms: a}}]}]}]";
+    let bodies = ["validate: {deny: {}}", "mutate: {patchStrategicMerge: {a: b}}", images];
+    for (at, one) in bodies.iter().enumerate() {
+        for other in bodies.iter().skip(at + 1) {
+            let text = format!(
+                "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {{name: p}}\nspec:\n  rules:\n  - name: r\n    match: {{any: [{{resources: {{kinds: [Pod]}}}}]}}\n    {one}\n    {other}"
+            );
+            let documents = parse(&text, &Limits::default()).expect("YAML");
+            let problems = Policy::load(&documents[0].root).expect_err("refused");
+            assert!(format!("{problems:?}").contains("only one of them is allowed in a rule"), "{problems:?}");
+        }
+    }
+}
+
+#[test]
 fn a_pattern_fails_at_its_path_and_says_so_as_kyverno_does() {
     let body = "    validate: {message: No latest, pattern: {spec: {containers: [{image: '!*:latest'}]}}}";
     check(body, json!({"containers": [{"image": "a:1"}]}), Status::Pass, "validation rule 'r' passed.");
@@ -213,8 +254,32 @@ fn controllers_are_judged_by_their_templates() {
 #[test]
 fn what_is_not_evaluated_is_an_error() {
     let found =
-        evaluate(&policy("    validate: {cel: {expressions: []}}"), &Input::of(pod(json!({})), Operation::Create));
-    assert_eq!(found, [("r".to_owned(), Status::Error, "not evaluated: validate.cel".to_owned())]);
+        evaluate(&policy("    validate: {manifests: {attestors: []}}"), &Input::of(pod(json!({})), Operation::Create));
+    assert_eq!(found, [("r".to_owned(), Status::Error, "not evaluated: validate.manifests".to_owned())]);
+}
+
+#[test]
+fn a_rule_in_cel_holds_for_pods_and_for_what_makes_them() {
+    let cel = |lines: &str| policy(&format!("    validate:\n      message: of the rule\n      cel:\n{lines}"));
+    let tagged = cel("        expressions: [{expression: \"object.spec.hostNetwork != true\"}]\n");
+    let deployment = |host: bool| json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"}, "spec": {"template": {"spec": {"hostNetwork": host}}}});
+    let on = |policy: &Policy, resource: Value| evaluate(policy, &Input::of(resource, Operation::Create));
+    assert_eq!(on(&tagged, pod(json!({"hostNetwork": true})))[0].1, Status::Fail);
+    assert_eq!(on(&tagged, pod(json!({"hostNetwork": true})))[0].2, "of the rule");
+    assert_eq!(on(&tagged, pod(json!({"hostNetwork": false})))[0].2, "Validation rule 'r' passed.");
+    assert_eq!(on(&tagged, deployment(true))[0], ("autogen-r".to_owned(), Status::Fail, "of the rule".to_owned()));
+    assert_eq!(on(&tagged, deployment(false))[0].1, Status::Pass);
+    // What cannot be evaluated is refused, as Kubernetes refuses it.
+    let found = on(&cel("        expressions: [{expression: object.spec.none == 1}]\n"), pod(json!({})));
+    let told = "expression 'object.spec.none == 1' resulted in error: no such key: none";
+    assert_eq!(found, [("r".to_owned(), Status::Fail, told.to_owned())]);
+    let found = on(
+        &cel(
+            "        paramKind: {apiVersion: v1, kind: ConfigMap}\n        paramRef: {name: c, namespace: ns}\n        expressions: [{expression: params.data.a == 'b'}]\n",
+        ),
+        pod(json!({})),
+    );
+    assert_eq!(found[0].1, Status::Error);
 }
 
 #[test]
@@ -562,7 +627,7 @@ proptest! {
     #[test]
     fn no_pattern_and_no_resource_breaks_anything(pattern in any_json(), resource in any_json(), operator in 0..22_usize) {
         let _walked = super::pattern::Pattern::compile(&pattern).check(&resource);
-        let _held = super::operator::Operator::parse(super::operator::NAMES[operator]).map(|operator| operator.holds(&pattern, &resource));
+        let _held = super::operator::Operator::parse(super::operator::NAMES[operator]).map(|operator| operator.holds(&pattern, &resource, &mut Default::default()));
         let rule = json!({"apiVersion": "kyverno.io/v1", "kind": "ClusterPolicy", "metadata": {"name": "p"}, "spec": {"rules": [
             {"name": "r", "match": {"any": [{"resources": {"kinds": ["*"]}}]}, "validate": {"message": "{{ request.object }}", "pattern": pattern}}]}});
         let documents = parse(&rule.to_string(), &Limits::default()).expect("JSON is YAML");

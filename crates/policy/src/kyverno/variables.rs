@@ -11,6 +11,7 @@ use regex::Regex;
 use serde_json::{Map, Value};
 
 use super::anchors;
+use super::printed::go_type;
 use super::scalar::{Operator as Prefixed, Prefix, operator_of};
 use super::scope::{QueryError, Scope};
 
@@ -36,6 +37,32 @@ pub(crate) struct Unresolved {
     pub(crate) err: Box<QueryError>,
 }
 
+/// Where the variables of a text stand, those that hold others as one. Braces are counted, so that an expression may hold mappings.
+pub(crate) fn variables(text: &str) -> Vec<std::ops::Range<usize>> {
+    let bytes = text.as_bytes();
+    let mut found = Vec::new();
+    let mut from = 0;
+    while let Some(at) = text.get(from..).and_then(|rest| rest.find("{{")).map(|at| from + at) {
+        if at > 0 && bytes.get(at - 1) == Some(&b'\\') {
+            from = at + 2;
+            continue;
+        }
+        let mut open = 0_usize;
+        let end = bytes.iter().enumerate().skip(at).find_map(|(index, byte)| {
+            match byte {
+                b'{' => open += 1,
+                b'}' => open = open.saturating_sub(1),
+                _ => {}
+            }
+            (open == 0).then_some(index + 1)
+        });
+        let Some(end) = end else { break };
+        found.push(at..end);
+        from = end;
+    }
+    found
+}
+
 /// Whether anything in a value must be resolved before it is used.
 pub(crate) fn is_dynamic(value: &Value) -> bool {
     match value {
@@ -43,6 +70,67 @@ pub(crate) fn is_dynamic(value: &Value) -> bool {
         Value::Array(items) => items.iter().any(is_dynamic),
         Value::Object(entries) => entries.iter().any(|(key, value)| key.contains("{{") || is_dynamic(value)),
         _ => false,
+    }
+}
+
+/// Whether every text with variables came out as a text that says something. Anything else would be read as a field that is not there, and what
+/// the field demands would be lost.
+pub(crate) fn demands_kept(written: &Value, found: &Value, name: &str) -> Result<(), String> {
+    let lost = |why: &str| Err(format!("the variables of `{name}` resolve to {why}"));
+    match (written, found) {
+        (Value::String(text), found) if text.contains("{{") => match found {
+            Value::String(found) if found.trim().is_empty() => lost("an empty text"),
+            Value::String(_) => Ok(()),
+            found => lost(&format!("what is no text but of type {}", go_type(found))),
+        },
+        (Value::Array(items), Value::Array(found)) => {
+            items.iter().zip(found).try_for_each(|(written, found)| demands_kept(written, found, name))
+        }
+        (Value::Object(entries), Value::Object(found)) => {
+            entries.iter().try_for_each(|(key, written)| match found.get(key) {
+                Some(found) => demands_kept(written, found, key),
+                // The key came out of variables; what stands under it can be found only if nothing else did.
+                None if !is_dynamic(written) => Ok(()),
+                None => Err(format!("`{key}` has variables in its name and its value; only one of them may")),
+            })?;
+            if found.contains_key("") { lost("an empty key") } else { Ok(()) }
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether all wildcards are those that the policy wrote: one that a variable brought would choose more than is meant.
+pub(crate) fn wildcards_kept(written: &Value, found: &Value, name: &str) -> Result<(), String> {
+    fn count(value: &Value) -> usize {
+        match value {
+            Value::String(text) => {
+                let inside: usize =
+                    variables(text).into_iter().filter_map(|range| text.get(range)).map(wildcards).sum();
+                wildcards(text).saturating_sub(inside)
+            }
+            Value::Array(items) => items.iter().map(count).sum(),
+            Value::Object(entries) => entries.iter().map(|(key, value)| wildcards(key) + count(value)).sum(),
+            _ => 0,
+        }
+    }
+    fn wildcards(text: &str) -> usize {
+        text.bytes().filter(|byte| matches!(byte, b'*' | b'?')).count()
+    }
+    match (written, found) {
+        (Value::String(text), Value::String(found)) if text.contains("{{") => {
+            if wildcards(found) == count(written) {
+                Ok(())
+            } else {
+                Err(format!("the variables of `{name}` resolve to a wildcard; only the policy itself may write one"))
+            }
+        }
+        (Value::Object(entries), Value::Object(found)) => entries
+            .iter()
+            .try_for_each(|(key, written)| found.get(key).map_or(Ok(()), |found| wildcards_kept(written, found, key))),
+        (Value::Array(items), Value::Array(found)) => {
+            items.iter().zip(found).try_for_each(|(written, found)| wildcards_kept(written, found, name))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -88,6 +176,11 @@ fn resolve(value: &Value, scope: &mut Scope<'_>, path: &mut String) -> Result<Va
                     key.clone()
                 };
                 path.truncate(length);
+                // Which of both is meant nobody can say, and what the other one asks would be lost.
+                if found.contains_key(&key) {
+                    let err = QueryError::Wrong(format!("the key `{}` comes out twice", key.escape_debug()));
+                    return Err(Unresolved { variable: key, path: path.clone(), err: Box::new(err) });
+                }
                 found.insert(key, resolved);
             }
             Value::Object(found)
@@ -115,6 +208,7 @@ fn resolve_text(text: &str, scope: &mut Scope<'_>, path: &str) -> Result<Value, 
             expression = expression.replace("request.object", "request.oldObject");
         }
         let unresolved = |err| Unresolved { variable: expression.clone(), path: path.to_owned(), err: Box::new(err) };
+        scope.work.steps(current.len() / 64).map_err(unresolved)?;
         let value = scope.query(&expression).map_err(unresolved)?;
         if found.start() == 0 && found.end() == current.len() {
             return Ok(value);

@@ -40,7 +40,9 @@ fn regular_expressions_hold_the_whole_text() {
         let text = rule(&format!(
             "verifyImages:\n- imageReferences: [r.example/*]\n  attestors: [{{entries: [{{keyless: {{issuer: i, subjectRegExp: '{expression}'}}}}]}}]"
         ));
-        let mut wanted = vec![(10, "image-volumes")];
+        // What is no regular expression keeps the rule from being loaded too.
+        let mut wanted = if expected == Some("invalid") { vec![(7, "invalid")] } else { Vec::new() };
+        wanted.push((10, "image-volumes"));
         wanted.extend(expected.map(|check| (11, check)));
         check(&text, &wanted);
     }
@@ -119,7 +121,7 @@ fn what_refuses_nothing_is_told() {
     check(&verify("required: true"), &[(10, "image-volumes"), (10, "not-verified")]);
     check(
         &verify("attestors: [{count: 2, entries: [{keyless: {issuer: '*', subject: s, rekor: {ignoreTlog: true}}}]}]"),
-        &[(10, "image-volumes"), (11, "count"), (11, "anybody"), (11, "no-log")],
+        &[(7, "invalid"), (10, "image-volumes"), (11, "count"), (11, "anybody"), (11, "no-log")],
     );
     check(
         &verify("attestations: [{type: t}]\n  attestors: [{entries: [{keyless: {issuer: i}}]}]"),

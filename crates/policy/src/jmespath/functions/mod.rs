@@ -6,7 +6,7 @@ mod arithmetic;
 mod certificate;
 mod collections;
 mod core;
-mod digests;
+pub(crate) mod digests;
 pub(crate) mod images;
 mod patterns;
 mod random;

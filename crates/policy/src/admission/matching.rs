@@ -1,0 +1,215 @@
+//! `matchConstraints`: which requests a policy is about, by group, version, resource, operation, names and labels.
+//!
+//! Source: k8s.io/apiserver pkg/admission/plugin/policy/matching/matching.go, pkg/admission/plugin/webhook/predicates.
+
+use serde_json::Value;
+
+use crate::kyverno::Input;
+use crate::kyverno::matching::Selector;
+
+/// What a policy or a binding is about.
+#[derive(Clone, Debug, Default)]
+pub(super) struct MatchResources {
+    pub(super) rules: Vec<ResourceRule>,
+    excluded: Vec<ResourceRule>,
+    namespaces: Option<Selector>,
+    objects: Option<Selector>,
+}
+
+/// Requests by what they ask for. In each list one entry must fit; `*` fits everything.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ResourceRule {
+    pub(super) groups: Vec<String>,
+    pub(super) versions: Vec<String>,
+    pub(super) operations: Vec<String>,
+    pub(super) resources: Vec<String>,
+    names: Vec<String>,
+    scope: Option<Scope>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    Cluster,
+    Namespaced,
+}
+
+fn texts(of: &Value, key: &str) -> Vec<String> {
+    of.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+impl MatchResources {
+    /// Reads `matchConstraints` or `matchResources`.
+    pub(super) fn compile(value: &Value) -> Result<MatchResources, String> {
+        let rules = |key: &str| -> Result<Vec<ResourceRule>, String> {
+            value.get(key).and_then(Value::as_array).into_iter().flatten().map(ResourceRule::compile).collect()
+        };
+        let selector = |key: &str| -> Result<Option<Selector>, String> {
+            value.get(key).filter(|found| !found.is_null()).map(Selector::compile).transpose()
+        };
+        Ok(MatchResources {
+            rules: rules("resourceRules")?,
+            excluded: rules("excludeResourceRules")?,
+            namespaces: selector("namespaceSelector")?,
+            objects: selector("objectSelector")?,
+        })
+    }
+
+    /// Whether rules for what makes Pods can be made of this: it is about Pods by nothing but their kind.
+    pub(super) fn is_pods_only(&self) -> bool {
+        let asks = |selector: &Option<Selector>| {
+            selector.as_ref().is_some_and(|found| !found.labels.is_empty() || !found.expressions.is_empty())
+        };
+        let [rule] = self.rules.as_slice() else { return false };
+        !asks(&self.namespaces)
+            && !asks(&self.objects)
+            && self.excluded.is_empty()
+            && rule.names.is_empty()
+            && rule.groups == [""]
+            && rule.versions == ["v1"]
+            && rule.resources == ["pods"]
+    }
+
+    /// The same for other resources, by the same operations.
+    pub(super) fn about(&self, targets: &[(&str, &str)]) -> MatchResources {
+        let operations = self.rules.first().map(|rule| rule.operations.clone()).unwrap_or_default();
+        let rules = targets.iter().map(|(group, resource)| ResourceRule {
+            groups: vec![(*group).to_owned()],
+            versions: vec!["v1".to_owned()],
+            operations: operations.clone(),
+            resources: vec![(*resource).to_owned()],
+            ..ResourceRule::default()
+        });
+        MatchResources { rules: rules.collect(), ..MatchResources::default() }
+    }
+
+    /// Whether a request is meant. Without any rule every resource is, which only bindings may say.
+    pub(super) fn includes(&self, input: &Input) -> bool {
+        (self.rules.is_empty() || self.rules.iter().any(|rule| rule.fits(input)))
+            && !self.excluded.iter().any(|rule| rule.fits(input))
+            && self.namespaces.as_ref().is_none_or(|selector| namespace_fits(selector, input))
+            && self.objects.as_ref().is_none_or(|selector| {
+                [input.object(), input.old_object()]
+                    .into_iter()
+                    .flatten()
+                    .any(|object| selector.matches(&labels(object)))
+            })
+    }
+}
+
+/// The namespace of a request; empty for what lies in none.
+pub(super) fn namespace(input: &Input) -> &str {
+    if is_namespace(input) {
+        return "";
+    }
+    let of_object = input.resource().and_then(|object| object.pointer("/metadata/namespace")).and_then(Value::as_str);
+    let of_request = input.request.get("namespace").and_then(Value::as_str).filter(|namespace| !namespace.is_empty());
+    of_request.or(of_object).unwrap_or_default()
+}
+
+fn is_namespace(input: &Input) -> bool {
+    input.kind.group.is_empty() && input.kind.kind == "Namespace"
+}
+
+fn labels(object: &Value) -> Vec<(&str, &str)> {
+    let labels = object.pointer("/metadata/labels").and_then(Value::as_object);
+    labels.into_iter().flatten().filter_map(|(key, value)| Some((key.as_str(), value.as_str()?))).collect()
+}
+
+/// Labels of the namespace that the object lies in, or is. What lies in none is not asked.
+fn namespace_fits(selector: &Selector, input: &Input) -> bool {
+    let name = namespace(input);
+    let mut found: Vec<(&str, &str)> = if is_namespace(input) {
+        input.resource().map(labels).unwrap_or_default()
+    } else if name.is_empty() {
+        return true;
+    } else {
+        input.namespace_labels.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect()
+    };
+    // Every namespace carries its own name.
+    let own = if is_namespace(input) {
+        input.resource().and_then(|object| object.pointer("/metadata/name")).and_then(Value::as_str).unwrap_or_default()
+    } else {
+        name
+    };
+    if !found.iter().any(|(key, _)| *key == "kubernetes.io/metadata.name") {
+        found.push(("kubernetes.io/metadata.name", own));
+    }
+    selector.matches(&found)
+}
+
+impl ResourceRule {
+    fn compile(value: &Value) -> Result<ResourceRule, String> {
+        let operations = texts(value, "operations");
+        for operation in &operations {
+            if !matches!(operation.as_str(), "*" | "CREATE" | "UPDATE" | "DELETE" | "CONNECT") {
+                return Err(format!("`{operation}` is no operation; there are CREATE, UPDATE, DELETE, CONNECT and *"));
+            }
+        }
+        let scope = match value.get("scope").and_then(Value::as_str) {
+            None | Some("*") => None,
+            Some("Cluster") => Some(Scope::Cluster),
+            Some("Namespaced") => Some(Scope::Namespaced),
+            Some(other) => return Err(format!("`{other}` is no scope; there are Cluster, Namespaced and *")),
+        };
+        Ok(ResourceRule {
+            groups: texts(value, "apiGroups"),
+            versions: texts(value, "apiVersions"),
+            operations,
+            resources: texts(value, "resources"),
+            names: texts(value, "resourceNames"),
+            scope,
+        })
+    }
+
+    fn fits(&self, input: &Input) -> bool {
+        let any = |list: &[String], text: &str| list.iter().any(|entry| entry == "*" || entry == text);
+        let namespaced = !namespace(input).is_empty();
+        let name = input.resource().and_then(|object| object.pointer("/metadata/name")).and_then(Value::as_str);
+        let name = name.or_else(|| input.request.get("name").and_then(Value::as_str)).unwrap_or_default();
+        any(&self.operations, input.operation.as_str())
+            && any(&self.groups, &input.kind.group)
+            && any(&self.versions, &input.kind.version)
+            && self.resources.iter().any(|pattern| resource_fits(pattern, input))
+            && (self.names.is_empty() || self.names.iter().any(|wanted| wanted == name))
+            && match self.scope {
+                None => true,
+                Some(Scope::Namespaced) => namespaced,
+                Some(Scope::Cluster) => !namespaced,
+            }
+    }
+}
+
+/// `pods`, `pods/exec`, `pods/*`, `*/scale`, `*`, `*/*`.
+fn resource_fits(pattern: &str, input: &Input) -> bool {
+    let (resource, subresource) = pattern.split_once('/').map_or((pattern, ""), |(resource, part)| (resource, part));
+    let part_fits = match (pattern, subresource) {
+        ("*", _) => input.subresource.is_empty(),
+        (_, "*") => true,
+        (_, part) => part == input.subresource,
+    };
+    part_fits && (resource == "*" || plurals(input).iter().any(|plural| plural == resource))
+}
+
+/// What the API calls many of the request's kind: as the request says, else as its kind may be spelt.
+pub(super) fn plurals(input: &Input) -> Vec<String> {
+    if let Some(resource) = input.request.pointer("/resource/resource").and_then(Value::as_str) {
+        return vec![resource.to_owned()];
+    }
+    kind_plurals(&input.kind.kind)
+}
+
+/// How the API may call many of a kind.
+pub(super) fn kind_plurals(kind: &str) -> Vec<String> {
+    let kind = kind.to_lowercase();
+    let mut found = vec![format!("{kind}s"), format!("{kind}es")];
+    if let Some(stem) = kind.strip_suffix('y') {
+        // `policies`, and `gateways`.
+        let behind_vowel = stem.ends_with(['a', 'e', 'i', 'o', 'u']);
+        found.insert(usize::from(behind_vowel), format!("{stem}ies"));
+    }
+    if kind.ends_with('s') {
+        found.insert(0, format!("{kind}es"));
+        found.push(kind);
+    }
+    found
+}
