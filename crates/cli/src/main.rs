@@ -14,6 +14,7 @@ mod diff;
 mod dockerfile;
 mod exit;
 mod explain;
+mod files;
 mod foreign;
 mod gate;
 mod grype;

@@ -10,9 +10,6 @@ use signet_yaml::{Limits, Node};
 use super::{helm, pipelines};
 use crate::dockerfile::Dockerfile;
 
-/// Bytes of a file.
-pub(super) const MAX_FILE: u64 = 16 << 20;
-
 /// An image that a file names.
 #[derive(Clone, Debug)]
 pub(super) struct Found {

@@ -13,8 +13,7 @@ mod pipelines;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use futures_util::StreamExt as _;
@@ -23,8 +22,9 @@ use signet_model::{Digest, ImageRef};
 
 use self::args::PinArgs;
 use self::edit::Edit;
-use self::find::{Found, Kind};
+use self::find::Found;
 use crate::exit::Exit;
+use crate::files::{self, Below};
 use crate::net;
 use crate::output;
 use crate::progress::Progress;
@@ -32,12 +32,6 @@ use crate::report::table::printable;
 use crate::settings::Settings;
 use crate::verify::demand::access;
 
-/// Files that are looked at.
-const MAX_FILES: usize = 20_000;
-/// Depth of directories.
-const MAX_DEPTH: usize = 64;
-/// Directories that hold what others made.
-const SKIPPED: [&str; 4] = [".git", "node_modules", "vendor", ".terraform"];
 /// Requests at a time.
 const AT_ONCE: usize = 8;
 
@@ -66,10 +60,19 @@ enum State {
 }
 
 pub(crate) fn command(args: &PinArgs, settings: &Settings) -> Result<Exit> {
-    let mut unexamined: Vec<(PathBuf, String)> = Vec::new();
-    let mut files = Vec::new();
-    for (path, kind) in gather(&args.paths, &mut unexamined)? {
-        match read(&path).and_then(|text| Ok((find::images(&path, kind, &text)?, text))) {
+    let mut below = Below::default();
+    for path in &args.paths {
+        below.add(path, &|path| find::kind(path).is_some())?;
+    }
+    let (mut files, mut unexamined) = (Vec::new(), below.unread);
+    for path in below.files {
+        let kind = find::kind(&path).ok_or_else(|| {
+            crate::usage(anyhow!(
+                "`{}` is no kind of file that is known to name images: Dockerfiles and YAML are, by their names",
+                path.display()
+            ))
+        })?;
+        match files::text(&path).and_then(|text| Ok((find::images(&path, kind, &text)?, text))) {
             Ok((found, text)) if !found.is_empty() => files.push(File { path, text, found }),
             Ok(_) => {}
             Err(err) => unexamined.push((path, format!("{err:#}"))),
@@ -107,64 +110,6 @@ pub(crate) fn command(args: &PinArgs, settings: &Settings) -> Result<Exit> {
         settings.say(summary(&rows, args));
     }
     Ok(exit)
-}
-
-/// Files in the order of their names: those that were named, and in directories those of a known kind.
-fn gather(paths: &[PathBuf], unexamined: &mut Vec<(PathBuf, String)>) -> Result<Vec<(PathBuf, Kind)>> {
-    let mut files: BTreeMap<PathBuf, Kind> = BTreeMap::new();
-    for path in paths {
-        let found = std::fs::metadata(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-        if found.is_dir() {
-            walk(path, 0, &mut files, unexamined)?;
-        } else {
-            let kind = find::kind(path).ok_or_else(|| {
-                crate::usage(anyhow!(
-                    "`{}` is no kind of file that is known to name images: Dockerfiles and YAML are, by their names",
-                    path.display()
-                ))
-            })?;
-            files.insert(path.clone(), kind);
-        }
-    }
-    Ok(files.into_iter().collect())
-}
-
-fn walk(
-    folder: &Path,
-    depth: usize,
-    files: &mut BTreeMap<PathBuf, Kind>,
-    unexamined: &mut Vec<(PathBuf, String)>,
-) -> Result<()> {
-    ensure!(depth <= MAX_DEPTH, "`{}` lies more than {MAX_DEPTH} directories deep", folder.display());
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(err) => {
-            unexamined.push((folder.to_owned(), err.to_string()));
-            return Ok(());
-        }
-    };
-    for entry in entries {
-        let entry = entry.with_context(|| format!("cannot list `{}`", folder.display()))?;
-        let (path, kind) =
-            (entry.path(), entry.file_type().with_context(|| format!("cannot list `{}`", folder.display()))?);
-        // A link's file is found under its own name, or lies outside of what was asked for.
-        if kind.is_dir() && !SKIPPED.iter().any(|skipped| entry.file_name() == *skipped) {
-            walk(&path, depth + 1, files, unexamined)?;
-        } else if kind.is_file()
-            && let Some(kind) = find::kind(&path)
-        {
-            files.insert(path, kind);
-            ensure!(files.len() <= MAX_FILES, "more than {MAX_FILES} files: name fewer directories");
-        }
-    }
-    Ok(())
-}
-
-fn read(path: &Path) -> Result<String> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(find::MAX_FILE + 1).read_to_end(&mut bytes)?;
-    ensure!(bytes.len() as u64 <= find::MAX_FILE, "it is larger than {} MiB", find::MAX_FILE >> 20);
-    String::from_utf8(bytes).map_err(|_| anyhow!("it is no UTF-8 text"))
 }
 
 /// A tag as a registry is asked for it.
@@ -244,7 +189,7 @@ fn write(file: &File, states: &[State]) -> Result<()> {
     let path = std::fs::canonicalize(&file.path).with_context(cannot)?;
     let rights = std::fs::metadata(&path).with_context(cannot)?.permissions();
     ensure!(
-        read(&path).with_context(cannot)? == file.text,
+        files::text(&path).with_context(cannot)? == file.text,
         "`{}` was changed meanwhile: run this again",
         path.display()
     );

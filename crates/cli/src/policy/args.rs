@@ -15,7 +15,7 @@ pub(crate) enum Command {
     after_help = "Examples:\n  signet policy lint policies/\n  signet policy lint require-signed.yaml -o json\n  signet policy lint --list\n\nExit codes: 0 nothing but notes, 11 warnings, 1 a policy that cannot be loaded,\n3 no policy was found, 13 a file could not be read"
 )]
 pub(crate) struct LintArgs {
-    /// Files and directories with ClusterPolicy, Policy, PolicyException, ClusterImagePolicy and TrustPolicy documents.
+    /// Files and directories with policies and exceptions of Kyverno, admission policies of Kubernetes, ClusterImagePolicy and TrustPolicy documents.
     #[arg(value_name = "PATH", required_unless_present = "list")]
     pub(crate) paths: Vec<PathBuf>,
     /// Checks that are left out.

@@ -1,11 +1,9 @@
 //! `signet policy lint`: remarks on policies, with their places.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, anyhow, ensure};
+use anyhow::{Result, anyhow};
 use serde_json::{Value, json};
 use signet_policy::lint::{CHECKS, Remark, Weight, lint};
 use signet_policy::trust_policy::TrustPolicy;
@@ -13,15 +11,10 @@ use signet_yaml::Limits;
 
 use super::args::LintArgs;
 use crate::exit::Exit;
+use crate::files::{self, Below};
 use crate::output;
 use crate::report::table::printable;
 use crate::settings::Settings;
-
-/// Bytes of a file.
-const MAX_FILE: u64 = 16 << 20;
-/// Files that are looked at, and depth of directories.
-const MAX_FILES: usize = 20_000;
-const MAX_DEPTH: usize = 64;
 
 pub(super) fn command(args: &LintArgs, settings: &Settings) -> Result<Exit> {
     if args.list {
@@ -37,15 +30,11 @@ pub(super) fn command(args: &LintArgs, settings: &Settings) -> Result<Exit> {
             )));
         }
     }
-    let (mut files, mut unread) = (BTreeSet::new(), Vec::new());
+    let mut below = Below::default();
     for path in &args.paths {
-        let found = std::fs::metadata(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-        if found.is_dir() {
-            gather(path, 0, &mut files, &mut unread)?;
-        } else {
-            files.insert(path.clone());
-        }
+        below.add(path, &|path| path.extension().is_some_and(|end| end == "yaml" || end == "yml"))?;
     }
+    let (files, mut unread) = (below.files, below.unread);
     let (mut policies, mut remarks) = (0_usize, Vec::new());
     for path in files {
         match of_file(&path) {
@@ -80,41 +69,9 @@ pub(super) fn command(args: &LintArgs, settings: &Settings) -> Result<Exit> {
     Ok(exit)
 }
 
-fn gather(
-    folder: &Path,
-    depth: usize,
-    files: &mut BTreeSet<PathBuf>,
-    unread: &mut Vec<(PathBuf, String)>,
-) -> Result<()> {
-    ensure!(depth <= MAX_DEPTH, "`{}` lies more than {MAX_DEPTH} directories deep", folder.display());
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(err) => {
-            unread.push((folder.to_owned(), err.to_string()));
-            return Ok(());
-        }
-    };
-    for entry in entries {
-        let cannot = || format!("cannot list `{}`", folder.display());
-        let entry = entry.with_context(cannot)?;
-        let (path, kind) = (entry.path(), entry.file_type().with_context(cannot)?);
-        let is_yaml = path.extension().is_some_and(|end| end == "yaml" || end == "yml");
-        if kind.is_dir() && entry.file_name() != ".git" {
-            gather(&path, depth + 1, files, unread)?;
-        } else if kind.is_file() && is_yaml {
-            files.insert(path);
-            ensure!(files.len() <= MAX_FILES, "more than {MAX_FILES} files: name fewer directories");
-        }
-    }
-    Ok(())
-}
-
 /// How many policies a file holds, and the remarks on them.
 fn of_file(path: &Path) -> Result<(usize, Vec<Remark>)> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
-    ensure!(bytes.len() as u64 <= MAX_FILE, "it is larger than {} MiB", MAX_FILE >> 20);
-    let text = String::from_utf8(bytes).map_err(|_| anyhow!("it is no UTF-8 text"))?;
+    let text = files::text(path)?;
     let documents = signet_yaml::parse(&text, &Limits::default())?;
     let (mut count, mut remarks) = (0, Vec::new());
     for document in &documents {
@@ -124,14 +81,7 @@ fn of_file(path: &Path) -> Result<(usize, Vec<Remark>)> {
         // Its reader takes a whole text, and says itself that a second document is none of its business.
         let is_trust = document.root.get("kind").and_then(signet_yaml::Node::as_str) == Some("TrustPolicy");
         if is_trust && let Err(errors) = TrustPolicy::parse(&text) {
-            remarks.extend(errors.into_iter().map(|error| Remark {
-                line: error.line,
-                column: error.column,
-                weight: Weight::Error,
-                check: "invalid",
-                message: error.message,
-                hint: error.hint,
-            }));
+            remarks.extend(errors.into_iter().map(Remark::from));
         }
     }
     remarks.sort_by_key(|remark| (remark.line, remark.column));

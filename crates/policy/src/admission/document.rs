@@ -168,6 +168,13 @@ fn texts<'v>(of: &'v Json, key: &str) -> Vec<&'v str> {
     list(of, key).filter_map(Json::as_str).collect()
 }
 
+/// Where a message belongs that begins with `` `validations[0]` ``: the reader of expressions knows their names and not their lines.
+fn place<'n>(spec: &'n Node, message: &str) -> &'n Node {
+    let named =
+        message.strip_prefix('`').and_then(|rest| rest.split_once("]`")).and_then(|(path, _)| path.split_once('['));
+    named.and_then(|(list, index)| spec.path(&[list, index])).unwrap_or(spec)
+}
+
 impl Binding {
     /// Whether a document is a binding.
     pub fn is(node: &Node) -> bool {
@@ -221,8 +228,10 @@ impl Policy {
         if !problems.is_empty() {
             return Err(problems);
         }
-        Policy::compile(kind, &to_json(node))
-            .map_err(|message| vec![problem(node.get("spec").unwrap_or(node), message, None)])
+        Policy::compile(kind, &to_json(node)).map_err(|message| {
+            let spec = node.get("spec").unwrap_or(node);
+            vec![problem(place(spec, &message), message, None)]
+        })
     }
 
     fn compile(kind: Kind, value: &Json) -> Result<Policy, String> {

@@ -95,9 +95,7 @@ impl Policy {
             return evaluation;
         }
         for rule in self.rules().iter().filter(|rule| !rule.has_stage()) {
-            if !rule.matches.includes(input, &view)
-                || rule.excludes.as_ref().is_some_and(|filter| filter.excludes(input, &view))
-            {
+            if !rule.is_about(input, &view) {
                 continue;
             }
             let given = Given { expressions: &rule.expressions, snapshot, surroundings, extractors: &rule.extractors };
@@ -142,9 +140,7 @@ impl Policy {
             request.insert("oldObject".to_owned(), Value::Null);
         }
         let view = before.view(old);
-        if !rule.matches.includes(&before, &view)
-            || rule.excludes.as_ref().is_some_and(|filter| filter.excludes(&before, &view))
-        {
+        if !rule.is_about(&before, &view) {
             return false;
         }
         let scope = Scope::new(&before, Cow::Borrowed(&before.request), &rule.name, given);

@@ -278,9 +278,7 @@ impl Policy {
         }
         for rule in self.rules() {
             let Body::Generate(generation) = &rule.body else { continue };
-            if !rule.matches.includes(input, &view)
-                || rule.excludes.as_ref().is_some_and(|filter| filter.excludes(input, &view))
-            {
+            if !rule.is_about(input, &view) {
                 continue;
             }
             let given = Given { expressions: &rule.expressions, snapshot, surroundings, extractors: &rule.extractors };

@@ -8,7 +8,7 @@ use super::conditions::Conditions;
 use super::context::Entry;
 use super::generate::Generation;
 use super::images::Extractors;
-use super::input::Operation;
+use super::input::{Input, Operation, ResourceView};
 use super::matching::{Block, Filter, KindSelector, Selector, Subject};
 use super::mutate::Mutation;
 use super::pattern::Pattern;
@@ -164,6 +164,11 @@ impl Rule {
 }
 
 impl Rule {
+    /// Whether the rule is about a request: matched, and not excluded.
+    pub(super) fn is_about(&self, input: &Input, view: &ResourceView<'_>) -> bool {
+        self.matches.includes(input, view) && !self.excludes.as_ref().is_some_and(|filter| filter.excludes(input, view))
+    }
+
     /// Whether the rule is evaluated in a stage of its own.
     pub(crate) fn has_stage(&self) -> bool {
         matches!(self.body, Body::Mutate(_) | Body::VerifyImages(_) | Body::Generate(_))

@@ -4,7 +4,6 @@ use signet_yaml::Node;
 
 use super::{Remark, Weight, items, mappings, patterns, remark};
 use crate::kyverno::{Exception, Policy};
-use crate::trust_policy::PolicyError;
 
 /// Operators that we honour as the tests of texts that they name, and that Kyverno does not have.
 const OURS: [&str; 4] = ["contains", "notcontains", "startswith", "endswith"];
@@ -21,26 +20,15 @@ const WITH_PODS: [&str; 9] = [
     "PodTemplate",
 ];
 
-fn invalid(errors: Vec<PolicyError>, remarks: &mut Vec<Remark>) {
-    remarks.extend(errors.into_iter().map(|error| Remark {
-        line: error.line,
-        column: error.column,
-        weight: Weight::Error,
-        check: "invalid",
-        message: error.message,
-        hint: error.hint,
-    }));
-}
-
 pub(super) fn exception(root: &Node, remarks: &mut Vec<Remark>) {
     if let Err(errors) = Exception::load(root) {
-        invalid(errors, remarks);
+        remarks.extend(errors.into_iter().map(Remark::from));
     }
 }
 
 pub(super) fn policy(root: &Node, remarks: &mut Vec<Remark>) {
     if let Err(errors) = Policy::load(root) {
-        invalid(errors, remarks);
+        remarks.extend(errors.into_iter().map(Remark::from));
     }
     let Some(spec) = root.get("spec") else { return };
     actions(spec, remarks);

@@ -8,6 +8,7 @@
 //!
 //! A document without remarks is not thereby a good policy; one with remarks may be meant as it is. Nothing is evaluated.
 
+mod admission;
 mod image_policy;
 mod kyverno;
 mod patterns;
@@ -17,6 +18,8 @@ mod trust;
 mod tests;
 
 use signet_yaml::Node;
+
+use crate::trust_policy::PolicyError;
 
 /// How much a remark weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,6 +60,13 @@ pub struct Remark {
     pub hint: Option<String>,
 }
 
+impl From<PolicyError> for Remark {
+    fn from(error: PolicyError) -> Remark {
+        let PolicyError { line, column, message, hint } = error;
+        Remark { line, column, weight: Weight::Error, check: "invalid", message, hint }
+    }
+}
+
 /// The checks, with what each one finds.
 pub const CHECKS: &[(&str, &str)] = &[
     ("anybody", "an identity that everybody has: any subject, or any issuer"),
@@ -83,6 +93,7 @@ pub fn lint(root: &Node) -> Option<Vec<Remark>> {
     match (group, text("kind")) {
         ("kyverno.io", "ClusterPolicy" | "Policy") => kyverno::policy(root, &mut remarks),
         ("kyverno.io", "PolicyException") => kyverno::exception(root, &mut remarks),
+        _ if admission::is_one(root) => admission::policy(root, &mut remarks),
         ("policy.sigstore.dev", "ClusterImagePolicy") => image_policy::policy(root, &mut remarks),
         ("signet.dev", "TrustPolicy") => trust::policy(root, &mut remarks),
         _ => return None,

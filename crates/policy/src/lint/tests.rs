@@ -147,6 +147,20 @@ fn a_document_that_does_not_load_is_told_with_its_place() {
 }
 
 #[test]
+fn policies_in_cel() {
+    check(
+        "apiVersion: policies.kyverno.io/v1\nkind: ValidatingPolicy\nmetadata: {name: p}\nspec:\n  failurePolicy: Ignore\n  validationActions: [Audit]\n  matchConstraints: {resourceRules: [{apiGroups: [''], apiVersions: [v1], operations: [CREATE], resources: [pods]}]}\n  validations: [{expression: \"object.metadata.name != 'x'\"}]\n",
+        &[(5, "fails-open"), (6, "audit")],
+    );
+    let text = "apiVersion: policies.kyverno.io/v1\nkind: ImageValidatingPolicy\nmetadata: {name: p}\nspec:\n  matchConstraints: {resourceRules: [{apiGroups: [''], apiVersions: [v1], operations: [CREATE], resources: [pods]}]}\n  matchImageReferences:\n  - glob: r.example.com*\n  attestors:\n  - name: a\n    cosign: {keyless: {identities: [{issuer: i, subjectRegExp: me}]}}\n  validations: [{expression: \"images.containers.map(i, verifyImageSignatures(i, [attestors.a])).all(n, n > 0)\"}]\n";
+    check(text, &[(7, "missing-slash"), (10, "unanchored-regexp")]);
+    check(
+        &text.replace("images.containers", "imagos.containers"),
+        &[(7, "missing-slash"), (10, "unanchored-regexp"), (11, "invalid")],
+    );
+}
+
+#[test]
 fn cluster_image_policies() {
     check(
         "apiVersion: policy.sigstore.dev/v1beta1\nkind: ClusterImagePolicy\nmetadata: {name: p}\nspec:\n  mode: warn\n  images:\n  - glob: 'r.example.com*'\n  - glob: '**'\n  authorities:\n  - static: {action: pass}\n  - keyless:\n      identities: [{issuer: i, subjectRegExp: '.*'}]\n    attestations:\n    - policy: {type: cue, data: x}\n",

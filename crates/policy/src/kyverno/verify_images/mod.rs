@@ -213,8 +213,7 @@ impl Policy {
             let Some(object) = current.object() else { break };
             let view = current.view(object);
             if self.namespace.as_deref().is_some_and(|namespace| namespace != view.namespace)
-                || !rule.matches.includes(&current, &view)
-                || rule.excludes.as_ref().is_some_and(|filter| filter.excludes(&current, &view))
+                || !rule.is_about(&current, &view)
             {
                 continue;
             }
