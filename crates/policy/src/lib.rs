@@ -8,6 +8,7 @@
 //!   JMESPath ─▶ jmespath::Expression ── JSON, now, seed ─▶ a value (what Kyverno's policies are written in)
 //!   ValidatingPolicy, MutatingAdmissionPolicy, .. (YAML) ─▶ admission::Policy over cel ── request, what was fetched ─▶ Judgement
 //!   ClusterPolicy, Policy (YAML) ─▶ kyverno::Policy ── request, what was fetched ─▶ Evaluation, or what is needed
+//!   all of them ─▶ engine::Set ── request, what was fetched ─▶ one Decision with its reasons
 //! ```
 //!
 //! What this room never does: it fetches nothing, asks no clock (`now` is handed in), and never takes what it does not know for good news:
@@ -18,6 +19,7 @@ pub mod admission;
 pub mod cel;
 pub mod cue;
 mod duration;
+pub mod engine;
 pub mod expr;
 pub mod go;
 pub mod images;

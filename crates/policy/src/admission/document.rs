@@ -10,8 +10,8 @@ use super::mutate::Mutation;
 use super::rule::{Expressions, Parameters, list, text};
 use super::schema;
 use crate::cel::{Environment, Program};
-use crate::kyverno::Action;
 use crate::kyverno::schema::{check, problem};
+use crate::kyverno::{Action, Input};
 use crate::trust_policy::PolicyError;
 
 /// The kinds of policies.
@@ -361,6 +361,17 @@ impl Policy {
             self.parameters.push(parameters);
         }
         Ok(())
+    }
+
+    /// Whether a binding puts it in force; policies of Kyverno need none.
+    pub fn is_bound(&self) -> bool {
+        !self.kind.is_kubernetes() || !self.bindings.is_empty()
+    }
+
+    /// Whether it may be about a request of this kind, subresource and operation, whatever its names and labels.
+    pub(crate) fn may_concern(&self, input: &Input) -> bool {
+        self.mode != Mode::Json
+            && self.definitions.iter().any(|made| made.matches.as_ref().is_some_and(|found| found.may_concern(input)))
     }
 
     /// Whether the policy asks for parameters.

@@ -82,6 +82,11 @@ impl MatchResources {
         MatchResources { rules: rules.collect(), ..MatchResources::default() }
     }
 
+    /// Whether some request of this kind, subresource and operation may be meant.
+    pub(super) fn may_concern(&self, input: &Input) -> bool {
+        self.rules.is_empty() || self.rules.iter().any(|rule| rule.may_concern(input))
+    }
+
     /// Whether a request is meant. Without any rule every resource is, which only bindings may say.
     pub(super) fn includes(&self, input: &Input) -> bool {
         (self.rules.is_empty() || self.rules.iter().any(|rule| rule.fits(input)))
@@ -161,15 +166,20 @@ impl ResourceRule {
         })
     }
 
-    fn fits(&self, input: &Input) -> bool {
+    /// Whether some request of this kind, subresource and operation may be meant.
+    fn may_concern(&self, input: &Input) -> bool {
         let any = |list: &[String], text: &str| list.iter().any(|entry| entry == "*" || entry == text);
-        let namespaced = !namespace(input).is_empty();
-        let name = input.resource().and_then(|object| object.pointer("/metadata/name")).and_then(Value::as_str);
-        let name = name.or_else(|| input.request.get("name").and_then(Value::as_str)).unwrap_or_default();
         any(&self.operations, input.operation.as_str())
             && any(&self.groups, &input.kind.group)
             && any(&self.versions, &input.kind.version)
             && self.resources.iter().any(|pattern| resource_fits(pattern, input))
+    }
+
+    fn fits(&self, input: &Input) -> bool {
+        let namespaced = !namespace(input).is_empty();
+        let name = input.resource().and_then(|object| object.pointer("/metadata/name")).and_then(Value::as_str);
+        let name = name.or_else(|| input.request.get("name").and_then(Value::as_str)).unwrap_or_default();
+        self.may_concern(input)
             && (self.names.is_empty() || self.names.iter().any(|wanted| wanted == name))
             && match self.scope {
                 None => true,

@@ -107,6 +107,19 @@ impl Filter {
         }
     }
 
+    /// Whether some request of this kind, subresource and operation may be meant by `match`.
+    pub(crate) fn may_concern(&self, input: &Input) -> bool {
+        let may = |block: &Block| {
+            (block.kinds.is_empty() || block.kinds.iter().any(|kind| kind.matches(input, Use::Match)))
+                && (block.operations.is_empty() || block.operations.contains(&input.operation))
+        };
+        match self {
+            Filter::Any(blocks) => blocks.iter().any(may),
+            Filter::All(blocks) => blocks.iter().all(may),
+            Filter::One(block) => may(block),
+        }
+    }
+
     /// Whether a request is left out by `exclude`.
     pub(crate) fn excludes(&self, input: &Input, view: &ResourceView<'_>) -> bool {
         let matches = |block: &Block| block.asks_for_something(false) && block.matches(input, view, Use::Exclude);

@@ -42,6 +42,7 @@ pub use context::{Need, Snapshot};
 pub use evaluate::{Evaluation, Response, Status};
 pub use exception::Exception;
 pub use generate::Generated;
+pub(crate) use input::declared;
 pub use input::{Input, Kind, Operation, User};
 pub use matching::selects;
 pub use mutate::Mutated;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use signet_yaml::{Node, to_json};
 
+use super::input::Input;
 use super::rule::{Action, Override, Rule, overrides, text};
 use super::{autogen, schema};
 use crate::trust_policy::PolicyError;
@@ -102,6 +103,11 @@ impl Policy {
     /// The rules, declared ones first.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// Whether a rule may be about a request of this kind, subresource and operation, whatever its names, labels and users.
+    pub(crate) fn may_concern(&self, input: &Input) -> bool {
+        self.rules.iter().any(|rule| rule.matches.may_concern(input))
     }
 
     /// `name`, or `namespace/name`.

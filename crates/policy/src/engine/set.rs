@@ -1,0 +1,249 @@
+//! Policies and exceptions, read from documents.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use signet_model::Digest;
+use signet_yaml::{Node, to_json};
+
+use super::plan::Plan;
+use crate::admission;
+use crate::kyverno::{Exception, Input, Policy};
+use crate::trust_policy::PolicyError;
+
+/// Lists of lists: as deep as this.
+const MAX_LISTS: usize = 4;
+
+/// Where something stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Origin {
+    /// The name of the file, or of where it came from.
+    pub file: Arc<str>,
+    /// Counted from 1; 0 if there is none.
+    pub line: u32,
+}
+
+/// A policy of some language.
+#[derive(Clone, Debug)]
+pub(super) enum Body {
+    Kyverno(Box<Policy>),
+    Admission(Box<admission::Policy>),
+}
+
+/// A policy with its place.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) body: Body,
+    pub(super) origin: Origin,
+    /// Lines of the rules, by their names.
+    lines: BTreeMap<String, u32>,
+}
+
+/// What became of a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It is a policy, an exception or a binding, and belongs to the set.
+    Policy,
+    /// It is of a kind that never decides about requests (`GeneratingPolicy`, `CleanupPolicy`, ..).
+    Apart,
+    /// It is something else.
+    Other,
+}
+
+/// Collects documents.
+#[derive(Debug, Default)]
+pub struct Builder {
+    entries: Vec<Entry>,
+    exceptions: Vec<Exception>,
+    cel_exceptions: Vec<admission::Exception>,
+    bindings: Vec<(Origin, admission::Binding)>,
+    unbound: bool,
+    digests: String,
+}
+
+/// Policies that are ready to judge.
+#[derive(Debug)]
+pub struct Set {
+    pub(super) entries: Vec<Entry>,
+    pub(super) exceptions: Vec<Exception>,
+    pub(super) cel_exceptions: Vec<admission::Exception>,
+    pub(super) unbound: bool,
+    pub(super) plan: Plan,
+    digest: Digest,
+}
+
+/// Kinds of `kyverno.io` and `policies.kyverno.io` that act on their own time, and on no request.
+const APART: [&str; 10] = [
+    "GeneratingPolicy",
+    "NamespacedGeneratingPolicy",
+    "DeletingPolicy",
+    "NamespacedDeletingPolicy",
+    "CleanupPolicy",
+    "ClusterCleanupPolicy",
+    "GlobalContextEntry",
+    "UpdateRequest",
+    "PolicyReport",
+    "ClusterPolicyReport",
+];
+
+/// API groups whose documents are policies: one that is not known here must not be passed over.
+const GROUPS: [&str; 6] = [
+    "kyverno.io/",
+    "policies.kyverno.io/",
+    "policy.sigstore.dev/",
+    "constraints.gatekeeper.sh/",
+    "templates.gatekeeper.sh/",
+    "signet.dev/",
+];
+
+impl Builder {
+    /// Policies of Kubernetes that no binding names are evaluated, as if one bound them everywhere. For files alone: a cluster does not.
+    #[must_use]
+    pub fn with_unbound(mut self) -> Builder {
+        self.unbound = true;
+        self
+    }
+
+    /// Takes a document, or each of a list. Errors: everything that is wrong with it, with its place; nothing of it was taken.
+    pub fn take(&mut self, file: &str, node: &Node) -> Result<Taken, Vec<PolicyError>> {
+        self.take_at(&Arc::from(file), node, 0)
+    }
+
+    fn take_at(&mut self, file: &Arc<str>, node: &Node, depth: usize) -> Result<Taken, Vec<PolicyError>> {
+        let text = |key: &str| node.get(key).and_then(Node::as_str).unwrap_or_default();
+        let origin = Origin { file: Arc::clone(file), line: node.span.line };
+        let wrong =
+            |message: String| vec![PolicyError { line: node.span.line, column: node.span.column, message, hint: None }];
+        if text("kind").ends_with("List")
+            && let Some(items) = node.get("items").and_then(Node::as_seq)
+        {
+            if depth >= MAX_LISTS {
+                return Err(wrong(format!("lists lie more than {MAX_LISTS} deep")));
+            }
+            let mut taken = Taken::Other;
+            for item in items {
+                match self.take_at(file, item, depth + 1)? {
+                    Taken::Policy => taken = Taken::Policy,
+                    Taken::Apart if taken == Taken::Other => taken = Taken::Apart,
+                    Taken::Apart | Taken::Other => {}
+                }
+            }
+            return Ok(taken);
+        }
+        if Policy::is(node) {
+            let policy = Policy::load(node)?;
+            self.enter(Body::Kyverno(Box::new(policy)), origin, rule_lines(node));
+        } else if text("kind") == "PolicyException" && text("apiVersion").starts_with("kyverno.io/") {
+            self.exceptions.push(Exception::load(node)?);
+        } else if admission::Policy::is(node) {
+            let policy = admission::Policy::load(node)?;
+            self.enter(Body::Admission(Box::new(policy)), origin, BTreeMap::new());
+        } else if admission::Binding::is(node) {
+            self.bindings.push((origin, admission::Binding::load(node)?));
+        } else if admission::Exception::is(node) {
+            self.cel_exceptions.push(admission::Exception::load(node)?);
+        } else if APART.contains(&text("kind")) {
+            return Ok(Taken::Apart);
+        } else if GROUPS.iter().any(|group| text("apiVersion").starts_with(group)) {
+            let message =
+                format!("`{}` of `{}` is no kind of policy that is judged here", text("kind"), text("apiVersion"));
+            return Err(wrong(message));
+        } else {
+            return Ok(Taken::Other);
+        }
+        let bytes = to_json(node).to_string();
+        self.digests.push_str(&Digest::sha256(bytes.as_bytes()).to_string());
+        self.digests.push('\n');
+        Ok(Taken::Policy)
+    }
+
+    fn enter(&mut self, body: Body, origin: Origin, lines: BTreeMap<String, u32>) {
+        self.entries.push(Entry { body, origin, lines });
+    }
+
+    /// Binds what belongs together. Errors: bindings that do not fit their policies, with their places; one that names a policy that is not there is
+    /// none, as in a cluster.
+    pub fn finish(mut self) -> Result<Set, Vec<(Origin, String)>> {
+        let mut errors = Vec::new();
+        for entry in &mut self.entries {
+            let Body::Admission(policy) = &mut entry.body else { continue };
+            for (origin, binding) in &self.bindings {
+                if let Err(message) = policy.bind(std::slice::from_ref(binding)) {
+                    errors.push((origin.clone(), message));
+                }
+            }
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        Ok(Set {
+            entries: self.entries,
+            exceptions: self.exceptions,
+            cel_exceptions: self.cel_exceptions,
+            unbound: self.unbound,
+            plan: Plan::default(),
+            digest: Digest::sha256(self.digests.as_bytes()),
+        })
+    }
+}
+
+impl Set {
+    /// How many policies there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none: everything would be admitted.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Of all documents, in their order.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Kind and name of each policy, with its place.
+    pub fn policies(&self) -> impl Iterator<Item = (&'static str, String, &Origin)> {
+        self.entries.iter().map(|entry| (entry.body.kind(), entry.body.key(), &entry.origin))
+    }
+}
+
+impl Entry {
+    /// Where a rule stands; what was made of one stands where that does.
+    pub(super) fn origin_of(&self, rule: &str) -> Origin {
+        let declared = crate::kyverno::declared(rule);
+        let line = self.lines.get(rule).or_else(|| self.lines.get(declared));
+        Origin { file: Arc::clone(&self.origin.file), line: line.copied().unwrap_or(self.origin.line) }
+    }
+}
+
+impl Body {
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Body::Kyverno(policy) if policy.namespace.is_some() => "Policy",
+            Body::Kyverno(_) => "ClusterPolicy",
+            Body::Admission(policy) => policy.kind.as_str(),
+        }
+    }
+
+    pub(super) fn key(&self) -> String {
+        match self {
+            Body::Kyverno(policy) => policy.key(),
+            Body::Admission(policy) => policy.key(),
+        }
+    }
+
+    /// Whether it may be about a request of this kind, subresource and operation, whatever its names, labels and users.
+    pub(super) fn may_concern(&self, input: &Input) -> bool {
+        match self {
+            Body::Kyverno(policy) => policy.may_concern(input),
+            Body::Admission(policy) => policy.may_concern(input),
+        }
+    }
+}
+
+fn rule_lines(node: &Node) -> BTreeMap<String, u32> {
+    let rules = node.path(&["spec", "rules"]).and_then(Node::as_seq).into_iter().flatten();
+    rules.filter_map(|rule| Some((rule.get("name")?.as_str()?.to_owned(), rule.span.line))).collect()
+}

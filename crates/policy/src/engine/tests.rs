@@ -1,0 +1,243 @@
+use jiff::Timestamp;
+use serde_json::json;
+use signet_yaml::{Limits, parse};
+
+use super::*;
+use crate::jmespath::Surroundings;
+use crate::kyverno::{Input, Operation, Status};
+
+const ADD_LABEL: &str = "
+apiVersion: kyverno.io/v1
+kind: ClusterPolicy
+metadata: {name: add-team}
+spec:
+  rules:
+  - name: add
+    match: {any: [{resources: {kinds: [Pod]}}]}
+    mutate: {patchStrategicMerge: {metadata: {labels: {+(team): a}}}}
+";
+const CEL_LABEL: &str = "
+apiVersion: policies.kyverno.io/v1
+kind: MutatingPolicy
+metadata: {name: copy-team}
+spec:
+  matchConstraints: {resourceRules: [{apiGroups: [''], apiVersions: [v1], operations: [CREATE], resources: [pods]}]}
+  mutations:
+  - patchType: JSONPatch
+    jsonPatch:
+      expression: '[JSONPatch{op: \"add\", path: \"/metadata/labels/copy\", value: object.metadata.labels.team}]'
+";
+const NEEDS_COPY: &str = "
+apiVersion: kyverno.io/v1
+kind: ClusterPolicy
+metadata: {name: needs-copy}
+spec:
+  validationFailureAction: Enforce
+  rules:
+  - name: copy
+    match: {any: [{resources: {kinds: [Pod]}}]}
+    validate: {message: no copy, pattern: {metadata: {labels: {copy: a}}}}
+";
+const UNBOUND: &str = "
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: no-pods}
+spec:
+  matchConstraints: {resourceRules: [{apiGroups: [''], apiVersions: [v1], operations: [CREATE], resources: [pods]}]}
+  validations: [{expression: 'false', message: no pods}]
+";
+const BINDING: &str = "
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: b}
+spec: {policyName: no-pods, validationActions: [Deny]}
+";
+/// Asks for what nobody fetched.
+const ASKS: &str = "
+apiVersion: kyverno.io/v1
+kind: ClusterPolicy
+metadata: {name: asks}
+spec:
+  validationFailureAction: Enforce
+  failurePolicy: Fail
+  rules:
+  - name: config
+    match: {any: [{resources: {kinds: [Pod]}}]}
+    context: [{name: c, configMap: {name: c, namespace: d}}]
+    validate: {message: m, deny: {conditions: {any: [{key: '{{ c.data.a }}', operator: Equals, value: b}]}}}
+";
+
+fn set(documents: &[&str]) -> Set {
+    built(Builder::default(), documents)
+}
+
+fn built(mut builder: Builder, documents: &[&str]) -> Set {
+    for (index, text) in documents.iter().enumerate() {
+        for document in parse(text, &Limits::default()).unwrap() {
+            assert_eq!(builder.take(&format!("{index}.yaml"), &document.root).unwrap(), Taken::Policy);
+        }
+    }
+    builder.finish().unwrap()
+}
+
+fn pod() -> Input {
+    let object = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "d"}, "spec": {"containers": [{"name": "c", "image": "r.example.com/a:1"}]}});
+    Input::of(object, Operation::Create)
+}
+
+fn judge(set: &Set, stages: Stages) -> Judged {
+    set.judge(&pod(), &Known::default(), &Surroundings::kyverno(Timestamp::UNIX_EPOCH, [7; 32]), stages)
+}
+
+/// Names of the rules with their consequences, and whether the request passes.
+#[track_caller]
+fn check(documents: &[&str], stages: Stages, allowed: bool, expected: &[(&str, Consequence)]) -> Judged {
+    let judged = judge(&set(documents), stages);
+    let found: Vec<_> = judged.decision.reasons.iter().map(|reason| (reason.name(), reason.consequence)).collect();
+    let expected: Vec<_> = expected.iter().map(|(name, consequence)| ((*name).to_owned(), *consequence)).collect();
+    assert_eq!(found, expected, "{:#}", judged.decision.to_json());
+    assert_eq!(judged.decision.allowed, allowed);
+    judged
+}
+
+#[test]
+fn what_changes_a_request_comes_before_what_is_asked_of_it() {
+    use Consequence::{Denies, Nothing};
+    // In the opposite order of what must happen.
+    let judged = check(
+        &[NEEDS_COPY, CEL_LABEL, ADD_LABEL],
+        Stages::All,
+        true,
+        &[("add-team/add", Nothing), ("copy-team", Nothing), ("needs-copy/copy", Nothing)],
+    );
+    assert_eq!(judged.object.unwrap().pointer("/metadata/labels"), Some(&json!({"team": "a", "copy": "a"})));
+    // The validating pass sees what it is given, and takes nobody's word for it.
+    check(&[NEEDS_COPY, CEL_LABEL, ADD_LABEL], Stages::Validate, false, &[("needs-copy/copy", Denies)]);
+    let judged = check(&[NEEDS_COPY, ADD_LABEL], Stages::Mutate, true, &[("add-team/add", Nothing)]);
+    assert!(judged.object.is_some());
+}
+
+#[test]
+fn a_policy_of_kubernetes_holds_where_it_is_bound() {
+    check(&[UNBOUND], Stages::All, true, &[]);
+    check(&[UNBOUND, BINDING], Stages::All, false, &[("no-pods", Consequence::Denies)]);
+    check(&[BINDING, UNBOUND], Stages::All, false, &[("no-pods", Consequence::Denies)]);
+    let unbound = built(Builder::default().with_unbound(), &[UNBOUND]);
+    assert!(!judge(&unbound, Stages::All).decision.allowed);
+}
+
+#[test]
+fn what_is_not_known_refuses_unless_the_policy_says_otherwise() {
+    let judged = check(&[ASKS], Stages::All, false, &[("asks/config", Consequence::Denies)]);
+    assert_eq!(judged.needs.context.len(), 1);
+    check(
+        &[&ASKS.replace("failurePolicy: Fail", "failurePolicy: Ignore")],
+        Stages::All,
+        true,
+        &[("asks/config", Consequence::Warns)],
+    );
+    check(
+        &[&ASKS.replace("Action: Enforce", "Action: Audit")],
+        Stages::All,
+        true,
+        &[("asks/config", Consequence::Reported)],
+    );
+    let mut known = Known::default();
+    for (value, allowed) in [("b", false), ("c", true)] {
+        for need in &judged.needs.context {
+            known.context.insert(need.clone(), json!({"data": {"a": value}}));
+        }
+        let surroundings = Surroundings::kyverno(Timestamp::UNIX_EPOCH, [7; 32]);
+        let answered = set(&[ASKS]).judge(&pod(), &known, &surroundings, Stages::All);
+        assert!(answered.needs.is_empty());
+        assert_eq!(answered.decision.allowed, allowed);
+        assert_ne!(answered.decision.snapshot, judged.decision.snapshot, "another snapshot, another digest");
+    }
+}
+
+#[test]
+fn a_change_that_fails_refuses() {
+    let text = ADD_LABEL.replace("+(team): a", "team: '{{ nobody.knows }}'");
+    check(&[&text], Stages::All, false, &[("add-team/add", Consequence::Denies)]);
+    let text = text.replace("  rules:", "  failurePolicy: Ignore\n  rules:");
+    check(&[&text], Stages::All, true, &[("add-team/add", Consequence::Warns)]);
+}
+
+#[test]
+fn a_reason_names_its_place() {
+    let judged = check(
+        &[ADD_LABEL, NEEDS_COPY],
+        Stages::All,
+        false,
+        &[("add-team/add", Consequence::Nothing), ("needs-copy/copy", Consequence::Denies)],
+    );
+    let reason = judged.decision.with(Consequence::Denies).next().unwrap();
+    assert_eq!((&*reason.origin.file, reason.origin.line, reason.status), ("1.yaml", 8, Status::Fail));
+    assert_eq!(reason.path.as_deref(), Some("/metadata/labels/copy/"));
+}
+
+#[test]
+fn the_same_policies_have_the_same_digest() {
+    let digest = |documents: &[&str]| set(documents).digest();
+    assert_eq!(digest(&[ADD_LABEL, ASKS]), digest(&[ADD_LABEL, ASKS]));
+    assert_ne!(digest(&[ADD_LABEL, ASKS]), digest(&[ASKS, ADD_LABEL]), "the order of changes matters");
+    assert_ne!(digest(&[ADD_LABEL]), digest(&[&ADD_LABEL.replace("team", "gang")]));
+    assert_ne!(digest(&[UNBOUND]), digest(&[UNBOUND, BINDING]));
+}
+
+#[test]
+fn what_is_no_policy_here_is_refused_and_not_passed_over() {
+    let take = |text: &str| {
+        let documents = parse(text, &Limits::default()).unwrap();
+        Builder::default().take("f", &documents[0].root).map_err(|errors| errors[0].message.clone())
+    };
+    assert_eq!(take("apiVersion: v1\nkind: Pod\n"), Ok(Taken::Other));
+    assert_eq!(take("apiVersion: kyverno.io/v2\nkind: CleanupPolicy\n"), Ok(Taken::Apart));
+    for text in ["apiVersion: kyverno.io/v1\nkind: ClusterPolice\n", "apiVersion: signet.dev/v9\nkind: Policy\n"] {
+        assert!(take(text).unwrap_err().contains("no kind of policy"), "{text}");
+    }
+    let list = |inner: &str| format!("apiVersion: v1\nkind: List\nitems: [{inner}]\n");
+    let deep = (0..6).fold("{}".to_owned(), |inner, _| format!("{{apiVersion: v1, kind: List, items: [{inner}]}}"));
+    assert!(take(&list(&deep)).unwrap_err().contains("deep"));
+    assert!(
+        take(&list("{apiVersion: kyverno.io/v1, kind: ClusterPolicy, metadata: {name: x}, spec: {rules: [{}]}}"))
+            .is_err()
+    );
+}
+
+/// The plan leaves out policies only where they would have said nothing.
+#[test]
+fn the_plan_leaves_out_nothing_that_matters() {
+    let set = set(&[ADD_LABEL, CEL_LABEL, NEEDS_COPY, UNBOUND, BINDING, ASKS]);
+    let surroundings = Surroundings::kyverno(Timestamp::UNIX_EPOCH, [7; 32]);
+    for (version, kind) in
+        [("v1", "Pod"), ("apps/v1", "Deployment"), ("batch/v1", "CronJob"), ("v1", "Secret"), ("x/v1", "Odd")]
+    {
+        for operation in [Operation::Create, Operation::Update, Operation::Delete, Operation::Connect] {
+            let object =
+                json!({"apiVersion": version, "kind": kind, "metadata": {"name": "p", "namespace": "d"}, "spec": {}});
+            let input = Input::of(object, operation);
+            let planned = set.judge(&input, &Known::default(), &surroundings, Stages::All).decision;
+            let again = set.judge(&input, &Known::default(), &surroundings, Stages::All).decision;
+            assert_eq!(planned, again);
+            let mut all = Vec::new();
+            for (index, entry) in set.entries.iter().enumerate() {
+                if !set.plan.of(&input, &set.entries).contains(&index) {
+                    let responses = match &entry.body {
+                        super::set::Body::Kyverno(policy) => {
+                            let known = Known::default();
+                            let mut found = policy.evaluate(&input, &[], &known.context, &surroundings).responses;
+                            found.extend(policy.mutate(&input, &[], &known.context, &surroundings).responses);
+                            found
+                        }
+                        super::set::Body::Admission(policy) => {
+                            policy.evaluate(&input, &[], &Known::default().context, &surroundings).responses
+                        }
+                    };
+                    all.extend(responses);
+                }
+            }
+            assert_eq!(all, [], "{kind} {}", operation.as_str());
+        }
+    }
+}
