@@ -12,6 +12,7 @@ mod database;
 mod demo;
 mod diff;
 mod dockerfile;
+mod evidence;
 mod exit;
 mod explain;
 mod files;

@@ -110,6 +110,8 @@ pub enum Issuer {
     Is(Matcher),
     /// The certificate must name none: for authorities that vouch themselves, such as GitHub's for its releases.
     NotNamed,
+    /// Not looked at. The name alone then says who it is, which is only as good as the one issuer or the private authority that gives it out.
+    Any,
 }
 
 /// One signer who may have signed: name and issuer, both required, and further claims.
@@ -215,7 +217,7 @@ impl CertificateIdentity {
             (Issuer::Is(wanted), Some(issuer)) if wanted.matches(issuer) => {}
             (Issuer::Is(wanted), Some(issuer)) => return wrong(wanted.describe(), format!("`{issuer}`")),
             (Issuer::Is(wanted), None) => return wrong(wanted.describe(), "no issuer".to_owned()),
-            (Issuer::NotNamed, None) => {}
+            (Issuer::NotNamed, None) | (Issuer::Any, _) => {}
             (Issuer::NotNamed, Some(issuer)) => return wrong("no issuer".to_owned(), format!("`{issuer}`")),
         }
         for (claim, wanted) in &self.claims {

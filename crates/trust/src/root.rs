@@ -239,6 +239,35 @@ impl TrustRoot {
         Ok(self.changed())
     }
 
+    /// The same without any authority for signing certificates, to be named anew.
+    #[must_use]
+    pub fn without_authorities(mut self) -> Self {
+        self.authorities.clear();
+        self.between.clear();
+        self.changed()
+    }
+
+    /// The same without any transparency log.
+    #[must_use]
+    pub fn without_logs(mut self) -> Self {
+        self.logs.clear();
+        self.changed()
+    }
+
+    /// The same without any certificate log.
+    #[must_use]
+    pub fn without_certificate_logs(mut self) -> Self {
+        self.certificate_logs.clear();
+        self.changed()
+    }
+
+    /// The same without any timestamp authority.
+    #[must_use]
+    pub fn without_timestamp_authorities(mut self) -> Self {
+        self.timestamps.clear();
+        self.changed()
+    }
+
     /// Certificates of the PEM may stand between a trusted authority and a signing certificate.
     ///
     /// # Errors

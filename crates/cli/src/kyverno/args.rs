@@ -123,10 +123,10 @@ pub(super) struct ApplyArgs {
     pub(super) warn_no_pass: bool,
     /// Colours are never used here.
     #[arg(long, hide = true)]
-    _remove_color: bool,
+    pub(super) _remove_color: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct TestArgs {
     /// Directories with tests.
     #[arg(value_name = "DIR")]
@@ -154,5 +154,5 @@ pub(super) struct TestArgs {
     pub(super) responses: bool,
     /// Colours are never used here.
     #[arg(long, hide = true)]
-    _remove_color: bool,
+    pub(super) _remove_color: bool,
 }

@@ -19,14 +19,16 @@ mod test;
 mod values;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser as _;
 use signet_policy::jmespath::Surroundings;
 
-use self::args::{Cli, Command};
+use self::args::{Cli, Command, TestArgs};
 use crate::args::Global;
+use crate::exit::Exit;
 use crate::foreign;
 use crate::settings::Settings;
 
@@ -50,9 +52,22 @@ fn run(cli: &Cli, global: &Global) -> Result<u8> {
 }
 
 /// Time and randomness of a run. A fixed time asks for the same answers every time.
-fn surroundings(settings: &Settings) -> Surroundings {
+pub(crate) fn surroundings(settings: &Settings) -> Surroundings {
     let seed = if settings.fixed_time.is_some() { [0; 32] } else { jp::seed() };
     Surroundings::kyverno(settings.now, seed)
+}
+
+/// `signet policy test`: the suites below directories. Nothing to run is an error: a gate of tests without any would always be open.
+pub(crate) fn test(directories: &[PathBuf], fail_only: bool, detailed: bool, settings: &Settings) -> Result<Exit> {
+    let args = TestArgs {
+        directories: directories.to_vec(),
+        fail_only,
+        detailed_results: detailed,
+        file_name: "kyverno-test.yaml".to_owned(),
+        require_tests: true,
+        ..TestArgs::default()
+    };
+    Ok(if test::command(&args, &surroundings(settings))? == 0 { Exit::Well } else { Exit::Failed })
 }
 
 fn finish(result: Result<u8>) -> ExitCode {

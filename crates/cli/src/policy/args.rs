@@ -2,12 +2,34 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+
+use crate::verify::args::ReachArgs;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Judge resources by policies of every language, as the admission webhook would, and say why.
+    Apply(ApplyArgs),
     /// Find what policies silently do not do: unanchored expressions, registries without a slash, containers and image volumes that nobody looks at.
     Lint(LintArgs),
+    /// Run test suites (`kyverno-test.yaml`) below directories.
+    Test(TestArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  signet policy test policies/\n\nExit codes: 0 every result is as expected, 1 one is not, or there is no test"
+)]
+pub(crate) struct TestArgs {
+    /// Directories with tests.
+    #[arg(value_name = "DIR", required = true)]
+    pub(crate) directories: Vec<PathBuf>,
+    /// Show failures only.
+    #[arg(long)]
+    pub(crate) fail_only: bool,
+    /// Show messages.
+    #[arg(long)]
+    pub(crate) detailed: bool,
 }
 
 #[derive(Debug, Args)]
@@ -30,4 +52,50 @@ pub(crate) struct LintArgs {
     /// text or json.
     #[arg(short, long, value_name = "FORMAT", value_parser = ["text", "json"], default_value = "text")]
     pub(crate) output: String,
+}
+
+/// What is done to a resource.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Operation {
+    #[default]
+    Create,
+    Update,
+    Delete,
+    Connect,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  signet policy apply policies/ --resource deployment.yaml\n  signet policy apply require-signed.yaml -r k8s/ -o json\n  signet policy apply policies/ -r k8s/ --as-enforced    audited policies refuse too\n\nExit codes: 0 all are admitted, 10 one is refused, 1 a policy or a resource cannot be read, 3 no resource was found"
+)]
+pub(crate) struct ApplyArgs {
+    /// Files and directories with policies, exceptions and bindings.
+    #[arg(value_name = "POLICY", required = true)]
+    pub(crate) policies: Vec<PathBuf>,
+    /// Files and directories with resources, repeatable. Objects of a namespace stand in the same files, for selectors.
+    #[arg(short, long = "resource", value_name = "PATH", required = true)]
+    pub(crate) resources: Vec<PathBuf>,
+    /// What is done to the resources.
+    #[arg(long, value_enum, default_value = "create", value_name = "OPERATION")]
+    pub(crate) operation: Operation,
+    /// Who asks: a user's name; rules that name users are not about anybody unknown.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user: Option<String>,
+    /// Groups of who asks, repeatable.
+    #[arg(long = "group", value_name = "NAME", requires = "user")]
+    pub(crate) groups: Vec<String>,
+    /// What audited policies would refuse is refused: a policy before it is enforced.
+    #[arg(long)]
+    pub(crate) as_enforced: bool,
+    /// Also show what holds, and resources that no rule is about.
+    #[arg(long)]
+    pub(crate) detailed: bool,
+    /// A Sigstore `trusted_root.json` [default: that of the instance chosen by `signet trust init`, else the public one's].
+    #[arg(long, env = "SIGNET_TRUSTED_ROOT", value_name = "FILE")]
+    pub(crate) trusted_root: Option<PathBuf>,
+    /// text or json.
+    #[arg(short, long, value_name = "FORMAT", value_parser = ["text", "json"], default_value = "text")]
+    pub(crate) output: String,
+    #[command(flatten)]
+    pub(crate) reach: ReachArgs,
 }

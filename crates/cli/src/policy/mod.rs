@@ -1,6 +1,8 @@
 //! `signet policy`: policies as files.
 
+mod apply;
 pub(crate) mod args;
+mod documents;
 mod lint;
 
 use anyhow::Result;
@@ -11,6 +13,8 @@ use crate::settings::Settings;
 
 pub(crate) fn command(wanted: &Command, settings: &Settings) -> Result<Exit> {
     match wanted {
+        Command::Apply(args) => apply::command(args, settings),
         Command::Lint(args) => lint::command(args, settings),
+        Command::Test(args) => crate::kyverno::test(&args.directories, args.fail_only, args.detailed, settings),
     }
 }

@@ -17,42 +17,54 @@ use crate::signing::push;
 const WHO: &str = "ci-sa@company.com";
 
 /// A machine with `cosign` in its PATH, a registry with an image, and a Sigstore.
-struct Machine {
-    room: Room,
-    registry: Registry,
-    serving: Serving,
+pub(crate) struct Machine {
+    pub(crate) room: Room,
+    pub(crate) registry: Registry,
+    pub(crate) serving: Serving,
     /// `HOST/team/app`.
-    image: String,
-    digest: String,
+    pub(crate) image: String,
+    /// Of the index; its tag is `1`.
+    pub(crate) digest: String,
+    /// Of the image for the first platform, which is not signed with the index.
+    pub(crate) child: String,
 }
 
 impl Machine {
     fn new() -> Machine {
+        Machine::of("my-org/payments-api")
+    }
+
+    /// A machine whose jobs run in this repository of GitHub's.
+    pub(crate) fn of(repository: &str) -> Machine {
+        let (owner, _) = repository.split_once('/').unwrap();
+        let workflow = format!("{repository}/.github/workflows/release.yml@refs/heads/main");
         let clock = Arc::new(|| Timestamp::try_from(std::time::SystemTime::now()).unwrap());
         let mut options = Options::new(clock);
         options.email = WHO.to_owned();
         options.job = json!({
-            "sub": "repo:my-org/payments-api:ref:refs/heads/main",
-            "repository": "my-org/payments-api",
-            "repository_owner": "my-org",
-            "job_workflow_ref": "my-org/payments-api/.github/workflows/release.yml@refs/heads/main",
-            "workflow_ref": "my-org/payments-api/.github/workflows/release.yml@refs/heads/main",
+            "sub": format!("repo:{repository}:ref:refs/heads/main"),
+            "repository": repository,
+            "repository_owner": owner,
+            "job_workflow_ref": workflow,
+            "workflow_ref": workflow,
         });
         let serving = Stack::new(options).unwrap().listen().unwrap();
         let (room, registry) = (Room::new(), Registry::start());
         std::fs::create_dir_all(room.path("bin")).unwrap();
-        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_signet"), room.path("bin/cosign")).unwrap();
+        for name in ["cosign", "signet"] {
+            std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_signet"), room.path("bin").join(name)).unwrap();
+        }
         std::fs::write(room.path("tuf-root.json"), serving.tuf_root()).unwrap();
-        let (digest, _) = push(&registry.host);
+        let (digest, child) = push(&registry.host);
         let image = format!("{}/team/app", registry.host);
-        let machine = Machine { room, registry, serving, image, digest: digest.to_string() };
+        let machine = Machine { room, registry, serving, image, digest: digest.to_string(), child: child.to_string() };
         let line = format!("cosign initialize --mirror {} --root tuf-root.json", machine.serving.tuf_url());
         machine.check(&line, &[], &[]);
         machine
     }
 
     /// Gives a line to a shell, with these variables around it.
-    fn run(&self, line: &str, around: &[(&str, &str)]) -> Output {
+    pub(crate) fn run(&self, line: &str, around: &[(&str, &str)]) -> Output {
         let system = std::env::var_os("PATH").unwrap_or_default();
         let path = std::env::join_paths(
             std::iter::once(self.room.path("bin")).chain(std::env::split_paths(&system)).collect::<Vec<PathBuf>>(),
@@ -72,7 +84,7 @@ impl Machine {
 
     /// A line that succeeds; each text stands in what it prints or says.
     #[track_caller]
-    fn check(&self, line: &str, around: &[(&str, &str)], needles: &[&str]) -> String {
+    pub(crate) fn check(&self, line: &str, around: &[(&str, &str)], needles: &[&str]) -> String {
         let output = self.run(line, around);
         let text = format!("{}{}", String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout));
         assert_eq!(output.status.code(), Some(0), "$ {line}\n{text}");
@@ -82,8 +94,16 @@ impl Machine {
         text
     }
 
+    /// A line as a job of GitHub's runs it.
     #[track_caller]
-    fn refused(&self, line: &str, code: i32) {
+    pub(crate) fn job(&self, line: &str) {
+        let (url, secret) = (self.serving.request_url(), "request-token");
+        let job = [("ACTIONS_ID_TOKEN_REQUEST_URL", url.as_str()), ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", secret)];
+        self.check(line, &job, &[]);
+    }
+
+    #[track_caller]
+    pub(crate) fn refused(&self, line: &str, code: i32) {
         let output = self.run(line, &[]);
         let text = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "$ {line}\n{text}");

@@ -8,6 +8,7 @@
 )]
 
 mod articles;
+mod articles_policies;
 mod articles_signing;
 mod as_grype;
 mod as_syft;
@@ -44,6 +45,7 @@ mod notation;
 mod peers;
 mod pin;
 mod policies;
+mod policy_apply;
 mod policy_lint;
 mod provenance;
 mod pushable;

@@ -1,0 +1,56 @@
+//! What a registry says of an image, as Kyverno's `imageRegistry` context and `image.GetMetadata` show it.
+//!
+//! Source: kyverno/kyverno:pkg/engine/adapters/rclient.go, pkg/engine/context/loaders/imagedata.go. Of an index it is the manifest for linux/amd64 that
+//! Kyverno shows; the index stands beside it.
+
+use anyhow::{Context as _, Result, anyhow};
+use serde_json::{Value, json};
+use signet_oci_client::ManifestBody;
+
+use crate::verify::discover::{Registry, repository_at};
+
+/// Platform of the manifest that is shown of an index.
+const PLATFORM: (&str, &str) = ("linux", "amd64");
+
+pub(super) fn facts(reference: &str, registry: &Registry) -> Result<Value> {
+    let named = crate::image_name::image(reference)?;
+    let client = registry.client();
+    let top = client.manifest(&named).with_context(|| format!("cannot resolve the image `{reference}`"))?;
+    let parsed = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).context("a manifest is no JSON");
+    let mut shown = json!({
+        "image": reference,
+        "resolvedImage": format!("{}@{}", named.name(), top.digest),
+        "registry": named.registry(),
+        "repository": named.repository(),
+        "identifier": named.digest().map_or_else(|| named.tag().unwrap_or("latest").to_owned(), ToString::to_string),
+        "tag": named.tag(),
+        "digest": top.digest.to_string(),
+    });
+    let manifest = match &top.body {
+        ManifestBody::Index(index) => {
+            shown["imageIndex"] = parsed(&top.bytes)?;
+            let entry = index
+                .manifests
+                .iter()
+                .find(|entry| {
+                    entry
+                        .platform
+                        .as_ref()
+                        .is_some_and(|found| (found.os.as_str(), found.architecture.as_str()) == PLATFORM)
+                })
+                .ok_or_else(|| anyhow!("the index `{reference}` has no manifest for linux/amd64"))?;
+            client.manifest(&repository_at(&named, None, Some(entry.digest))?)?
+        }
+        ManifestBody::Image(_) => top,
+    };
+    let ManifestBody::Image(image) = &manifest.body else {
+        return Err(anyhow!("an index of the index `{reference}` is not looked into"));
+    };
+    let config =
+        client.small_blob(&repository_at(&named, None, None)?, &image.config.digest, Some(image.config.size))?;
+    let config: Value = serde_json::from_slice(&config).context("the image's configuration is no JSON")?;
+    shown["manifest"] = parsed(&manifest.bytes)?;
+    shown["configData"] = config.clone();
+    shown["config"] = config;
+    Ok(shown)
+}

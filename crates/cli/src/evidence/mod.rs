@@ -1,0 +1,110 @@
+//! What policies ask of registries: digests of tags, what an image is, who signed it, and what is attested about it.
+//!
+//! ```text
+//!   engine::Needs ─▶ Outside ─┬─ Digest ──▶ the tag, once
+//!                             ├─ Signed ──▶ question ─▶ trusted root and requirements ─▶ candidates beside the digest ─▶ judge (crate trust)
+//!                             └─ Image ───▶ manifest and configuration, for conditions
+//! ```
+//!
+//! What cannot be found out is [`Answer::Unknown`] with the reason, and never "not signed"; what is not signed as asked is [`Answer::Refused`]. A cluster
+//! and other services are not asked here.
+
+mod image;
+mod question;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use signet_model::Digest;
+use signet_policy::engine::{Judged, Known, Needs, Set, Stages};
+use signet_policy::jmespath::Surroundings;
+use signet_policy::kyverno::verify_images::{Answer, ImageNeed};
+use signet_policy::kyverno::{Input, Need};
+
+use crate::settings::Settings;
+use crate::verify::args::ReachArgs;
+use crate::verify::demand;
+use crate::verify::discover::{Pinned, Registry};
+
+/// How often a request is judged again with what it asked for.
+const ROUNDS: usize = 16;
+
+/// Registries and trusted material.
+pub(crate) struct Outside<'s> {
+    registry: Registry,
+    reach: ReachArgs,
+    /// A `trusted_root.json` instead of the chosen instance.
+    trusted_root: Option<PathBuf>,
+    settings: &'s Settings,
+}
+
+impl<'s> Outside<'s> {
+    pub(crate) fn new(reach: &ReachArgs, trusted_root: Option<PathBuf>, settings: &'s Settings) -> Result<Outside<'s>> {
+        let registry = Registry::new(&demand::access(reach), settings)?;
+        Ok(Outside { registry, reach: reach.clone(), trusted_root, settings })
+    }
+
+    /// Judges a request, and fetches what it needs, until nothing more is needed or can be had.
+    pub(crate) fn judge(
+        &self,
+        set: &Set,
+        input: &Input,
+        known: &mut Known,
+        surroundings: &Surroundings,
+        stages: Stages,
+    ) -> Judged {
+        let mut judged = set.judge(input, known, surroundings, stages);
+        for _ in 0..ROUNDS {
+            if !self.answer_all(&judged.needs, known) {
+                break;
+            }
+            judged = set.judge(input, known, surroundings, stages);
+        }
+        judged
+    }
+
+    /// Answers what it can; whether there is anything new.
+    fn answer_all(&self, needs: &Needs, known: &mut Known) -> bool {
+        let mut news = false;
+        for need in &needs.images {
+            if !known.images.contains_key(need) {
+                known.images.insert(need.clone(), self.answer(need));
+                news = true;
+            }
+        }
+        for need in &needs.context {
+            if let Need::Image { reference } = need
+                && !known.context.contains_key(need)
+            {
+                match image::facts(reference, &self.registry) {
+                    Ok(found) => {
+                        known.context.insert(need.clone(), found);
+                        news = true;
+                    }
+                    Err(err) => self.settings.warn(format!("{need} is not known: {err:#}")),
+                }
+            }
+        }
+        news
+    }
+
+    /// Answers a question about an image.
+    pub(crate) fn answer(&self, need: &ImageNeed) -> Answer {
+        let answered = match need {
+            ImageNeed::Digest { reference, .. } => {
+                self.registry.pin(reference).map(|pinned| Answer::Digest(pinned.digest.to_string()))
+            }
+            ImageNeed::Signed(signed) => self.signed(signed),
+        };
+        // What went wrong on the way says nothing of the image.
+        answered.unwrap_or_else(|err| Answer::Unknown(format!("{err:#}")))
+    }
+
+    /// An image by a digest that was found before: nothing is resolved again.
+    fn pinned(&self, reference: &str) -> Result<Pinned> {
+        let reference = crate::image_name::image(reference)?;
+        let digest: Digest =
+            *reference.digest().ok_or_else(|| anyhow::anyhow!("`{}` names no digest", reference.familiar()))?;
+        Ok(Pinned { reference, digest, local: None })
+    }
+}

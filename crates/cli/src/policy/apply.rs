@@ -1,0 +1,161 @@
+//! `signet policy apply`: the decision of every gate, on files.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use signet_policy::engine::{Builder, Consequence, Decision, Known, Reason, Set, Stages};
+use signet_policy::kyverno::{self, Input, User};
+
+use super::args::{ApplyArgs, Operation};
+use super::documents::{self, Resource};
+use crate::evidence::Outside;
+use crate::exit::Exit;
+use crate::output;
+use crate::report::table::printable;
+use crate::settings::Settings;
+
+/// A resource with what became of it.
+struct Row<'r> {
+    resource: &'r Resource,
+    decision: Decision,
+    changed: Option<Value>,
+}
+
+impl Row<'_> {
+    /// `Pod default/web`.
+    fn name(&self) -> String {
+        let text = |pointer: &str| self.resource.object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let (kind, namespace, name) = (text("/kind"), text("/metadata/namespace"), text("/metadata/name"));
+        let name = if name.is_empty() { text("/metadata/generateName") } else { name };
+        if namespace.is_empty() { format!("{kind} {name}") } else { format!("{kind} {namespace}/{name}") }
+    }
+}
+
+pub(super) fn command(args: &ApplyArgs, settings: &Settings) -> Result<Exit> {
+    let set = documents::policies(&args.policies, Builder::default().with_unbound())?;
+    let resources = documents::resources(&args.resources)?;
+    if resources.is_empty() {
+        settings.warn("no resource was found: each needs a `kind`");
+        return Ok(Exit::Nothing);
+    }
+    let rows = judge(args, &set, &resources, settings)?;
+    let text = if args.output == "json" { json(&rows, &set) } else { text(&rows, args) };
+    output::to_stdout(text.as_bytes())?;
+    let refused = rows.iter().filter(|row| !row.decision.allowed).count();
+    settings.say(format!(
+        "{} resources: {} admitted, {refused} refused, by {} policies",
+        rows.len(),
+        rows.len() - refused,
+        set.len()
+    ));
+    Ok(if refused > 0 { Exit::Denied } else { Exit::Well })
+}
+
+fn judge<'r>(args: &ApplyArgs, set: &Set, resources: &'r [Resource], settings: &Settings) -> Result<Vec<Row<'r>>> {
+    let outside = Outside::new(&args.reach, args.trusted_root.clone(), settings)?;
+    let namespaces: BTreeMap<&str, &Value> = resources
+        .iter()
+        .filter(|resource| resource.object.get("kind").and_then(Value::as_str) == Some("Namespace"))
+        .filter_map(|resource| Some((resource.object.pointer("/metadata/name")?.as_str()?, &resource.object)))
+        .collect();
+    let mut rows = Vec::new();
+    for resource in resources {
+        let mut input = Input::of(resource.object.clone(), operation(args.operation));
+        let namespace = resource.object.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_default();
+        if let Some(object) = namespaces.get(namespace) {
+            let labels = object.pointer("/metadata/labels").and_then(Value::as_object).into_iter().flatten();
+            input.namespace_labels =
+                labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect();
+            input.namespace_object = Some((*object).clone());
+        }
+        if let Some(user) = &args.user {
+            input = input.by(User { username: user.clone(), groups: args.groups.clone(), ..User::default() });
+        }
+        let surroundings = crate::kyverno::surroundings(settings);
+        // Each resource on its own: a tag may have moved since the one before.
+        let mut known = Known::default();
+        let mut judged = outside.judge(set, &input, &mut known, &surroundings, Stages::All);
+        if args.as_enforced {
+            enforce(&mut judged.decision);
+        }
+        rows.push(Row { resource, decision: judged.decision, changed: judged.object });
+    }
+    Ok(rows)
+}
+
+fn operation(operation: Operation) -> kyverno::Operation {
+    match operation {
+        Operation::Create => kyverno::Operation::Create,
+        Operation::Update => kyverno::Operation::Update,
+        Operation::Delete => kyverno::Operation::Delete,
+        Operation::Connect => kyverno::Operation::Connect,
+    }
+}
+
+/// What is only reported refuses.
+fn enforce(decision: &mut Decision) {
+    for reason in decision.reasons.iter_mut().filter(|reason| reason.consequence == Consequence::Reported) {
+        reason.consequence = Consequence::Denies;
+        decision.allowed = false;
+    }
+}
+
+fn text(rows: &[Row<'_>], args: &ApplyArgs) -> String {
+    let mut out = String::new();
+    for row in rows {
+        let shown: Vec<&Reason> = row
+            .decision
+            .reasons
+            .iter()
+            .filter(|reason| args.detailed || reason.consequence != Consequence::Nothing)
+            .collect();
+        if shown.is_empty() && row.changed.is_none() && !args.detailed {
+            continue;
+        }
+        let word = if row.decision.allowed { "admitted" } else { "refused" };
+        let changed = if row.changed.is_some() { ", changed" } else { "" };
+        let origin = &row.resource.origin;
+        let _ =
+            writeln!(out, "{word}{changed}: {} ({}:{})", printable(&row.name()), printable(&origin.file), origin.line);
+        for reason in shown {
+            let said = match reason.consequence {
+                Consequence::Denies => "refused by",
+                Consequence::Warns => "warned by",
+                Consequence::Reported => "audited by",
+                Consequence::Nothing => reason.status.as_str(),
+            };
+            let _ = writeln!(
+                out,
+                "  {said} {} ({}:{})",
+                printable(&reason.name()),
+                printable(&reason.origin.file),
+                reason.origin.line
+            );
+            for line in reason.message.lines().filter(|line| !line.trim().is_empty()) {
+                let _ = writeln!(out, "    {}", printable(line.trim_end()));
+            }
+        }
+    }
+    out
+}
+
+fn json(rows: &[Row<'_>], set: &Set) -> String {
+    let resources: Vec<Value> = rows
+        .iter()
+        .map(|row| {
+            let text = |pointer: &str| row.resource.object.pointer(pointer).cloned().unwrap_or(Value::Null);
+            json!({
+                "file": &*row.resource.origin.file,
+                "line": row.resource.origin.line,
+                "kind": text("/kind"),
+                "namespace": text("/metadata/namespace"),
+                "name": text("/metadata/name"),
+                "decision": row.decision.to_json(),
+                "changed": row.changed,
+            })
+        })
+        .collect();
+    format!("{:#}\n", json!({"resources": resources, "policies": set.digest().to_string()}))
+}
