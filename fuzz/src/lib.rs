@@ -394,6 +394,7 @@ pub fn yaml(data: &[u8]) {
 /// A policy document.
 pub fn policy(data: &[u8]) {
     let _policy = signet_policy::trust_policy::TrustPolicy::parse(&String::from_utf8_lossy(data));
+    let _override = signet_policy::trust_policy::BreakGlass::parse(&String::from_utf8_lossy(data));
 }
 
 /// An expression about findings, compiled and run on nothing.

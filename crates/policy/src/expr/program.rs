@@ -82,15 +82,6 @@ impl Program {
         Err(vec![problem.hint("it must say yes or no: compare it with something")])
     }
 
-    /// Whether a text is an expression at all, whatever names and types it uses. For rules whose environment is not known yet.
-    pub fn check_syntax(source: &str) -> Result<(), Diagnostic> {
-        let limits = Limits::default();
-        if source.len() > limits.max_source {
-            return Err(Diagnostic::new("the expression is too long", Span::default()));
-        }
-        parser::parse(source, limits.max_depth).map(|_| ())
-    }
-
     /// Compiles an expression of any type.
     pub(super) fn compile_any(
         source: &str,

@@ -1,9 +1,21 @@
 //! The document as plain values.
 
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
 use signet_model::{Digest, Exception, Mode};
 
+use super::names::ImagePattern;
 use crate::expr::Program;
+
+/// Where something stands in the policy's file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Counted from 1.
+    pub line: u32,
+    /// Counted from 1, in characters.
+    pub column: u32,
+}
 
 /// A whole policy. A section that is `None` asks for nothing.
 #[derive(Clone, Debug)]
@@ -12,8 +24,12 @@ pub struct TrustPolicy {
     pub name: String,
     /// How far it is in force; `enforce` unless it says otherwise.
     pub mode: Mode,
+    /// SHA-256 of the text that it was read from.
+    pub content: Digest,
+    /// Where its fields stand, by their routes below `spec`: `signatures`, `vulnerabilities.deny`.
+    pub places: BTreeMap<String, Place>,
     /// Image patterns: `*` is one path segment, `**` any number. Empty: every image.
-    pub images: Vec<String>,
+    pub images: Vec<ImagePattern>,
     /// What happens to images that no pattern names; `deny` unless it says otherwise.
     pub otherwise: Otherwise,
     /// What is asked of tags.
@@ -29,9 +45,9 @@ pub struct TrustPolicy {
     /// Known vulnerabilities.
     pub vulnerabilities: Option<VulnerabilitySection>,
     /// Secrets in the image: `secrets.deny`.
-    pub secrets: Option<UncheckedRule>,
+    pub secrets: Option<CheckRule>,
     /// Misconfiguration: `config.deny`.
-    pub config: Option<UncheckedRule>,
+    pub config: Option<CheckRule>,
     /// What it may stand on.
     pub base: Option<BaseSection>,
     /// How old it may be.
@@ -42,6 +58,8 @@ pub struct TrustPolicy {
     pub debug: Option<Debug>,
     /// What happens at run time.
     pub runtime: Option<Runtime>,
+    /// Who may open the gate for a while; without it nobody may.
+    pub break_glass: Option<BreakGlassRule>,
 }
 
 /// For images that the policy does not name.
@@ -84,7 +102,7 @@ pub struct Signatures {
 }
 
 /// One who may sign.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Authority {
     /// A certificate's identity. `*` is any text; both patterns are anchored at both ends.
     Keyless {
@@ -98,7 +116,7 @@ pub enum Authority {
 }
 
 /// Where a public key is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum KeySource {
     /// A file beside the policy.
     File(String),
@@ -152,20 +170,31 @@ pub struct Acceptance {
     pub reason: String,
 }
 
-/// A rule of a section that is not judged yet. Its syntax was checked, its names and types were not.
+/// `secrets` and `config`.
+#[derive(Clone, Debug, Default)]
+pub struct CheckRule {
+    /// A finding that fulfils this is denied; so is one for which it cannot be told, and so is an image that nobody looked at.
+    pub deny: Option<Program>,
+    /// A finding that fulfils this is warned about.
+    pub warn: Option<Program>,
+}
+
+/// `breakGlass`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UncheckedRule {
-    /// `deny`.
-    pub deny: Option<String>,
-    /// `warn`.
-    pub warn: Option<String>,
+pub struct BreakGlassRule {
+    /// How many different people must have signed an override; never less than two.
+    pub require: u32,
+    /// Who may sign one.
+    pub approvers: Vec<Authority>,
+    /// The longest that an override may hold.
+    pub max_duration: SignedDuration,
 }
 
 /// `base`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BaseSection {
-    /// Patterns of base images that are allowed.
-    pub allow: Vec<String>,
+    /// Patterns of base images that are allowed; `scratch` is the empty one. An empty list allows none.
+    pub allow: Option<Vec<ImagePattern>>,
     /// When the base is past its end of life.
     pub end_of_life: Option<Action>,
 }
@@ -184,19 +213,19 @@ pub struct Freshness {
 pub struct Revoked {
     /// Artifacts.
     pub digests: Vec<Digest>,
-    /// Keys, by fingerprint.
-    pub keys: Vec<String>,
-    /// Identities.
+    /// Keys, by the SHA-256 of their DER `SubjectPublicKeyInfo`.
+    pub keys: Vec<Digest>,
+    /// Identities; `*` is any text, both ends are anchored. Whoever vouches for them.
     pub identities: Vec<String>,
 }
 
 /// `debug`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Debug {
-    /// Patterns of images.
-    pub images: Vec<String>,
-    /// Groups of people.
-    pub groups: Vec<String>,
+    /// Patterns of images. An empty list allows none.
+    pub images: Option<Vec<ImagePattern>>,
+    /// Groups of people. An empty list allows nobody.
+    pub groups: Option<Vec<String>>,
 }
 
 /// `runtime`.
@@ -209,7 +238,14 @@ pub struct Runtime {
 }
 
 impl TrustPolicy {
-    /// Names of the sections that the document has and that are not judged yet.
+    /// Where a field stands, by its route below `spec`; the section's place for a field that is not written out.
+    #[must_use]
+    pub fn place(&self, route: &str) -> Option<Place> {
+        let section = route.split('.').next().unwrap_or_default();
+        self.places.get(route).or_else(|| self.places.get(section)).copied()
+    }
+
+    /// Names of the sections that the document has and that [`TrustPolicy::decide`], which sees findings alone, does not judge.
     pub(super) fn unjudged_sections(&self) -> Vec<&'static str> {
         [
             ("images", !self.images.is_empty()),
@@ -224,6 +260,7 @@ impl TrustPolicy {
             ("revoked", self.revoked.is_some()),
             ("debug", self.debug.is_some()),
             ("runtime", self.runtime.is_some()),
+            ("breakGlass", self.break_glass.is_some()),
         ]
         .into_iter()
         .filter_map(|(name, there)| there.then_some(name))

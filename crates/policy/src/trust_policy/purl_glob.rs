@@ -59,7 +59,7 @@ fn decode(text: &str) -> String {
 }
 
 /// `*` is any text, also none. Linear in practice, quadratic at worst; no recursion.
-fn glob(pattern: &str, text: &str) -> bool {
+pub(super) fn glob(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else { return false };
     let mut last = None;

@@ -212,18 +212,6 @@ impl Reader<'_> {
         }
     }
 
-    /// The text of an expression whose names are not known yet.
-    pub(super) fn syntax(&mut self, section: &Node, key: &str) -> Option<String> {
-        let (node, source) = self.expression(section, key)?;
-        match Program::check_syntax(source) {
-            Ok(()) => Some(source.to_owned()),
-            Err(diagnostic) => {
-                self.expression_problem(node, key, source, &diagnostic);
-                None
-            }
-        }
-    }
-
     fn expression_problem(&mut self, node: &Node, key: &str, source: &str, diagnostic: &Diagnostic) {
         let mut at = node.span;
         // Where the text stands in the document as it is (one line, no escapes), the place inside the expression can be told.

@@ -1,19 +1,23 @@
 //! The document, section by section.
 
-use signet_model::{Exception, Mode};
+use std::collections::BTreeMap;
+
+use signet_model::{Algorithm, Digest, Exception, Mode};
 use signet_yaml::{Limits, Node, Value};
 
+use super::check_data::{config_environment, secret_environment};
 use super::document::{
-    Acceptance, Action, Authority, BaseSection, Debug, DigestRule, Freshness, KeySource, Otherwise, Provenance,
-    Revoked, Runtime, SbomRule, Signatures, TrustPolicy, UncheckedRule, VulnerabilitySection,
+    Acceptance, Action, Authority, BaseSection, BreakGlassRule, CheckRule, Debug, DigestRule, Freshness, KeySource,
+    Otherwise, Place, Provenance, Revoked, Runtime, SbomRule, Signatures, TrustPolicy, VulnerabilitySection,
 };
+use super::names::ImagePattern;
 use super::reader::{PolicyError, Reader};
 use crate::expr::{Environment, finding_environment};
 
 const ACTIONS: [(&str, Action); 4] =
     [("deny", Action::Deny), ("warn", Action::Warn), ("alert", Action::Alert), ("ignore", Action::Ignore)];
 
-const SPEC: [&str; 16] = [
+const SPEC: [&str; 17] = [
     "mode",
     "images",
     "otherwise",
@@ -30,6 +34,7 @@ const SPEC: [&str; 16] = [
     "revoked",
     "debug",
     "runtime",
+    "breakGlass",
 ];
 
 impl TrustPolicy {
@@ -87,7 +92,9 @@ impl Reader<'_> {
         Some(TrustPolicy {
             name: name.unwrap_or_default(),
             mode: self.choice(spec, "mode", &modes).unwrap_or_default(),
-            images: self.strings(spec, "images"),
+            content: Digest::sha256(self.text.as_bytes()),
+            places: places(spec),
+            images: self.images(spec),
             otherwise: self
                 .choice(spec, "otherwise", &[("deny", Otherwise::Deny), ("ignore", Otherwise::Ignore)])
                 .unwrap_or_default(),
@@ -99,17 +106,18 @@ impl Reader<'_> {
             provenance: self.provenance(spec),
             sbom: self.sbom(spec),
             vulnerabilities: self.vulnerabilities(spec),
-            secrets: self.unchecked(spec, "secrets"),
-            config: self.unchecked(spec, "config"),
+            secrets: self.checks(spec, "secrets", &secret_environment()),
+            config: self.checks(spec, "config", &config_environment()),
             base: self.base(spec),
             freshness: self.freshness(spec),
             revoked: self.revoked(spec),
             debug: self.debug(spec),
             runtime: self.runtime(spec),
+            break_glass: self.break_glass(spec),
         })
     }
 
-    fn constant(&mut self, root: &Node, key: &str, want: &str) {
+    pub(super) fn constant(&mut self, root: &Node, key: &str, want: &str) {
         match root.get(key) {
             Some(node) if node.as_str() == Some(want) => {}
             Some(node) => self.problem(node.span, format!("`{key}` must be `{want}`"), None),
@@ -121,13 +129,48 @@ impl Reader<'_> {
         self.section(spec.get(key)?, key, known)
     }
 
+    /// Patterns of repositories. What is no pattern is an error: it would match nothing, and say so nowhere.
+    pub(super) fn patterns(&mut self, section: &Node, key: &str) -> Vec<ImagePattern> {
+        let mut found = Vec::new();
+        for (text, span) in self.items(section, key) {
+            match ImagePattern::parse(&text) {
+                Ok(pattern) => found.push(pattern),
+                Err(why) => self.problem(span, format!("`{text}` is no pattern of images: {why}"), None),
+            }
+        }
+        found
+    }
+
+    fn images(&mut self, spec: &Node) -> Vec<ImagePattern> {
+        if let Some(node) = spec.get("images").filter(|node| node.as_seq().is_some_and(<[Node]>::is_empty)) {
+            let hint = "leave it out to mean every image".to_owned();
+            self.problem(node.span, "`images` names no image", Some(hint));
+        }
+        self.patterns(spec, "images")
+    }
+
     fn signatures(&mut self, spec: &Node) -> Option<Signatures> {
         let section = self.sub(spec, "signatures", &["require", "authorities"])?;
         let require = self.number(section, "require", 1000).unwrap_or(1);
+        let authorities = self.authorities(section, "authorities");
+        if section.get("authorities").and_then(Node::as_seq).is_none_or(<[Node]>::is_empty) {
+            self.problem(section.span, "`signatures` needs a list of `authorities`", None);
+        } else if require == 0 || require as usize > authorities.len() {
+            let message = format!("`require: {require}` does not go with {} authorities", authorities.len());
+            self.problem(
+                section.span,
+                message,
+                Some("ask for at least one, and for no more than there are".to_owned()),
+            );
+        }
+        Some(Signatures { require, authorities })
+    }
+
+    /// Who may sign.
+    fn authorities(&mut self, section: &Node, key: &str) -> Vec<Authority> {
         let mut authorities = Vec::new();
-        let list = section.get("authorities");
-        for node in list.and_then(Node::as_seq).unwrap_or_default() {
-            let Some(entry) = self.section(node, "authorities", &["keyless", "key"]) else { continue };
+        for node in section.get(key).and_then(Node::as_seq).unwrap_or_default() {
+            let Some(entry) = self.section(node, key, &["keyless", "key"]) else { continue };
             match (entry.get("keyless"), entry.get("key")) {
                 (Some(node), None) => {
                     let Some(keyless) = self.section(node, "keyless", &["issuer", "subject"]) else { continue };
@@ -147,17 +190,26 @@ impl Reader<'_> {
                 _ => self.problem(node.span, "an authority is either `keyless` or `key`", None),
             }
         }
-        if list.and_then(Node::as_seq).is_none_or(<[Node]>::is_empty) {
-            self.problem(section.span, "`signatures` needs a list of `authorities`", None);
-        } else if require == 0 || require as usize > authorities.len() {
-            let message = format!("`require: {require}` does not go with {} authorities", authorities.len());
-            self.problem(
-                section.span,
-                message,
-                Some("ask for at least one, and for no more than there are".to_owned()),
-            );
+        authorities
+    }
+
+    fn break_glass(&mut self, spec: &Node) -> Option<BreakGlassRule> {
+        let section = self.sub(spec, "breakGlass", &["require", "approvers", "maxDuration"])?;
+        let require = self.number(section, "require", 100).unwrap_or(2);
+        if require < 2 {
+            let hint = "an override is the word of two people at least".to_owned();
+            self.problem(section.span, format!("`require: {require}` is too little"), Some(hint));
         }
-        Some(Signatures { require, authorities })
+        let approvers = self.authorities(section, "approvers");
+        if approvers.is_empty() {
+            self.problem(section.span, "`breakGlass` needs a list of `approvers`", None);
+        }
+        if section.get("maxDuration").is_none() {
+            let hint = "write for example `maxDuration: 8h`".to_owned();
+            self.problem(section.span, "`breakGlass` needs `maxDuration`", Some(hint));
+        }
+        let max_duration = self.duration(section, "maxDuration")?;
+        Some(BreakGlassRule { require, approvers, max_duration })
     }
 
     fn provenance(&mut self, spec: &Node) -> Option<Provenance> {
@@ -174,15 +226,18 @@ impl Reader<'_> {
         Some(SbomRule { require: self.bool(section, "require").unwrap_or(true) })
     }
 
-    fn unchecked(&mut self, spec: &Node, key: &str) -> Option<UncheckedRule> {
+    fn checks(&mut self, spec: &Node, key: &str, environment: &Environment) -> Option<CheckRule> {
         let section = self.sub(spec, key, &["deny", "warn"])?;
-        Some(UncheckedRule { deny: self.syntax(section, "deny"), warn: self.syntax(section, "warn") })
+        Some(CheckRule {
+            deny: self.program(section, "deny", environment),
+            warn: self.program(section, "warn", environment),
+        })
     }
 
     fn base(&mut self, spec: &Node) -> Option<BaseSection> {
         let section = self.sub(spec, "base", &["allow", "endOfLife"])?;
         Some(BaseSection {
-            allow: self.strings(section, "allow"),
+            allow: section.get("allow").is_some().then(|| self.patterns(section, "allow")),
             end_of_life: self.choice(section, "endOfLife", &ACTIONS),
         })
     }
@@ -209,12 +264,29 @@ impl Reader<'_> {
                 ),
             }
         }
-        Some(Revoked { digests, keys: self.strings(section, "keys"), identities: self.strings(section, "identities") })
+        let mut keys = Vec::new();
+        for (text, span) in self.items(section, "keys") {
+            let bare = text.strip_prefix("sha256:").unwrap_or(&text).to_ascii_lowercase();
+            match format!("sha256:{bare}").parse::<Digest>() {
+                Ok(key) if key.algorithm() == Algorithm::Sha256 => keys.push(key),
+                _ => {
+                    let hint = "write the SHA-256 of the public key's DER form: 64 hex digits".to_owned();
+                    self.problem(span, format!("`{text}` is no fingerprint of a key"), Some(hint));
+                }
+            }
+        }
+        Some(Revoked { digests, keys, identities: self.strings(section, "identities") })
     }
 
     fn debug(&mut self, spec: &Node) -> Option<Debug> {
         let section = self.sub(spec, "debug", &["images", "groups"])?;
-        Some(Debug { images: self.strings(section, "images"), groups: self.strings(section, "groups") })
+        if section.get("images").is_none() && section.get("groups").is_none() {
+            self.problem(section.span, "`debug` needs `images` or `groups`", None);
+        }
+        Some(Debug {
+            images: section.get("images").is_some().then(|| self.patterns(section, "images")),
+            groups: section.get("groups").is_some().then(|| self.strings(section, "groups")),
+        })
     }
 
     fn runtime(&mut self, spec: &Node) -> Option<Runtime> {
@@ -292,4 +364,20 @@ impl Reader<'_> {
         let reviewed = self.instant(node, "reviewed", false);
         Some(Exception { ids, packages, reason: reason?, owner: owner?, until: until?, review_every, reviewed })
     }
+}
+
+/// Where the fields of `spec` and of its sections stand.
+fn places(spec: &Node) -> BTreeMap<String, Place> {
+    let mut found = BTreeMap::new();
+    let place = |node: &Node| Place { line: node.span.line, column: node.span.column };
+    for (key, value) in spec.as_map().unwrap_or_default() {
+        let Some(section) = key.text() else { continue };
+        found.insert(section.to_owned(), place(key));
+        for (key, _) in value.as_map().unwrap_or_default() {
+            if let Some(field) = key.text() {
+                found.insert(format!("{section}.{field}"), place(key));
+            }
+        }
+    }
+    found
 }

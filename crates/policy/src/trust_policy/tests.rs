@@ -102,7 +102,10 @@ fn the_whole_document_is_read() {
     assert_eq!(policy.signatures.as_ref().unwrap().authorities.len(), 2);
     assert_eq!(policy.provenance.as_ref().unwrap().level, Some(3));
     assert_eq!(policy.sbom, Some(SbomRule { require: true }));
-    assert_eq!(policy.secrets.as_ref().unwrap().deny.as_deref(), Some("verified || confidence == \"high\""));
+    let secrets = policy.secrets.as_ref().and_then(|rule| rule.deny.as_ref()).unwrap();
+    assert_eq!(secrets.variables(), ["confidence", "verified"]);
+    assert_eq!(policy.place("secrets.deny"), Some(Place { line: 22, column: 14 }));
+    assert_eq!(policy.content, signet_model::Digest::sha256(FULL.as_bytes()));
     assert_eq!(policy.base.as_ref().unwrap().end_of_life, Some(Action::Deny));
     assert_eq!(policy.freshness.as_ref().unwrap().max_age, crate::parse_duration("90d"));
     assert_eq!(policy.runtime.as_ref().unwrap().drift, Some(Action::Alert));
@@ -198,6 +201,40 @@ fn what_is_wrong_is_said_with_its_place() {
         &FULL.replace("sbom: { require: true }", "sbom: { require: maybe }"),
         &["line 16, column 20: `require` is true or false, not a string"],
     );
+    for (from, to, want) in [
+        (
+            "confidence == \"high\"",
+            "confidence == \"sure\"",
+            "line 22, column 47: in `deny`: `confidence` is never \"sure\" (hint: it is one of: low, medium, high)",
+        ),
+        (
+            "registry.example.com/**\"]\n  otherwise",
+            "registry.example.com\"]\n  otherwise",
+            "line 6, column 12: `registry.example.com` is no pattern of images: it names a registry and no repository: write `registry.example.com/**`",
+        ),
+        (
+            "[\"registry.example.com/**\"]\n  otherwise",
+            "[]\n  otherwise",
+            "line 6, column 11: `images` names no image (hint: leave it out to mean every image)",
+        ),
+        (
+            "keys: []",
+            "keys: [abc]",
+            "line 26, column 34: `abc` is no fingerprint of a key (hint: write the SHA-256 of the public key's DER form: 64 hex digits)",
+        ),
+        (
+            "  runtime:",
+            "  breakGlass: { require: 1, approvers: [{ key: { file: a.pub } }], maxDuration: 8h }\n  runtime:",
+            "line 28, column 15: `require: 1` is too little (hint: an override is the word of two people at least)",
+        ),
+        (
+            "  debug: { images: [\"registry.example.com/debug/**\"], groups: [\"sre\"] }",
+            "  debug: {}",
+            "line 27, column 10: `debug` needs `images` or `groups`",
+        ),
+    ] {
+        refused(&FULL.replace(from, to), &[want]);
+    }
     refused(
         &format!("{FULL}---\na: b\n"),
         &["line 30, column 1: a second document stands here; a policy is one document"],
