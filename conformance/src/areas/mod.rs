@@ -1,6 +1,7 @@
 //! All sets, one line each: the whole road is in view.
 
 mod admit;
+mod config;
 mod sbom;
 mod sign;
 mod vuln;
@@ -19,7 +20,7 @@ pub(crate) fn all() -> Vec<Set> {
         Set::scored("admit/kyverno-policies", admit::kyverno::evaluate),
         Set::waiting("admit/ratify"),
         Set::waiting("config/checkov"),
-        Set::waiting("config/gatekeeper-library"),
+        Set::scored("config/gatekeeper-library", config::gatekeeper::evaluate),
         Set::waiting("config/gitleaks"),
         Set::waiting("config/hcl-specsuite"),
         Set::waiting("config/helm-template"),

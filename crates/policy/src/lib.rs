@@ -7,6 +7,7 @@
 //!
 //!   JMESPath ─▶ jmespath::Expression ── JSON, now, seed ─▶ a value (what Kyverno's policies are written in)
 //!   ValidatingPolicy, MutatingAdmissionPolicy, .. (YAML) ─▶ admission::Policy over cel ── request, what was fetched ─▶ Judgement
+//!   ConstraintTemplate and constraint (YAML) ─▶ gatekeeper::Policy over rego or cel ── request, inventory ─▶ Judgement
 //!   ClusterPolicy, Policy (YAML) ─▶ kyverno::Policy ── request, what was fetched ─▶ Evaluation, or what is needed
 //!   all of them ─▶ engine::Set ── request, what was fetched ─▶ one Decision with its reasons
 //! ```
@@ -21,6 +22,7 @@ pub mod cue;
 mod duration;
 pub mod engine;
 pub mod expr;
+pub mod gatekeeper;
 pub mod go;
 pub mod images;
 pub mod jmespath;

@@ -21,6 +21,7 @@ mod json_patch;
 mod matching;
 mod merge;
 mod mutate;
+mod native;
 mod rule;
 mod schema;
 
@@ -31,5 +32,6 @@ pub use document::{Binding, Kind, Policy};
 pub use evaluate::Judgement;
 pub use exception::Exception;
 pub use images::Evidence;
+pub(crate) use native::{Complaint, Native};
 pub(crate) use rule::CelRule;
 pub(crate) use schema::{CEL, CONDITIONS};

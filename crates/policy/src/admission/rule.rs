@@ -141,7 +141,12 @@ pub(super) enum Failure {
 impl Expressions {
     /// The first validation that does not hold, in the words of Kubernetes.
     pub(super) fn first_failure<'a>(&'a self, scope: &Scope<'a>) -> Option<Failure> {
-        self.validations.iter().find_map(|validation| {
+        self.failures(scope).next()
+    }
+
+    /// All validations that do not hold, each asked when its turn comes.
+    pub(super) fn failures<'a>(&'a self, scope: &Scope<'a>) -> impl Iterator<Item = Failure> {
+        self.validations.iter().filter_map(|validation| {
             let expression = validation.expression.trim();
             match validation.program.holds(scope) {
                 Ok(true) => None,

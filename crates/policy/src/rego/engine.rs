@@ -1,11 +1,13 @@
 //! The evaluator: what it is given, and how it is kept apart.
 
-use regorus::{Engine, PolicyLengthConfig, Value};
-use signet_model::Timestamp;
+use std::cell::Cell;
 use std::num::{NonZeroU32, NonZeroUsize};
 
+use regorus::{Engine, PolicyLengthConfig, Value};
+use signet_model::Timestamp;
+
 use super::time::{Call, FUNCTIONS};
-use super::{Allowed, Denied, Limits, Module, QUERY, RegoError, steps, weight};
+use super::{Allowed, Denied, Limits, Module, QUERY, RegoError, dialect, steps, weight};
 
 /// Elements of a range of numbers.
 const MAX_RANGE: i64 = 1_000_000;
@@ -32,9 +34,9 @@ pub(super) fn isolated<T: Send>(work: impl FnOnce() -> Result<T, Denied> + Send)
 pub(super) fn packages(modules: &[Module]) -> Result<Vec<String>, RegoError> {
     let read = || {
         let mut found = Vec::new();
-        let mut engine = bare().map_err(Denied::Failed)?;
+        let mut engine = bare(true).map_err(Denied::Failed)?;
         for module in modules {
-            match engine.add_policy(module.name.clone(), module.text.clone()) {
+            match add_module(&mut engine, module) {
                 Ok(package) => found.push(Ok(package)),
                 Err(err) => {
                     found.push(Err(RegoError::Syntax { name: module.name.clone(), why: clean(&err.to_string()) }))
@@ -52,10 +54,20 @@ pub(super) fn packages(modules: &[Module]) -> Result<Vec<String>, RegoError> {
     }
 }
 
-/// An evaluator of Rego v0 that knows nothing.
-fn bare() -> Result<Engine, String> {
+/// Adds a module as OPA reads it. One that cannot be read so is read as it is written, for the messages.
+pub(super) fn add_module(engine: &mut Engine, module: &Module) -> anyhow::Result<String> {
+    let (text, _) = dialect::rewrite(&module.text);
+    let before = engine.clone();
+    engine.add_policy(module.name.clone(), text).or_else(|_| {
+        *engine = before;
+        engine.add_policy(module.name.clone(), module.text.clone())
+    })
+}
+
+/// An evaluator of Rego v0, or of v1, that knows nothing.
+pub(super) fn bare(v0: bool) -> Result<Engine, String> {
     let mut engine = Engine::new();
-    engine.set_rego_v0(true);
+    engine.set_rego_v0(v0);
     let wide = NonZeroU32::new(1 << 16).ok_or("no width")?;
     let long = NonZeroUsize::new(4 << 20).ok_or("no length")?;
     engine.set_policy_length_config(PolicyLengthConfig { max_col: wide, max_file_bytes: long, max_lines: long });
@@ -84,16 +96,15 @@ fn once(modules: &[Module], input: &Value, now: Timestamp, limits: &Limits, stri
         })
     };
     let failed = |err: anyhow::Error| limited().unwrap_or_else(|| Denied::Failed(clean(&err.to_string())));
-    let mut engine = bare().map_err(Denied::Failed)?;
+    let mut engine = bare(true).map_err(Denied::Failed)?;
     let steps = steps::limit(limits.steps, limits.made_bytes)
         .ok_or_else(|| Denied::Failed("its steps cannot be counted".to_owned()))?;
     engine.set_execution_timer_config(steps);
     weight::begin(limits.made_bytes);
-    engine.set_strict_builtin_errors(strict);
-    add_functions(&mut engine, now, strict).map_err(failed)?;
-    weight::add_functions(&mut engine, strict).map_err(failed)?;
+    begin(&mut engine, now, strict);
+    add_functions(&mut engine).map_err(failed)?;
     for module in modules {
-        engine.add_policy(module.name.clone(), module.text.clone()).map_err(failed)?;
+        add_module(&mut engine, module).map_err(failed)?;
     }
     engine.set_input(input.clone());
     let results = engine.eval_query(QUERY.to_owned(), false).map_err(failed)?;
@@ -123,31 +134,51 @@ fn is_empty(bindings: &Value) -> bool {
     bindings.as_object().is_ok_and(|members| members.is_empty())
 }
 
-fn add_functions(engine: &mut Engine, now: Timestamp, strict: bool) -> anyhow::Result<()> {
+thread_local! {
+    /// The time that an evaluation on this thread is told.
+    static NOW: Cell<Timestamp> = const { Cell::new(Timestamp::UNIX_EPOCH) };
+    /// Whether what fails in it is an error.
+    static STRICT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Begins an evaluation on this thread: at this time, and with failures as errors or as undefined.
+pub(super) fn begin(engine: &mut Engine, now: Timestamp, strict: bool) {
+    NOW.with(|cell| cell.set(now));
+    STRICT.with(|cell| cell.set(strict));
+    engine.set_strict_builtin_errors(strict);
+}
+
+/// Whether failures are errors in this thread's evaluation.
+pub(super) fn is_strict() -> bool {
+    STRICT.with(Cell::get)
+}
+
+/// Adds all functions that are not the evaluator's own.
+pub(super) fn add_functions(engine: &mut Engine) -> anyhow::Result<()> {
     for (name, count, run) in FUNCTIONS {
         engine.add_extension(
             (*name).to_owned(),
             *count,
-            Box::new(move |args: Vec<Value>| match run(&args, now) {
+            Box::new(move |args: Vec<Value>| match run(&args, NOW.with(Cell::get)) {
                 Call::Value(value) => Ok(value),
-                Call::Undefined(why) if strict => Err(anyhow::anyhow!("{name}: {why}")),
+                Call::Undefined(why) if is_strict() => Err(anyhow::anyhow!("{name}: {why}")),
                 Call::Undefined(_) => Ok(Value::Undefined),
                 Call::Error(why) => Err(anyhow::anyhow!("{name}: {why}")),
             }),
         )?;
     }
     // The evaluator's own takes memory for as many elements as are asked for.
-    engine.add_extension("numbers.range".to_owned(), 2, Box::new(move |args: Vec<Value>| range(&args, 1, strict)))?;
+    engine.add_extension("numbers.range".to_owned(), 2, Box::new(|args: Vec<Value>| range(&args, 1, is_strict())))?;
     engine.add_extension(
         "numbers.range_step".to_owned(),
         3,
-        Box::new(move |args: Vec<Value>| match args.get(2).and_then(|step| step.as_i64().ok()) {
-            Some(step) if step > 0 => range(&args, step, strict),
-            _ if strict => Err(anyhow::anyhow!("numbers.range_step: the step must be a whole number above 0")),
+        Box::new(|args: Vec<Value>| match args.get(2).and_then(|step| step.as_i64().ok()) {
+            Some(step) if step > 0 => range(&args, step, is_strict()),
+            _ if is_strict() => Err(anyhow::anyhow!("numbers.range_step: the step must be a whole number above 0")),
             _ => Ok(Value::Undefined),
         }),
     )?;
-    Ok(())
+    weight::add_functions(engine)
 }
 
 fn range(args: &[Value], step: i64, strict: bool) -> anyhow::Result<Value> {
@@ -175,7 +206,7 @@ fn range(args: &[Value], step: i64, strict: bool) -> anyhow::Result<Value> {
 }
 
 /// A message of the evaluator's, without what moves the cursor, and not endless.
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     text.trim()
         .chars()
         .take(MAX_MESSAGE)

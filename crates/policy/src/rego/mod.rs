@@ -17,13 +17,17 @@
 //!
 //! Sources: sigstore/cosign:pkg/cosign/rego/rego.go (`ValidateJSON`); OPA's policy reference for the functions in `time.rs`.
 
+mod dialect;
 mod engine;
 mod numbers;
+mod query;
 mod steps;
 mod time;
 mod weight;
 
+pub(crate) use dialect::{data_roots, rewrite};
 pub(crate) use numbers::inexact;
+pub(crate) use query::{Data, Query};
 pub use steps::{Meter, measure_memory};
 
 #[cfg(test)]
@@ -83,6 +87,14 @@ pub enum RegoError {
         name: String,
         /// What the parser says, with the line.
         why: String,
+    },
+    /// The module lacks the rule that is asked for.
+    #[error("`{name}` has no rule `{rule}`")]
+    NoRule {
+        /// The module.
+        name: String,
+        /// The rule.
+        rule: String,
     },
     /// No module answers the query.
     #[error("no policy has `package signature`, so nothing defines `{QUERY}`: {names}")]

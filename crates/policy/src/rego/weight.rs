@@ -10,7 +10,7 @@ use std::cell::Cell;
 use regorus::unstable::{BUILTINS, Expr, NodeRef, Source, Span};
 use regorus::{Engine, Value};
 
-use super::numbers;
+use super::{engine, numbers};
 
 /// What each value weighs beside its text: about what it takes in a list.
 const EACH: u64 = 24;
@@ -182,7 +182,7 @@ const GROWING: &[(&str, Most)] = &[
 ];
 
 /// Replaces the functions that grow by ones that pay first. One that is not part of the evaluator is left out.
-pub(super) fn add_functions(engine: &mut Engine, strict: bool) -> anyhow::Result<()> {
+pub(super) fn add_functions(engine: &mut Engine) -> anyhow::Result<()> {
     for (name, most) in GROWING {
         let Some((run, count)) = BUILTINS.get(name) else { continue };
         engine.add_extension(
@@ -192,6 +192,7 @@ pub(super) fn add_functions(engine: &mut Engine, strict: bool) -> anyhow::Result
                 let cost = most.reckon(&args).unwrap_or(u64::MAX);
                 pay(cost).map_err(|why| anyhow::anyhow!("{name}: {why}"))?;
                 let places = Places::new(name, args.len())?;
+                let strict = engine::is_strict();
                 match run(&places.call, &places.args, &args, strict) {
                     // As the evaluator itself does: what fails is undefined, unless failures are asked for.
                     Err(_) if !strict => Ok(Value::Undefined),

@@ -1,0 +1,3 @@
+//! Area `config`: policies over Kubernetes objects and other configuration.
+
+pub(crate) mod gatekeeper;
