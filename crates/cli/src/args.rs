@@ -79,6 +79,8 @@ pub(crate) enum Command {
     SignBlob(crate::sign::args::SignBlobArgs),
     /// Attest something about a file.
     AttestBlob(crate::sign::args::AttestBlobArgs),
+    /// The whole decision on an image by TrustPolicies: signatures, provenance, SBOM, vulnerabilities, with what each rule looked at.
+    Gate(Box<crate::gate::args::GateArgs>),
     /// Policies as files.
     #[command(subcommand)]
     Policy(crate::policy::args::Command),

@@ -109,6 +109,7 @@ fn run(cli: &Cli) -> Result<Exit> {
         Command::VerifyBlobAttestation(args) => verify::blob_attestation(args, &settings),
         Command::Artifacts(wanted) => artifacts::command(wanted, &settings),
         Command::Trust(wanted) => trust::command(wanted, &settings),
+        Command::Gate(args) => gate::command(args, &settings),
         Command::Policy(wanted) => policy::command(wanted, &settings),
         Command::Pin(args) => pin::command(args, &settings),
         Command::Login(args) => login::command(args, &settings),

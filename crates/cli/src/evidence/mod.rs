@@ -4,6 +4,7 @@
 //!   engine::Needs ─▶ Outside ─┬─ Digest ──▶ the tag, once
 //!                             ├─ Signed ──▶ question ─▶ trusted root and requirements ─▶ candidates beside the digest ─▶ judge (crate trust)
 //!                             └─ Image ───▶ manifest and configuration, for conditions
+//!   trust_policy::facts::Question ─▶ Bench ─▶ the same, and what a scan finds
 //! ```
 //!
 //! What cannot be found out is [`Answer::Unknown`] with the reason, and never "not signed"; what is not signed as asked is [`Answer::Refused`]. A cluster
@@ -11,6 +12,9 @@
 
 mod image;
 mod question;
+mod trust_policy;
+
+pub(crate) use self::trust_policy::Bench;
 
 use std::path::PathBuf;
 
@@ -47,6 +51,7 @@ impl<'s> Outside<'s> {
     /// Judges a request, and fetches what it needs, until nothing more is needed or can be had.
     pub(crate) fn judge(
         &self,
+        bench: &Bench<'_, '_>,
         set: &Set,
         input: &Input,
         known: &mut Known,
@@ -55,7 +60,8 @@ impl<'s> Outside<'s> {
     ) -> Judged {
         let mut judged = set.judge(input, known, surroundings, stages);
         for _ in 0..ROUNDS {
-            if !self.answer_all(&judged.needs, known) {
+            let news = self.answer_all(&judged.needs, known);
+            if !(bench.answer_all(&judged.needs.questions, &mut known.facts) || news) {
                 break;
             }
             judged = set.judge(input, known, surroundings, stages);

@@ -112,7 +112,7 @@ impl Outside<'_> {
         Ok(Demand { root, requirements: held(requirements, logs) })
     }
 
-    fn root(&self) -> Result<TrustRoot> {
+    pub(super) fn root(&self) -> Result<TrustRoot> {
         match demand::named_root(self.trusted_root.as_deref())? {
             Some(root) => Ok(root),
             None => {

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use serde_json::{Value, json};
 use signet_policy::engine::{Builder, Consequence, Decision, Known, Reason, Set, Stages};
+use signet_policy::gatekeeper::Inventory;
 use signet_policy::kyverno::{self, Input, User};
 
 use super::args::{ApplyArgs, Operation};
 use super::documents::{self, Resource};
-use crate::evidence::Outside;
+use crate::evidence::{Bench, Outside};
 use crate::exit::Exit;
 use crate::output;
 use crate::report::table::printable;
@@ -55,6 +56,10 @@ pub(super) fn command(args: &ApplyArgs, settings: &Settings) -> Result<Exit> {
 
 fn judge<'r>(args: &ApplyArgs, set: &Set, resources: &'r [Resource], settings: &Settings) -> Result<Vec<Row<'r>>> {
     let outside = Outside::new(&args.reach, args.trusted_root.clone(), settings)?;
+    let bench = Bench::new(&outside, &args.database);
+    // What Gatekeeper's policies see of the cluster: everything that was given.
+    let objects: Vec<Value> = resources.iter().map(|resource| resource.object.clone()).collect();
+    let inventory = Inventory::of(&objects).map_err(|why| anyhow!("the resources make no inventory: {why}"))?;
     let namespaces: BTreeMap<&str, &Value> = resources
         .iter()
         .filter(|resource| resource.object.get("kind").and_then(Value::as_str) == Some("Namespace"))
@@ -76,7 +81,8 @@ fn judge<'r>(args: &ApplyArgs, set: &Set, resources: &'r [Resource], settings: &
         let surroundings = crate::kyverno::surroundings(settings);
         // Each resource on its own: a tag may have moved since the one before.
         let mut known = Known::default();
-        let mut judged = outside.judge(set, &input, &mut known, &surroundings, Stages::All);
+        known.gatekeeper.inventory = Some(inventory.clone());
+        let mut judged = outside.judge(&bench, set, &input, &mut known, &surroundings, Stages::All);
         if args.as_enforced {
             enforce(&mut judged.decision);
         }

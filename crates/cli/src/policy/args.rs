@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use crate::args::DatabaseArgs;
 use crate::verify::args::ReachArgs;
 
 #[derive(Debug, Subcommand)]
@@ -66,7 +67,7 @@ pub(crate) enum Operation {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  signet policy apply policies/ --resource deployment.yaml\n  signet policy apply require-signed.yaml -r k8s/ -o json\n  signet policy apply policies/ -r k8s/ --as-enforced    audited policies refuse too\n\nExit codes: 0 all are admitted, 10 one is refused, 1 a policy or a resource cannot be read, 3 no resource was found"
+    after_help = "Examples:\n  signet policy apply policies/ --resource deployment.yaml\n  signet policy apply require-signed.yaml -r k8s/ -o json\n  signet policy apply policies/ -r k8s/ --as-enforced    audited policies refuse too\n\nExit codes: 0 all are admitted, 10 one is refused,\n1 a policy or a resource cannot be read, 3 no resource was found"
 )]
 pub(crate) struct ApplyArgs {
     /// Files and directories with policies, exceptions and bindings.
@@ -96,6 +97,8 @@ pub(crate) struct ApplyArgs {
     /// text or json.
     #[arg(short, long, value_name = "FORMAT", value_parser = ["text", "json"], default_value = "text")]
     pub(crate) output: String,
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
     #[command(flatten)]
     pub(crate) reach: ReachArgs,
 }

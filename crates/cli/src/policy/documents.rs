@@ -39,10 +39,9 @@ pub(crate) fn policies(paths: &[PathBuf], mut builder: Builder) -> Result<Set> {
     let mut errors = Vec::new();
     for path in found(paths)?.files {
         let name = path.display().to_string();
-        for document in read(&path)? {
-            if let Err(problems) = builder.take(&name, &document.root) {
-                errors.extend(problems.iter().map(|problem| format!("{name}: {problem}")));
-            }
+        let text = files::text(&path).with_context(|| format!("cannot read `{name}`"))?;
+        for problems in builder.take_text(&name, &text).into_iter().filter_map(Result::err) {
+            errors.extend(problems.iter().map(|problem| format!("{name}: {problem}")));
         }
     }
     if !errors.is_empty() {

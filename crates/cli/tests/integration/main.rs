@@ -27,6 +27,7 @@ mod distribution;
 mod documents;
 mod engine;
 mod gate;
+mod gate_image;
 mod grype;
 mod grype_data;
 mod harness;

@@ -9,9 +9,13 @@ use signet_model::Digest;
 
 use super::decision::{Consequence, Decision, Reason};
 use super::set::{Body, Entry, Set};
+use crate::gatekeeper;
+use crate::images;
 use crate::jmespath::Surroundings;
 use crate::kyverno::verify_images::{Evidence, ImageNeed, Outcomes, annotated, join_outcomes};
-use crate::kyverno::{Action, Input, Need, Response, Snapshot, Status};
+use crate::kyverno::{Action, Input, Need, Operation, Response, Snapshot, Status};
+use crate::trust_policy::facts::{Facts, Question};
+use crate::trust_policy::{self, Asked, Circumstances, Override, Revoked, Role, TrustPolicy};
 
 /// What was fetched.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +24,14 @@ pub struct Known {
     pub context: Snapshot,
     /// Of images: digests, signatures, attestations.
     pub images: Evidence,
+    /// Of images, for our own policies.
+    pub facts: Facts,
+    /// Of other objects and providers, for Gatekeeper's constraints.
+    pub gatekeeper: gatekeeper::Outside,
+    /// What is blocked everywhere, whatever any policy says.
+    pub blocked: Revoked,
+    /// Overrides of our own policies, with the signatures that hold over them.
+    pub overrides: Vec<Override>,
 }
 
 impl Known {
@@ -32,6 +44,11 @@ impl Known {
         for (need, answer) in &self.images {
             let _ = writeln!(text, "{need:?} = {answer:?}");
         }
+        for (need, answer) in &self.gatekeeper.answers {
+            let _ = writeln!(text, "{need:?} = {answer:?}");
+        }
+        let _ = writeln!(text, "{}", self.facts.digest(&self.facts.questions().cloned().collect()));
+        let _ = writeln!(text, "{:?} {:?}", self.blocked, self.overrides);
         Digest::sha256(text.as_bytes())
     }
 }
@@ -43,12 +60,16 @@ pub struct Needs {
     pub context: BTreeSet<Need>,
     /// Of images.
     pub images: BTreeSet<ImageNeed>,
+    /// Of images, by our own policies.
+    pub questions: BTreeSet<Question>,
+    /// Of providers.
+    pub external: BTreeSet<gatekeeper::ExternalNeed>,
 }
 
 impl Needs {
     /// Whether nothing is.
     pub fn is_empty(&self) -> bool {
-        self.context.is_empty() && self.images.is_empty()
+        self.context.is_empty() && self.images.is_empty() && self.questions.is_empty() && self.external.is_empty()
     }
 }
 
@@ -94,6 +115,7 @@ impl Set {
             judge.mutate();
         }
         judge.verify_images(stages);
+        judge.trust(stages);
         if stages != Stages::Mutate {
             judge.validate();
         }
@@ -196,9 +218,134 @@ impl<'a> Judge<'a> {
                     self.annotations.extend(judged.annotations);
                     self.say(entry, judged.responses, policy.fails_closed);
                 }
-                Body::Admission(_) => {}
+                Body::Gatekeeper(policy) => {
+                    let judged = policy.judge(&self.input, &self.known.gatekeeper, self.surroundings);
+                    self.needs.external.extend(judged.needs);
+                    self.say(entry, judged.responses, true);
+                }
+                Body::Admission(_) | Body::Trust(_) => {}
             }
         }
+    }
+
+    /// Our own policies on every image of the object, and the digests that they pin.
+    fn trust(&mut self, stages: Stages) {
+        let policies: Vec<(&Entry, &TrustPolicy)> = self
+            .entries
+            .iter()
+            .filter_map(|entry| match &entry.body {
+                Body::Trust(policy) => Some((*entry, &**policy)),
+                _ => None,
+            })
+            .collect();
+        let Some((first, _)) = policies.first().copied() else { return };
+        if !matches!(self.input.operation, Operation::Create | Operation::Update) {
+            return;
+        }
+        let Some(object) = self.input.object().cloned() else { return };
+        let named = match images::of(&object, &[]) {
+            Ok(named) => named,
+            Err(err) => return self.refuse(first, "images", err.to_string(), None),
+        };
+        let all: Vec<&TrustPolicy> = policies.iter().map(|(_, policy)| *policy).collect();
+        let mut pinned = object.clone();
+        for image in &named {
+            let reference = match image.reference() {
+                Ok(reference) => reference,
+                Err(err) => {
+                    self.refuse(first, "images", format!("{}: {err}", image.label()), Some(image.pointer.clone()));
+                    continue;
+                }
+            };
+            let role = match image.role {
+                images::Role::EphemeralContainer => Role::Ephemeral {
+                    groups: self.input.user.as_ref().map(|user| user.groups.clone()).unwrap_or_default(),
+                },
+                _ => Role::Container,
+            };
+            let asked = Asked { image: reference, role, workload: None };
+            let circumstances = Circumstances {
+                now: self.surroundings.now,
+                blocked: &self.known.blocked,
+                overrides: &self.known.overrides,
+            };
+            let decision = trust_policy::judge(&all, &asked, &self.known.facts, &circumstances);
+            if !decision.settled {
+                self.needs.questions.extend(decision.needs.iter().cloned());
+            }
+            for reason in &decision.reasons {
+                let consequence = consequence_of(reason.verdict);
+                self.trusted(first, &image.label(), reason, consequence, &image.pointer);
+            }
+            for ruling in &decision.rulings {
+                let entry = policies.iter().find(|(_, policy)| policy.content == ruling.content);
+                let entry = entry.map_or(first, |(entry, _)| entry);
+                for reason in &ruling.reasons {
+                    let consequence = match (ruling.mode.apply(reason.verdict), reason.verdict) {
+                        (signet_model::Verdict::Allow, said) if said > signet_model::Verdict::Allow => {
+                            Consequence::Reported
+                        }
+                        (applied, _) => consequence_of(applied),
+                    };
+                    self.trusted(entry, &image.label(), reason, consequence, &image.pointer);
+                }
+            }
+            if stages != Stages::Validate
+                && let Some(pin) = decision.pin
+                && let Some(place) = pinned.pointer_mut(&image.pointer)
+            {
+                *place = Value::String(pin);
+            }
+        }
+        self.change(Some(pinned));
+    }
+
+    fn trusted(
+        &mut self,
+        entry: &Entry,
+        label: &str,
+        reason: &trust_policy::Reason,
+        consequence: Consequence,
+        pointer: &str,
+    ) {
+        let mut message = format!("{label}: {}", reason.found);
+        for missing in &reason.missing {
+            let _ = write!(message, "; not known: {missing}");
+        }
+        if let Some(name) = &reason.overridden {
+            let _ = write!(message, "; overridden by `{name}`");
+        }
+        let line = reason.place.map_or(entry.origin.line, |place| place.line);
+        let status = match (reason.verdict, reason.missing.is_empty()) {
+            (signet_model::Verdict::Allow, _) => Status::Pass,
+            (signet_model::Verdict::Warn, _) => Status::Warn,
+            (signet_model::Verdict::Deny, true) => Status::Fail,
+            (signet_model::Verdict::Deny, false) => Status::Error,
+        };
+        self.reasons.push(Reason {
+            policy: entry.body.key(),
+            kind: entry.body.kind(),
+            rule: reason.rule.clone(),
+            status,
+            consequence,
+            message,
+            path: Some(pointer.to_owned()),
+            origin: super::set::Origin { file: std::sync::Arc::clone(&entry.origin.file), line },
+        });
+    }
+
+    /// What no policy can be asked about.
+    fn refuse(&mut self, entry: &Entry, rule: &str, message: String, path: Option<String>) {
+        self.reasons.push(Reason {
+            policy: entry.body.key(),
+            kind: entry.body.kind(),
+            rule: rule.to_owned(),
+            status: Status::Error,
+            consequence: Consequence::Denies,
+            message,
+            path,
+            origin: entry.origin.clone(),
+        });
     }
 
     /// A policy of Kubernetes holds where it is bound.
@@ -252,4 +399,12 @@ fn unmade(mut responses: Vec<Response>) -> Vec<Response> {
         }
     }
     responses
+}
+
+fn consequence_of(verdict: signet_model::Verdict) -> Consequence {
+    match verdict {
+        signet_model::Verdict::Allow => Consequence::Nothing,
+        signet_model::Verdict::Warn => Consequence::Warns,
+        signet_model::Verdict::Deny => Consequence::Denies,
+    }
 }

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use signet_model::Digest;
-use signet_yaml::{Node, to_json};
+use signet_yaml::{Limits, Node, to_json};
 
 use super::plan::Plan;
 use crate::admission;
-use crate::kyverno::{Exception, Input, Policy};
-use crate::trust_policy::PolicyError;
+use crate::gatekeeper;
+use crate::kyverno::{Exception, Input, Operation, Policy};
+use crate::trust_policy::{PolicyError, TrustPolicy};
 
 /// Lists of lists: as deep as this.
 const MAX_LISTS: usize = 4;
@@ -28,6 +29,8 @@ pub struct Origin {
 pub(super) enum Body {
     Kyverno(Box<Policy>),
     Admission(Box<admission::Policy>),
+    Gatekeeper(Box<gatekeeper::Policy>),
+    Trust(Box<TrustPolicy>),
 }
 
 /// A policy with its place.
@@ -57,6 +60,8 @@ pub struct Builder {
     exceptions: Vec<Exception>,
     cel_exceptions: Vec<admission::Exception>,
     bindings: Vec<(Origin, admission::Binding)>,
+    templates: Vec<Arc<gatekeeper::Template>>,
+    constraints: Vec<(Origin, gatekeeper::Constraint)>,
     unbound: bool,
     digests: String,
 }
@@ -104,7 +109,36 @@ impl Builder {
         self
     }
 
-    /// Takes a document, or each of a list. Errors: everything that is wrong with it, with its place; nothing of it was taken.
+    /// Takes each document of a text of YAML or JSON. Gives what became of them, in their order; one that is wrong takes nothing away from the others.
+    pub fn take_text(&mut self, file: &str, text: &str) -> Vec<Result<Taken, Vec<PolicyError>>> {
+        let documents = match signet_yaml::parse(text, &Limits::default()) {
+            Ok(documents) => documents,
+            Err(err) => {
+                let problem = PolicyError { line: err.line, column: err.column, message: err.message, hint: None };
+                return vec![Err(vec![problem])];
+            }
+        };
+        let file: Arc<str> = Arc::from(file);
+        let alone = documents.len() == 1;
+        documents
+            .iter()
+            .map(|document| {
+                let root = &document.root;
+                let is = |key: &str, value: &str| root.get(key).and_then(Node::as_str) == Some(value);
+                if !(is("kind", "TrustPolicy") && is("apiVersion", "signet.dev/v1")) {
+                    return self.take_at(&file, root, 0);
+                }
+                let part = if alone { text.to_owned() } else { part(text, root) };
+                let policy = TrustPolicy::parse(&part)?;
+                let origin = Origin { file: Arc::clone(&file), line: root.span.line };
+                self.count(&policy.content.to_string());
+                self.enter(Body::Trust(Box::new(policy)), origin, BTreeMap::new());
+                Ok(Taken::Policy)
+            })
+            .collect()
+    }
+
+    /// Takes a document, or each of a list; a `TrustPolicy` is taken from its text alone ([`Builder::take_text`]). Errors: everything that is wrong with it, with its place; nothing of it was taken.
     pub fn take(&mut self, file: &str, node: &Node) -> Result<Taken, Vec<PolicyError>> {
         self.take_at(&Arc::from(file), node, 0)
     }
@@ -142,6 +176,10 @@ impl Builder {
             self.bindings.push((origin, admission::Binding::load(node)?));
         } else if admission::Exception::is(node) {
             self.cel_exceptions.push(admission::Exception::load(node)?);
+        } else if gatekeeper::Template::is(node) {
+            self.templates.push(Arc::new(gatekeeper::Template::load(node)?));
+        } else if gatekeeper::Constraint::is(node) {
+            self.constraints.push((origin, gatekeeper::Constraint::load(node)?));
         } else if APART.contains(&text("kind")) {
             return Ok(Taken::Apart);
         } else if GROUPS.iter().any(|group| text("apiVersion").starts_with(group)) {
@@ -151,10 +189,13 @@ impl Builder {
         } else {
             return Ok(Taken::Other);
         }
-        let bytes = to_json(node).to_string();
-        self.digests.push_str(&Digest::sha256(bytes.as_bytes()).to_string());
-        self.digests.push('\n');
+        self.count(&Digest::sha256(to_json(node).to_string().as_bytes()).to_string());
         Ok(Taken::Policy)
+    }
+
+    fn count(&mut self, digest: &str) {
+        self.digests.push_str(digest);
+        self.digests.push('\n');
     }
 
     fn enter(&mut self, body: Body, origin: Origin, lines: BTreeMap<String, u32>) {
@@ -170,6 +211,22 @@ impl Builder {
             for (origin, binding) in &self.bindings {
                 if let Err(message) = policy.bind(std::slice::from_ref(binding)) {
                     errors.push((origin.clone(), message));
+                }
+            }
+        }
+        for (origin, constraint) in self.constraints {
+            let Some(template) = self.templates.iter().find(|template| template.kind == constraint.kind) else {
+                let message = format!("there is no ConstraintTemplate for `{}`", constraint.kind);
+                errors.push((origin, message));
+                continue;
+            };
+            match gatekeeper::Policy::new(Arc::clone(template), constraint) {
+                Ok(policy) => {
+                    let body = Body::Gatekeeper(Box::new(policy));
+                    self.entries.push(Entry { body, origin, lines: BTreeMap::new() });
+                }
+                Err(problems) => {
+                    errors.extend(problems.into_iter().map(|problem| (origin.clone(), problem.message)));
                 }
             }
         }
@@ -224,6 +281,8 @@ impl Body {
             Body::Kyverno(policy) if policy.namespace.is_some() => "Policy",
             Body::Kyverno(_) => "ClusterPolicy",
             Body::Admission(policy) => policy.kind.as_str(),
+            Body::Gatekeeper(_) => "Constraint",
+            Body::Trust(_) => "TrustPolicy",
         }
     }
 
@@ -231,6 +290,8 @@ impl Body {
         match self {
             Body::Kyverno(policy) => policy.key(),
             Body::Admission(policy) => policy.key(),
+            Body::Gatekeeper(policy) => policy.key(),
+            Body::Trust(policy) => policy.name.clone(),
         }
     }
 
@@ -239,8 +300,25 @@ impl Body {
         match self {
             Body::Kyverno(policy) => policy.may_concern(input),
             Body::Admission(policy) => policy.may_concern(input),
+            Body::Gatekeeper(_) => true,
+            Body::Trust(_) => matches!(input.operation, Operation::Create | Operation::Update),
         }
     }
+}
+
+/// One document of several, on the lines where it stands.
+fn part(text: &str, root: &Node) -> String {
+    let (first, last) = (root.span.line as usize, root.span.end_line as usize);
+    let mut part = "\n".repeat(first.saturating_sub(1));
+    for line in text.lines().skip(first.saturating_sub(1)).take(last.saturating_sub(first).saturating_add(1)) {
+        // What ends the document, or a directive, is none of it.
+        if line.starts_with("---") || line.starts_with("...") {
+            break;
+        }
+        part.push_str(line);
+        part.push('\n');
+    }
+    part
 }
 
 fn rule_lines(node: &Node) -> BTreeMap<String, u32> {

@@ -5,6 +5,7 @@ use signet_yaml::{Limits, parse};
 use super::*;
 use crate::jmespath::Surroundings;
 use crate::kyverno::{Input, Operation, Status};
+use crate::trust_policy::facts::Question;
 
 const ADD_LABEL: &str = "
 apiVersion: kyverno.io/v1
@@ -233,6 +234,7 @@ fn the_plan_leaves_out_nothing_that_matters() {
                         super::set::Body::Admission(policy) => {
                             policy.evaluate(&input, &[], &Known::default().context, &surroundings).responses
                         }
+                        super::set::Body::Gatekeeper(_) | super::set::Body::Trust(_) => Vec::new(),
                     };
                     all.extend(responses);
                 }
@@ -240,4 +242,90 @@ fn the_plan_leaves_out_nothing_that_matters() {
             assert_eq!(all, [], "{kind} {}", operation.as_str());
         }
     }
+}
+
+const TRUST: &str = "
+apiVersion: signet.dev/v1
+kind: TrustPolicy
+metadata: {name: production}
+spec:
+  images: ['r.example.com/**']
+  digest: pin
+";
+
+/// Answers the questions of our own policies: every tag is one digest, and every image is a single manifest.
+fn told(needs: &Needs) -> Known {
+    use crate::trust_policy::facts::{Answer, Manifest};
+    let digest = signet_model::Digest::sha256(b"image");
+    let mut known = Known::default();
+    for question in &needs.questions {
+        let answer = match question {
+            Question::Digest { .. } => Answer::Digest(digest),
+            Question::Manifests { .. } => {
+                Answer::Manifests(vec![Manifest { digest, platform: String::new(), created: None }])
+            }
+            _ => Answer::Unknown("nobody knows".to_owned()),
+        };
+        known.facts.insert(question.clone(), answer);
+    }
+    known
+}
+
+#[test]
+fn our_own_policies_judge_and_pin_every_image() {
+    let mut builder = Builder::default();
+    // Behind another document: its lines are those of the file.
+    for taken in builder.take_text("p.yaml", &format!("{ADD_LABEL}---{TRUST}")) {
+        assert_eq!(taken, Ok(Taken::Policy));
+    }
+    let set = builder.finish().unwrap();
+    let open = judge(&set, Stages::All);
+    assert!(!open.decision.allowed && !open.needs.questions.is_empty());
+    let surroundings = Surroundings::kyverno(Timestamp::UNIX_EPOCH, [7; 32]);
+    let judged = set.judge(&pod(), &told(&open.needs), &surroundings, Stages::All);
+    assert!(judged.decision.allowed, "{:#}", judged.decision.to_json());
+    let digest = signet_model::Digest::sha256(b"image");
+    assert_eq!(
+        judged.object.unwrap().pointer("/spec/containers/0/image"),
+        Some(&json!(format!("r.example.com/a:1@{digest}")))
+    );
+    let reason = judged.decision.reasons.iter().find(|reason| reason.policy == "production").unwrap();
+    assert_eq!((&*reason.origin.file, reason.origin.line), ("p.yaml", 16));
+    // An image that it does not name, and text that is no image.
+    for image in ["docker.io/library/nginx", "ngi nx", ""] {
+        let mut input = pod();
+        input.set("request.object.spec", json!({"containers": [{"name": "c", "image": image}]}));
+        assert!(!set.judge(&input, &Known::default(), &surroundings, Stages::All).decision.allowed, "{image}");
+    }
+}
+
+const TEMPLATE: &str = "
+apiVersion: templates.gatekeeper.sh/v1
+kind: ConstraintTemplate
+metadata: {name: nopods}
+spec:
+  crd: {spec: {names: {kind: NoPods}}}
+  targets:
+  - target: admission.k8s.gatekeeper.sh
+    rego: |
+      package nopods
+      violation[{\"msg\": msg}] { input.review.object.kind == \"Pod\"; msg := \"no pods\" }
+";
+const CONSTRAINT: &str = "
+apiVersion: constraints.gatekeeper.sh/v1beta1
+kind: NoPods
+metadata: {name: none}
+spec: {match: {kinds: [{apiGroups: [''], kinds: [Pod]}]}}
+";
+
+#[test]
+fn gatekeepers_constraints_find_their_templates() {
+    for documents in [[TEMPLATE, CONSTRAINT], [CONSTRAINT, TEMPLATE]] {
+        let judged = check(&documents, Stages::All, false, &[("NoPods/none/none", Consequence::Denies)]);
+        assert_eq!(judged.decision.reasons[0].message, "no pods");
+    }
+    let mut builder = Builder::default();
+    builder.take("f", &parse(CONSTRAINT, &Limits::default()).unwrap()[0].root).unwrap();
+    let errors = builder.finish().unwrap_err();
+    assert!(errors[0].1.contains("no ConstraintTemplate for `NoPods`"));
 }

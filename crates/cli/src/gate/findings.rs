@@ -126,6 +126,15 @@ fn is_of_the_view(suppression: &Suppression) -> bool {
 
 /// What the policy says of the report.
 pub(crate) fn judge(policy: &TrustPolicy, report: &Report, now: Timestamp) -> Decision {
+    let (findings, feeds) = judged(report, now);
+    let looked_at: Vec<_> = report.digest().into_iter().collect();
+    let mut decision = policy.decide(&findings, now, &feeds, &looked_at);
+    decision.databases = report.database.iter().map(|database| database.digest).collect();
+    decision
+}
+
+/// The findings that policies judge, and how old what they come from is.
+pub(crate) fn judged(report: &Report, now: Timestamp) -> (Vec<FindingData>, Vec<FeedAge>) {
     // What the user does not want to *see* (`--severity`, `--ignore-unfixed`) takes nothing away from what must hold.
     let judged = report.findings.iter().filter(|finding| finding.suppressed.as_ref().is_none_or(is_of_the_view));
     let findings: Vec<FindingData> = judged.map(|finding| data(report, finding, now)).collect();
@@ -140,10 +149,7 @@ pub(crate) fn judge(policy: &TrustPolicy, report: &Report, now: Timestamp) -> De
             feeds.push(FeedAge { name: feed.name.clone(), updated: feed.data_time, provides });
         }
     }
-    let looked_at: Vec<_> = report.digest().into_iter().collect();
-    let mut decision = policy.decide(&findings, now, &feeds, &looked_at);
-    decision.databases = report.database.iter().map(|database| database.digest).collect();
-    decision
+    (findings, feeds)
 }
 
 /// A finding as expressions see it. What is not known stays unknown; "not in the catalogue" is known only when the catalogue was read.
