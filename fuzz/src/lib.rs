@@ -34,6 +34,7 @@ pub const TARGETS: &[Target] = &[
     ("expression", expression),
     ("feed", feed),
     ("grype_db", grype_db),
+    ("image_rules", image_rules),
     ("java_index", java_index),
     ("jmespath", jmespath),
     ("key", key),
@@ -470,6 +471,50 @@ pub fn cel(data: &[u8]) {
                 let _judgement = policy.evaluate(&input, &exceptions, &Snapshot::new(), &surroundings);
             }
             let _judgement = policy.evaluate_json(&pod, &Snapshot::new(), &surroundings);
+        }
+    }
+}
+
+/// Documents of Gatekeeper, of the Policy Controller and of Connaisseur, each on one Pod, and what a provider is asked. Behind a zero byte stands a
+/// constraint for a template.
+pub fn image_rules(data: &[u8]) {
+    use signet_policy::jmespath::Surroundings;
+    use signet_policy::kyverno::verify_images::Evidence;
+    use signet_policy::kyverno::{Input, Operation, Snapshot};
+    use signet_policy::{connaisseur, gatekeeper, image_policy};
+    let _request = gatekeeper::ProviderRequest::parse(data);
+    let text = String::from_utf8_lossy(data);
+    let (policy, constraint) = text.split_once('\0').unwrap_or((&text, ""));
+    let read =
+        |text: &str| signet_yaml::parse_bytes(text.as_bytes(), &signet_yaml::Limits::default()).unwrap_or_default();
+    let pod = serde_json::json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": "b", "labels": {"app": "c"}},
+        "spec": {"containers": [{"name": "d", "image": "e.example/f:1"}, {"image": "g@h"}], "imagePullSecrets": [{"name": "s"}]},
+    });
+    let input = Input::of(pod, Operation::Create);
+    let surroundings = Surroundings::kyverno(jiff::Timestamp::UNIX_EPOCH, [0; 32]);
+    let constraints = read(constraint);
+    for document in read(policy) {
+        let root = &document.root;
+        let _remarks = signet_policy::lint::lint(root);
+        let _settings = image_policy::Settings::load(root);
+        let roots: Vec<image_policy::TrustRoot> = image_policy::TrustRoot::load(root).into_iter().collect();
+        let (settings, evidence, snapshot) = (image_policy::Settings::default(), Evidence::new(), Snapshot::new());
+        let known =
+            image_policy::Known { settings: &settings, roots: &roots, evidence: &evidence, snapshot: &snapshot };
+        let policies: Vec<image_policy::Policy> = image_policy::Policy::load(root).into_iter().collect();
+        let _judgement = image_policy::judge(&policies, &input, &known, &surroundings);
+        if let Ok(config) = connaisseur::Config::load(root) {
+            let _judgement = config.judge(&input, &evidence);
+        }
+        let Ok(template) = gatekeeper::Template::load(root) else { continue };
+        let template = std::sync::Arc::new(template);
+        for document in &constraints {
+            let loaded = gatekeeper::Constraint::load(&document.root).ok();
+            let policy = loaded.and_then(|found| gatekeeper::Policy::new(template.clone(), found).ok());
+            if let Some(policy) = policy {
+                let _judgement = policy.judge(&input, &gatekeeper::Outside::default(), &surroundings);
+            }
         }
     }
 }

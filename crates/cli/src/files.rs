@@ -61,6 +61,15 @@ impl Below {
     }
 }
 
+/// What ends in `.yaml` or `.yml` below these paths, and every file that is named itself.
+pub(crate) fn yaml(paths: &[PathBuf]) -> Result<Below> {
+    let mut below = Below::default();
+    for path in paths {
+        below.add(path, &|path| path.extension().is_some_and(|end| end == "yaml" || end == "yml"))?;
+    }
+    Ok(below)
+}
+
 /// A file of UTF-8 text, of at most 16 MiB.
 pub(crate) fn text(path: &Path) -> Result<String> {
     let mut bytes = Vec::new();

@@ -7,6 +7,8 @@
 //!
 //!   JMESPath ─▶ jmespath::Expression ── JSON, now, seed ─▶ a value (what Kyverno's policies are written in)
 //!   ValidatingPolicy, MutatingAdmissionPolicy, .. (YAML) ─▶ admission::Policy over cel ── request, what was fetched ─▶ Judgement
+//!   Connaisseur's configuration (YAML) ─▶ connaisseur::Config ── request, evidence of its images ─▶ Judgement, or what is needed
+//!   ClusterImagePolicy, TrustRoot (YAML) ─▶ image_policy::Policy ── request, evidence of its images ─▶ Judgement, or what is needed
 //!   ConstraintTemplate and constraint (YAML) ─▶ gatekeeper::Policy over rego or cel ── request, inventory ─▶ Judgement
 //!   ClusterPolicy, Policy (YAML) ─▶ kyverno::Policy ── request, what was fetched ─▶ Evaluation, or what is needed
 //!   all of them ─▶ engine::Set ── request, what was fetched ─▶ one Decision with its reasons
@@ -18,12 +20,16 @@
 
 pub mod admission;
 pub mod cel;
+pub mod connaisseur;
+pub mod convert;
 pub mod cue;
 mod duration;
 pub mod engine;
+pub mod explain;
 pub mod expr;
 pub mod gatekeeper;
 pub mod go;
+pub mod image_policy;
 pub mod images;
 pub mod jmespath;
 pub mod kyverno;

@@ -22,7 +22,7 @@ pub enum Format {
 }
 
 /// An exact number with the way it is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Quantity {
     /// In billionths.
     nanos: i128,
@@ -30,6 +30,15 @@ pub struct Quantity {
     digits: u32,
     format: Format,
 }
+
+impl PartialEq for Quantity {
+    /// By value, as [`PartialOrd`]: `1000m` is `1`.
+    fn eq(&self, other: &Quantity) -> bool {
+        self.nanos == other.nanos
+    }
+}
+
+impl Eq for Quantity {}
 
 impl PartialOrd for Quantity {
     /// By value, whatever the suffixes.

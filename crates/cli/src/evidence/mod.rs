@@ -10,15 +10,18 @@
 //! What cannot be found out is [`Answer::Unknown`] with the reason, and never "not signed"; what is not signed as asked is [`Answer::Refused`]. A cluster
 //! and other services are not asked here.
 
+mod demand;
 mod image;
 mod question;
 mod trust_policy;
 
 pub(crate) use self::trust_policy::Bench;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
+use parking_lot::Mutex;
 use signet_model::Digest;
 use signet_policy::engine::{Judged, Known, Needs, Set, Stages};
 use signet_policy::jmespath::Surroundings;
@@ -27,31 +30,42 @@ use signet_policy::kyverno::{Input, Need};
 
 use crate::settings::Settings;
 use crate::verify::args::ReachArgs;
-use crate::verify::demand;
+use crate::verify::demand as flags;
 use crate::verify::discover::{Pinned, Registry};
 
 /// How often a request is judged again with what it asked for.
 const ROUNDS: usize = 16;
 
+/// Bytes of SBOMs that are kept until they are matched.
+const MAX_SBOMS: usize = 256 << 20;
+
 /// Registries and trusted material.
-pub(crate) struct Outside<'s> {
+pub(crate) struct Outside {
     registry: Registry,
     reach: ReachArgs,
     /// A `trusted_root.json` instead of the chosen instance.
     trusted_root: Option<PathBuf>,
-    settings: &'s Settings,
+    settings: Settings,
+    /// SBOMs that were found, by the digests of their bytes.
+    sboms: Mutex<BTreeMap<Digest, Vec<u8>>>,
 }
 
-impl<'s> Outside<'s> {
-    pub(crate) fn new(reach: &ReachArgs, trusted_root: Option<PathBuf>, settings: &'s Settings) -> Result<Outside<'s>> {
-        let registry = Registry::new(&demand::access(reach), settings)?;
-        Ok(Outside { registry, reach: reach.clone(), trusted_root, settings })
+impl Outside {
+    pub(crate) fn new(reach: &ReachArgs, trusted_root: Option<PathBuf>, settings: &Settings) -> Result<Outside> {
+        let registry = Registry::new(&flags::access(reach), settings)?;
+        Ok(Outside {
+            registry,
+            reach: reach.clone(),
+            trusted_root,
+            settings: settings.clone(),
+            sboms: Mutex::default(),
+        })
     }
 
     /// Judges a request, and fetches what it needs, until nothing more is needed or can be had.
     pub(crate) fn judge(
         &self,
-        bench: &Bench<'_, '_>,
+        bench: &Bench<'_>,
         set: &Set,
         input: &Input,
         known: &mut Known,
@@ -60,7 +74,7 @@ impl<'s> Outside<'s> {
     ) -> Judged {
         let mut judged = set.judge(input, known, surroundings, stages);
         for _ in 0..ROUNDS {
-            let news = self.answer_all(&judged.needs, known);
+            let news = self.answer_all(set, &judged.needs, known);
             if !(bench.answer_all(&judged.needs.questions, &mut known.facts) || news) {
                 break;
             }
@@ -69,12 +83,45 @@ impl<'s> Outside<'s> {
         judged
     }
 
+    /// For a service: what lies beside an image is asked for anew each time.
+    #[must_use]
+    pub(crate) fn forgetful(mut self) -> Outside {
+        self.registry = self.registry.forgetful();
+        self
+    }
+
+    fn sbom(&self, content: &Digest) -> Option<Vec<u8>> {
+        self.sboms.lock().get(content).cloned()
+    }
+
+    fn keep_sbom(&self, content: Digest, bytes: Vec<u8>) {
+        let mut kept = self.sboms.lock();
+        let held: usize = kept.values().map(Vec::len).sum();
+        if held.saturating_add(bytes.len()) > MAX_SBOMS {
+            kept.clear();
+        }
+        kept.insert(content, bytes);
+    }
+
+    /// Names the trusted material: another one has another name.
+    pub(crate) fn trust_version(&self) -> Result<String> {
+        Ok(match &self.trusted_root {
+            Some(path) => Digest::sha256(&flags::file(path)?).to_string(),
+            None => crate::trust::version(&flags::access(&self.reach), &self.settings)?,
+        })
+    }
+
+    /// What a registry says of an image, for conditions.
+    pub(crate) fn facts(&self, reference: &str) -> Result<serde_json::Value> {
+        image::facts(reference, &self.registry)
+    }
+
     /// Answers what it can; whether there is anything new.
-    fn answer_all(&self, needs: &Needs, known: &mut Known) -> bool {
+    fn answer_all(&self, set: &Set, needs: &Needs, known: &mut Known) -> bool {
         let mut news = false;
         for need in &needs.images {
             if !known.images.contains_key(need) {
-                known.images.insert(need.clone(), self.answer(need));
+                known.images.insert(need.clone(), self.answer(Some(set), need));
                 news = true;
             }
         }
@@ -82,7 +129,7 @@ impl<'s> Outside<'s> {
             if let Need::Image { reference } = need
                 && !known.context.contains_key(need)
             {
-                match image::facts(reference, &self.registry) {
+                match self.facts(reference) {
                     Ok(found) => {
                         known.context.insert(need.clone(), found);
                         news = true;
@@ -95,12 +142,14 @@ impl<'s> Outside<'s> {
     }
 
     /// Answers a question about an image.
-    pub(crate) fn answer(&self, need: &ImageNeed) -> Answer {
+    pub(crate) fn answer(&self, set: Option<&Set>, need: &ImageNeed) -> Answer {
         let answered = match need {
             ImageNeed::Digest { reference, .. } => {
                 self.registry.pin(reference).map(|pinned| Answer::Digest(pinned.digest.to_string()))
             }
             ImageNeed::Signed(signed) => self.signed(signed),
+            ImageNeed::Verified(demand) => self.demanded(set, demand),
+            ImageNeed::Configs { reference, .. } => image::configs(reference, &self.registry).map(Answer::Configs),
         };
         // What went wrong on the way says nothing of the image.
         answered.unwrap_or_else(|err| Answer::Unknown(format!("{err:#}")))

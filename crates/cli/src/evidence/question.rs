@@ -21,7 +21,10 @@ use crate::verify::judge::{self, Verdict, Wanted};
 /// Statements that are handed to a policy.
 const MAX_STATEMENTS: usize = 256;
 
-impl Outside<'_> {
+/// What verified, with what it was read from.
+type Found = (Verified<Signature>, Candidate);
+
+impl Outside {
     pub(super) fn signed(&self, signed: &Signed) -> Result<Answer> {
         let mut pinned = self.pinned(&signed.reference)?;
         let about = pinned.digest.to_string();
@@ -37,57 +40,75 @@ impl Outside<'_> {
             None => (Tags::Signatures, Wanted::Signature(signed.annotations.clone())),
             Some(kind) => (Tags::Attestations, Wanted::Attestation(Some(kind.clone()))),
         };
-        let mut candidates = self.registry.candidates(&pinned, tags, self.settings)?;
-        if signed.layout == Layout::SigstoreBundle {
-            candidates
-                .retain(|candidate| matches!(candidate.shape, Shape::Bundle | Shape::Unknown) || candidate.unread);
-        }
-        let artifact = Artifact::Digest(&pinned.digest);
         if let Authority::Anybody = signed.authority {
             let kind = signed.predicate_type.as_deref().ok_or_else(|| anyhow!("a signature by anybody is none"))?;
-            return unsigned(&candidates, &artifact, kind)
+            let candidates = self.registry.candidates(&pinned, tags, &self.settings)?;
+            return unsigned(&candidates, &Artifact::Digest(&pinned.digest), kind)
                 .map(|statements| Answer::Statements { digest: about, statements });
         }
         let mut demand = self.demand(&signed.authority)?;
         if signed.predicate_type.is_some() {
             demand.requirements.annotations.clone_from(&signed.annotations);
         }
-        let judged = judge::all(candidates, artifact, &wanted, &demand, crate::settings::now());
-        let mut statements = Vec::new();
-        let (mut verified, mut unread, mut why, mut another) = (0_usize, None, Vec::new(), Vec::new());
-        for one in &judged {
-            match &one.verdict {
-                Verdict::Verified(found) => {
-                    verified += 1;
-                    statements.extend(statement(found));
-                }
+        let found = match self.verified(&pinned, signed.layout, &wanted, &demand)? {
+            Ok(found) => found,
+            Err(why) => return Ok(Answer::Refused(why)),
+        };
+        Ok(match &signed.predicate_type {
+            None => Answer::Signed { digest: about },
+            Some(_) => Answer::Statements {
+                digest: about,
+                statements: found.iter().filter_map(|(verified, _)| statement(verified)).collect(),
+            },
+        })
+    }
+
+    /// What lies beside an image and is as it is held to: at least one, or why there is none. Errors: it cannot be told, because something could not
+    /// be read.
+    pub(super) fn verified(
+        &self,
+        image: &Pinned,
+        layout: Layout,
+        wanted: &Wanted,
+        demand: &Demand,
+    ) -> Result<std::result::Result<Vec<Found>, String>> {
+        let tags = match wanted {
+            Wanted::Signature(_) => Tags::Signatures,
+            Wanted::Attestation(_) => Tags::Attestations,
+        };
+        let mut candidates = self.registry.candidates(image, tags, &self.settings)?;
+        if layout == Layout::SigstoreBundle {
+            candidates
+                .retain(|candidate| matches!(candidate.shape, Shape::Bundle | Shape::Unknown) || candidate.unread);
+        }
+        let (mut found, mut unread, mut why, mut another) = (Vec::new(), None, Vec::new(), Vec::new());
+        for one in judge::all(candidates, Artifact::Digest(&image.digest), wanted, demand, crate::settings::now()) {
+            match one.verdict {
+                Verdict::Verified(verified) => found.push((*verified, one.candidate)),
                 Verdict::Refused(err) if one.candidate.unread => {
                     unread = Some(format!("{}: {err}", one.candidate.place))
                 }
                 Verdict::Refused(err) => why.push(format!("{}: {err}", one.candidate.place)),
                 Verdict::Unfit(..) => why.push(format!("{}: it is not what was asked for", one.candidate.place)),
-                Verdict::Another(what) => another.push(what.clone()),
+                Verdict::Another(what) => another.push(what),
             }
         }
-        ensure!(
-            statements.len() <= MAX_STATEMENTS,
-            "more than {MAX_STATEMENTS} statements are attested about the image"
-        );
-        if verified > 0 {
-            return Ok(match &signed.predicate_type {
-                None => Answer::Signed { digest: about },
-                Some(_) => Answer::Statements { digest: about, statements },
-            });
-        }
-        if let Some(unread) = unread {
+        ensure!(found.len() <= MAX_STATEMENTS, "more than {MAX_STATEMENTS} signatures lie beside the image");
+        // Of statements all count: the one that could not be read may be the one that speaks against the image.
+        let all = matches!(wanted, Wanted::Attestation(_));
+        if let Some(unread) = unread.filter(|_| all || found.is_empty()) {
             bail!("what lies beside the image could not be read: {unread}");
+        }
+        if !found.is_empty() {
+            return Ok(Ok(found));
         }
         another.sort();
         another.dedup();
         let beside = if another.is_empty() { String::new() } else { format!(" (there is {})", another.join(", ")) };
-        Ok(Answer::Refused(match (why.is_empty(), &signed.predicate_type) {
-            (true, None) => format!("no signatures found{beside}"),
-            (true, Some(kind)) => format!("no attestation of type `{kind}` found{beside}"),
+        Ok(Err(match (why.is_empty(), wanted) {
+            (true, Wanted::Attestation(Some(kind))) => format!("no attestation of type `{kind}` found{beside}"),
+            (true, Wanted::Attestation(None)) => format!("no attestation found{beside}"),
+            (true, Wanted::Signature(_)) => format!("no signatures found{beside}"),
             (false, _) => format!("no signature is as the policy demands: {}", why.join("; ")),
         }))
     }
@@ -116,13 +137,13 @@ impl Outside<'_> {
         match demand::named_root(self.trusted_root.as_deref())? {
             Some(root) => Ok(root),
             None => {
-                crate::trust::trusted_root(&demand::access(&self.reach), crate::trust::Renewal::Never, self.settings)
+                crate::trust::trusted_root(&demand::access(&self.reach), crate::trust::Renewal::Never, &self.settings)
             }
         }
     }
 
     /// A key as the policy writes it: PEM, or where it lives.
-    fn key(&self, key: &str) -> Result<PublicKey> {
+    pub(super) fn key(&self, key: &str) -> Result<PublicKey> {
         if key.contains("-----BEGIN") {
             return PublicKey::from_pem(key).context("the policy's key is no public key");
         }
@@ -131,7 +152,7 @@ impl Outside<'_> {
             ca_cert: self.reach.ca_cert.clone(),
             ..KeyAccess::default()
         };
-        let keyring = Keyring::new(&access, self.settings)?;
+        let keyring = Keyring::new(&access, &self.settings)?;
         Ok(keyring.wait(signet_keys::public_key(key, &keyring.context))?)
     }
 
@@ -140,18 +161,41 @@ impl Outside<'_> {
         let Authority::Certificate { certificate, chain, .. } = &signed.authority else {
             bail!("Notary's signatures are verified by certificates");
         };
-        if signed.predicate_type.is_some() {
-            bail!("attestations that are signed in Notary's way are not read");
-        }
+        ensure!(signed.predicate_type.is_none(), "attestations that are signed in Notary's way are not read");
+        let roots = [certificate.clone(), chain.clone()];
+        Ok(match self.notation(pinned, &roots, &[], "strict", "")? {
+            Ok(_) => Answer::Signed { digest: pinned.digest.to_string() },
+            Err(why) => Answer::Refused(why),
+        })
+    }
+
+    /// Notation signatures of an image by these authorities: the names of the signers, or why there is none.
+    pub(super) fn notation(
+        &self,
+        pinned: &Pinned,
+        roots: &[String],
+        timestamp_roots: &[String],
+        level: &str,
+        verify_timestamp: &str,
+    ) -> Result<std::result::Result<Vec<String>, String>> {
         let mut stores = TrustStores::new();
-        for pem in [certificate, chain].into_iter().filter(|pem| !pem.trim().is_empty()) {
+        let mut named = vec!["ca:policy"];
+        for pem in roots.iter().filter(|pem| !pem.trim().is_empty()) {
             stores.add(StoreKind::Authority, "policy", pem.as_bytes()).context("the policy's certificates")?;
+        }
+        for pem in timestamp_roots.iter().filter(|pem| !pem.trim().is_empty()) {
+            stores.add(StoreKind::Timestamp, "policy", pem.as_bytes()).context("the policy's certificates")?;
+            named = vec!["ca:policy", "tsa:policy"];
+        }
+        let mut verification = json!({"level": level});
+        if !verify_timestamp.is_empty() {
+            verification["verifyTimestamp"] = json!(verify_timestamp);
         }
         let policy = json!({"version": "1.0", "trustPolicies": [{
             "name": "policy",
             "registryScopes": ["*"],
-            "signatureVerification": {"level": "strict"},
-            "trustStores": ["ca:policy"],
+            "signatureVerification": verification,
+            "trustStores": named,
             "trustedIdentities": ["*"],
         }]});
         let policy = OciPolicy::parse(policy.to_string().as_bytes())?;
@@ -163,8 +207,8 @@ impl Outside<'_> {
             digest: pinned.digest,
             size: u64::try_from(manifest.bytes.len())?,
         };
-        let (mut why, mut unread) = (Vec::new(), None);
-        for candidate in self.registry.candidates(pinned, Tags::Signatures, self.settings)? {
+        let (mut found, mut why, mut unread) = (Vec::new(), Vec::new(), None);
+        for candidate in self.registry.candidates(pinned, Tags::Signatures, &self.settings)? {
             if candidate.unread {
                 unread = Some(candidate.place.clone());
             }
@@ -177,16 +221,19 @@ impl Outside<'_> {
             let verdict =
                 signet_trust::notation::verify(&envelope, &target, statement, &stores, &Revocations::default(), now);
             if verdict.holds() && !verdict.is_skipped() {
-                return Ok(Answer::Signed { digest: pinned.digest.to_string() });
+                found.push(verdict.signer.clone().unwrap_or_default());
+                continue;
             }
             let refusal = verdict.refusal().map_or("it does not hold", |(_, why)| why);
             why.push(format!("{}: {refusal}", candidate.place));
         }
+        if !found.is_empty() {
+            return Ok(Ok(found));
+        }
         if let Some(place) = unread {
             bail!("what lies beside the image could not be read: {place}");
         }
-        let text = if why.is_empty() { "no signatures found".to_owned() } else { why.join("; ") };
-        Ok(Answer::Refused(text))
+        Ok(Err(if why.is_empty() { "no signatures found".to_owned() } else { why.join("; ") }))
     }
 }
 
@@ -334,7 +381,7 @@ fn statement(found: &Verified<Signature>) -> Option<Value> {
     }
 }
 
-fn in_toto(statement: &Statement) -> Value {
+pub(super) fn in_toto(statement: &Statement) -> Value {
     json!({
         "_type": "https://in-toto.io/Statement/v1",
         "predicateType": statement.predicate_type(),

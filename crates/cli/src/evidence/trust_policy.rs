@@ -3,11 +3,10 @@
 //! Findings are made now: the sealed SBOM is matched, or the image is scanned, with the advisory database of this machine. Reports that others sealed are
 //! not read back, so there is none to find; what no scanner of this version looks for is unknown.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
-use parking_lot::Mutex;
 use serde_json::Value;
 use signet_advisories::MatchOptions;
 use signet_model::{Digest, ImageRef, Timestamp};
@@ -15,7 +14,7 @@ use signet_oci_client::ManifestBody;
 use signet_policy::trust_policy::facts::{
     Answer, Build, Facts, Manifest, Origin, Question, Report, Sbom, Seal, Signer, What,
 };
-use signet_policy::trust_policy::{Asked, Authority, Circumstances, Decision, FeedAge, KeySource, TrustPolicy, judge};
+use signet_policy::trust_policy::{Asked, Authority, Circumstances, Decision, KeySource, TrustPolicy, judge};
 use signet_trust::slsa::github::{self, Kind, WorkflowIdentity};
 use signet_trust::slsa::{BuilderRefs, Expectation};
 use signet_trust::{
@@ -28,6 +27,7 @@ use crate::args::{DatabaseArgs, SourceArgs};
 use crate::database;
 use crate::gate;
 use crate::scan;
+use crate::settings::Settings;
 use crate::source;
 use crate::verify::demand::{self, Demand};
 use crate::verify::discover::{Candidate, Pinned, Tags, repository_at};
@@ -41,16 +41,14 @@ const SBOMS: [(&str, &str); 2] = [("cyclonedx", "cyclonedx"), ("spdxjson", "spdx
 const WORKFLOWS: &str = "^https://github\\.com/[^@]+@[^@]+$";
 
 /// Answers the questions of policies, and scans where they ask for it.
-pub(crate) struct Bench<'o, 's> {
-    outside: &'o Outside<'s>,
+pub(crate) struct Bench<'o> {
+    outside: &'o Outside,
     database: &'o DatabaseArgs,
-    /// SBOMs that were found, by the digests of their bytes.
-    sboms: Mutex<BTreeMap<Digest, Vec<u8>>>,
 }
 
-impl<'o, 's> Bench<'o, 's> {
-    pub(crate) fn new(outside: &'o Outside<'s>, database: &'o DatabaseArgs) -> Bench<'o, 's> {
-        Bench { outside, database, sboms: Mutex::default() }
+impl<'o> Bench<'o> {
+    pub(crate) fn new(outside: &'o Outside, database: &'o DatabaseArgs) -> Bench<'o> {
+        Bench { outside, database }
     }
 
     /// Asks all policies about an image, and fetches what they need, until nothing more is needed or can be had.
@@ -87,7 +85,7 @@ impl<'o, 's> Bench<'o, 's> {
         news
     }
 
-    fn answer(&self, question: &Question) -> Result<Answer> {
+    pub(crate) fn answer(&self, question: &Question) -> Result<Answer> {
         match question {
             Question::Digest { reference } => Ok(Answer::Digest(self.outside.registry.pin(reference)?.digest)),
             Question::Manifests { name, digest } => self.manifests(name, digest).map(Answer::Manifests),
@@ -104,8 +102,7 @@ impl<'o, 's> Bench<'o, 's> {
                 Ok(Answer::Vulnerabilities(Vec::new()))
             }
             Question::Findings { what: What::Vulnerabilities, from: Origin::Sbom(sbom), .. } => {
-                let bytes =
-                    self.sboms.lock().get(sbom).cloned().ok_or_else(|| anyhow!("the SBOM {sbom} was not read"))?;
+                let bytes = self.outside.sbom(sbom).ok_or_else(|| anyhow!("the SBOM {sbom} was not read"))?;
                 let file = tempfile::NamedTempFile::new().context("cannot keep an SBOM for the scan")?;
                 std::fs::write(file.path(), bytes).context("cannot keep an SBOM for the scan")?;
                 self.scan(&format!("sbom:{}", utf8(file.path())?)).map(|report| Answer::Vulnerabilities(vec![report]))
@@ -137,6 +134,13 @@ impl<'o, 's> Bench<'o, 's> {
                         continue;
                     }
                     let text = platform.map(|platform| format!("{}/{}", platform.os, platform.architecture));
+                    let child = client.manifest(&repository_at(&reference, None, Some(entry.digest))?)?;
+                    // What lies in an index of an index would be served and not be judged.
+                    ensure!(
+                        matches!(child.body, ManifestBody::Image(_)),
+                        "`{}` holds an index of its own, which is not judged",
+                        entry.digest
+                    );
                     found.push((entry.digest, text.unwrap_or_default()));
                 }
             }
@@ -154,9 +158,7 @@ impl<'o, 's> Bench<'o, 's> {
         let client = self.outside.registry.client();
         let manifest = client.manifest(&repository_at(image, None, Some(digest))?)?;
         let ManifestBody::Image(image_manifest) = &manifest.body else { return Ok(None) };
-        let config = &image_manifest.config;
-        let bytes = client.small_blob(&repository_at(image, None, None)?, &config.digest, Some(config.size))?;
-        let config: Value = serde_json::from_slice(&bytes).context("the image's configuration is no JSON")?;
+        let config = super::image::config(&self.outside.registry, image, &image_manifest.config)?;
         Ok(config.get("created").and_then(Value::as_str).and_then(|text| text.parse().ok()))
     }
 
@@ -168,7 +170,7 @@ impl<'o, 's> Bench<'o, 's> {
         wanted: &Wanted,
         authorities: &[Authority],
     ) -> Result<Vec<(Seal, Verified<Signature>, Candidate)>> {
-        let candidates = self.outside.registry.candidates(image, tags, self.outside.settings)?;
+        let candidates = self.outside.registry.candidates(image, tags, &self.outside.settings)?;
         let mut found: Vec<(Seal, Verified<Signature>, Candidate)> = Vec::new();
         for authority in authorities {
             let demand = Demand { root: self.outside.root()?, requirements: self.requirements(authority)? };
@@ -216,7 +218,7 @@ impl<'o, 's> Bench<'o, 's> {
         };
         let demand = Demand { root: self.outside.root()?, requirements: Requirements::keyless(vec![identity]) };
         let mut builds = Vec::new();
-        let candidates = self.outside.registry.candidates(&image, Tags::Attestations, self.outside.settings)?;
+        let candidates = self.outside.registry.candidates(&image, Tags::Attestations, &self.outside.settings)?;
         let artifact = Artifact::Digest(&image.digest);
         for judged in judging::all(candidates, artifact, &Wanted::Attestation(None), &demand, crate::settings::now()) {
             let verified = match judged.verdict {
@@ -251,7 +253,7 @@ impl<'o, 's> Bench<'o, 's> {
                 let made_at = ["/metadata/timestamp", "/creationInfo/created"]
                     .iter()
                     .find_map(|route| statement.predicate().pointer(route)?.as_str()?.parse().ok());
-                self.sboms.lock().insert(content, bytes);
+                self.outside.keep_sbom(content, bytes);
                 found.push(Sbom { content, seal: Some(seal), format: format.to_owned(), made_at });
             }
         }
@@ -260,7 +262,11 @@ impl<'o, 's> Bench<'o, 's> {
 
     /// Examines a source now, and matches it with the database.
     fn scan(&self, from: &str) -> Result<Report<signet_policy::expr::FindingData>> {
-        let settings = self.outside.settings;
+        // A service lives longer than a command: the age of a database counts from now.
+        let settings = &Settings {
+            now: self.outside.settings.fixed_time.unwrap_or_else(crate::settings::now),
+            ..self.outside.settings.clone()
+        };
         let args = SourceArgs {
             source: from.to_owned(),
             platform: None,
@@ -280,8 +286,7 @@ impl<'o, 's> Bench<'o, 's> {
         let kept = database::java::place(&settings.cache);
         database::java::name_archives(&mut examined.inventory, self.database.java_db.as_deref(), &kept, settings)?;
         let report = scan::matched(examined, &opened, MatchOptions::default(), settings, |_, _| Ok(Vec::new()))?;
-        let (findings, mut feeds) = gate::judged(&report, settings.now);
-        feeds.push(FeedAge { name: "scan".to_owned(), updated: Some(settings.now), provides: Vec::new() });
+        let (findings, feeds) = gate::judged(&report, settings.now);
         let open = report.inventory.unexamined.len();
         ensure!(report.judged, "nothing was matched with the database");
         Ok(Report {

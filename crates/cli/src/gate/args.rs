@@ -8,7 +8,7 @@ use crate::verify::args::ReachArgs;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  signet gate registry.example.com/app:1 --policy production.yaml\n  signet gate registry.example.com/app:1 --policy builtin:recommended -o json\n  signet gate registry.example.com/app:1 --policy production.yaml --attest --key signet.key\n\nExit codes: 0 it may run, 10 the policy says no or cannot tell, 1 the image or a policy cannot be read"
+    after_help = "Examples:\n  signet gate registry.example.com/app:1 --policy production.yaml\n  signet gate registry.example.com/app:1 --policy builtin:recommended -o json\n  signet gate registry.example.com/app:1 --policy production.yaml --attest --key signet.key\n\nExit codes: 0 it may run, 10 the policy says no or cannot tell,\n1 the image or a policy cannot be read"
 )]
 pub(crate) struct GateArgs {
     /// The image, in a registry. Its tag is resolved once.

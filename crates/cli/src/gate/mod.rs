@@ -14,9 +14,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow};
 use signet_model::Verdict;
-use signet_policy::trust_policy::{
-    Asked, Authority, Circumstances, Decision, KeySource, Reason, Revoked, Role, Ruling, TrustPolicy,
-};
+use signet_policy::trust_policy::{Asked, Circumstances, Decision, Reason, Revoked, Role, Ruling, TrustPolicy};
 
 use self::args::GateArgs;
 pub(crate) use self::findings::{Filters, Threshold, judge, judged, policy};
@@ -64,22 +62,7 @@ pub(crate) fn command(args: &GateArgs, settings: &Settings) -> Result<Exit> {
 
 /// Keys that a policy names by a file lie beside the policy.
 fn beside(mut policy: TrustPolicy, file: &Path) -> TrustPolicy {
-    let folder = file.parent().unwrap_or(Path::new(""));
-    let move_keys = |authorities: &mut Vec<Authority>| {
-        for authority in authorities {
-            if let Authority::Key(KeySource::File(name)) = authority
-                && let Some(place) = folder.join(&*name).to_str()
-            {
-                *name = place.to_owned();
-            }
-        }
-    };
-    if let Some(signatures) = &mut policy.signatures {
-        move_keys(&mut signatures.authorities);
-    }
-    if let Some(rule) = &mut policy.break_glass {
-        move_keys(&mut rule.approvers);
-    }
+    policy.with_keys_in(&file.parent().unwrap_or(Path::new("")).to_string_lossy());
     policy
 }
 
@@ -156,6 +139,7 @@ fn line(out: &mut String, reason: &Reason, indent: &str) {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use signet_policy::trust_policy::{Authority, KeySource};
 
     use super::*;
 

@@ -28,7 +28,8 @@ pub(super) fn predicate(decision: &Decision, policies: &[&TrustPolicy], image: &
             "digest": digest(&Digest::sha256(contents.join("\n").as_bytes())),
         }),
     };
-    let passed = decision.admits();
+    // By what the rules say: a policy in audit lets pass what it does not vouch for, and where no policy spoke nobody does.
+    let passed = decision.judged < Verdict::Deny && !decision.rulings.is_empty();
     json!({
         "verifier": {"id": VERIFIER, "version": {"signet": env!("CARGO_PKG_VERSION")}},
         "timeVerified": now.to_string(),
@@ -45,10 +46,11 @@ pub(super) fn predicate(decision: &Decision, policies: &[&TrustPolicy], image: &
 fn level(decision: &Decision, policies: &[&TrustPolicy]) -> String {
     let shown = |policy: &&&TrustPolicy| {
         decision.rulings.iter().any(|ruling| {
+            let mut asked = ruling.reasons.iter().filter(|reason| reason.section == "provenance").peekable();
+            // Every platform must have been shown it.
             ruling.content == policy.content
-                && ruling.reasons.iter().any(|reason| {
-                    reason.section == "provenance" && reason.verdict == Verdict::Allow && reason.overridden.is_none()
-                })
+                && asked.peek().is_some()
+                && asked.all(|reason| reason.verdict == Verdict::Allow && reason.overridden.is_none())
         })
     };
     let levels = policies.iter().filter(shown).filter_map(|policy| policy.provenance.as_ref()?.level);

@@ -74,6 +74,8 @@ impl Policies {
         let bindings = std::mem::take(&mut self.bindings);
         for loaded in &mut self.policies {
             if let Loaded::Admission(policy) = loaded {
+                // Kyverno's tool judges by policies that nobody bound, too.
+                policy.hold_everywhere();
                 policy
                     .bind(&bindings)
                     .map_err(|message| anyhow::anyhow!("cannot bind `{}`: {message}", policy.name))?;

@@ -16,7 +16,7 @@ mod judge;
 mod objects;
 mod suite;
 mod test;
-mod values;
+pub(crate) mod values;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

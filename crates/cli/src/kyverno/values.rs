@@ -79,6 +79,12 @@ impl Values {
             input.set(path, value.clone());
         }
         input.namespace_labels = self.namespace_labels(text("/metadata/namespace"));
+        // A namespace that no file tells of has the one label that every namespace carries.
+        let namespace = text("/metadata/namespace");
+        if !namespace.is_empty() {
+            let name = input.namespace_labels.entry("kubernetes.io/metadata.name".to_owned());
+            name.or_insert_with(|| namespace.to_owned());
+        }
         input.namespace_object = self
             .list("namespaces")
             .find(|entry| entry.pointer("/metadata/name").and_then(Value::as_str) == Some(text("/metadata/namespace")))
@@ -138,22 +144,22 @@ pub(super) fn user(value: &Value) -> User {
 
 /// What stands for the cluster and for services.
 #[derive(Debug, Default)]
-pub(super) struct Mocks {
+pub(crate) struct Mocks {
     /// `{urlPath | url, method, response: {statusCode, body}}`
-    pub(super) calls: Vec<Value>,
+    pub(crate) calls: Vec<Value>,
     /// Global context entries, by name.
-    pub(super) globals: BTreeMap<String, Value>,
+    pub(crate) globals: BTreeMap<String, Value>,
     /// Objects of the cluster, if there is said to be one.
-    pub(super) objects: Vec<Value>,
+    pub(crate) objects: Vec<Value>,
     /// What a registry says of images, by `image`.
-    pub(super) images: Vec<Value>,
+    pub(crate) images: Vec<Value>,
     /// Objects that rules may change besides the one that they judge; `None` if nobody said which there are.
-    pub(super) targets: Option<Vec<Value>>,
+    pub(crate) targets: Option<Vec<Value>>,
 }
 
 impl Mocks {
     /// The answer to a need, if one is known.
-    pub(super) fn answer(&self, need: &Need) -> Option<Value> {
+    pub(crate) fn answer(&self, need: &Need) -> Option<Value> {
         match need {
             Need::ConfigMap { namespace, name } => {
                 let wanted = |object: &&Value| {
@@ -175,17 +181,28 @@ impl Mocks {
                 self.images.iter().find(image).cloned()
             }
             Need::Objects { api_version, kind, namespace, name, uid, selector } => {
-                let fits = |object: &&Value| {
+                if self.targets.is_none() && self.objects.is_empty() {
+                    return None;
+                }
+                let fits = |object: &&Value, anywhere: bool| {
                     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
                     let like = |pattern: &str, text: &str| pattern.is_empty() || wildcard::matches(pattern, text);
                     wildcard::matches(api_version, text("/apiVersion"))
                         && wildcard::matches(kind, text("/kind"))
-                        && like(namespace, text("/metadata/namespace"))
+                        && (like(namespace, text("/metadata/namespace"))
+                            || anywhere && text("/metadata/namespace").is_empty())
                         && like(name, text("/metadata/name"))
                         && (uid.is_empty() || uid == text("/metadata/uid"))
                         && (selector.is_empty() || kyverno::selects(selector, object))
                 };
-                Some(Value::Array(self.targets.as_ref()?.iter().filter(fits).cloned().collect()))
+                let targets = self.targets.iter().flatten().filter(|object| fits(object, false));
+                let mut found: Vec<Value> = targets.cloned().collect();
+                // What no rule may change is looked for among the objects of the cluster; of them, what lies in no namespace is meant whatever
+                // namespace is asked about.
+                if found.is_empty() {
+                    found = self.objects.iter().filter(|object| fits(object, true)).cloned().collect();
+                }
+                Some(Value::Array(found))
             }
         }
     }

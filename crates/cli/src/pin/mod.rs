@@ -13,7 +13,7 @@ mod pipelines;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use futures_util::StreamExt as _;
@@ -57,6 +57,22 @@ enum State {
     Unclear(String),
     /// Its registry gave no answer.
     Failed(String),
+}
+
+/// Whether a file names images, by its name.
+pub(crate) fn names_images(path: &Path) -> bool {
+    find::kind(path).is_some()
+}
+
+/// Whether a file is a Dockerfile, by its name.
+pub(crate) fn is_dockerfile(path: &Path) -> bool {
+    find::kind(path) == Some(find::Kind::Dockerfile)
+}
+
+/// The images that a file names and that can be told; none of what is no such file.
+pub(crate) fn named_images(path: &Path, text: &str) -> Vec<ImageRef> {
+    let found = find::kind(path).and_then(|kind| find::images(path, kind, text).ok());
+    found.into_iter().flatten().filter_map(|found| found.reference.ok()).collect()
 }
 
 pub(crate) fn command(args: &PinArgs, settings: &Settings) -> Result<Exit> {

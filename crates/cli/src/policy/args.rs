@@ -15,6 +15,10 @@ pub(crate) enum Command {
     Lint(LintArgs),
     /// Run test suites (`kyverno-test.yaml`) below directories.
     Test(TestArgs),
+    /// Say in words what policies demand.
+    Explain(ExplainArgs),
+    /// Write a Kyverno ClusterPolicy as policies in CEL that refuse the same, or say what keeps it from being one.
+    Convert(ConvertArgs),
 }
 
 #[derive(Debug, Args)]
@@ -31,6 +35,38 @@ pub(crate) struct TestArgs {
     /// Show messages.
     #[arg(long)]
     pub(crate) detailed: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  signet policy explain policies/\n  signet policy explain require-signed.yaml -o json\n\nExit codes: 0 all was told, 3 no policy was found, 13 a file could not be read"
+)]
+pub(crate) struct ExplainArgs {
+    /// Files and directories with policies: TrustPolicy, ClusterPolicy, Policy, PolicyException, the CEL kinds of Kyverno and Kubernetes, ClusterImagePolicy.
+    #[arg(value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// What could not be read is a warning and not exit code 13.
+    #[arg(long)]
+    pub(crate) allow_incomplete: bool,
+    /// text or json.
+    #[arg(short, long, value_name = "FORMAT", value_parser = ["text", "json"], default_value = "text")]
+    pub(crate) output: String,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  signet policy convert require-labels.yaml\n  signet policy convert require-labels.yaml -o require-labels-cel.yaml --resource manifests/\n\nExit codes: 0 converted, and both forms agree on every resource, 1 it cannot be said exactly in CEL,\nor the forms differ, 3 no ClusterPolicy or Policy was found, 13 a resource could not be read"
+)]
+pub(crate) struct ConvertArgs {
+    /// A file with ClusterPolicy or Policy documents of kyverno.io.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Write the policies to this file.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Files and directories with resources that both forms are asked about: made, changed and deleted.
+    #[arg(short, long, value_name = "PATH")]
+    pub(crate) resource: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]

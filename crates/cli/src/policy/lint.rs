@@ -30,11 +30,7 @@ pub(super) fn command(args: &LintArgs, settings: &Settings) -> Result<Exit> {
             )));
         }
     }
-    let mut below = Below::default();
-    for path in &args.paths {
-        below.add(path, &|path| path.extension().is_some_and(|end| end == "yaml" || end == "yml"))?;
-    }
-    let (files, mut unread) = (below.files, below.unread);
+    let Below { files, mut unread } = files::yaml(&args.paths)?;
     let (mut policies, mut remarks) = (0_usize, Vec::new());
     for path in files {
         match of_file(&path) {

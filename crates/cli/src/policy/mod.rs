@@ -2,7 +2,9 @@
 
 mod apply;
 pub(crate) mod args;
+mod convert;
 mod documents;
+mod explain;
 mod lint;
 
 use anyhow::Result;
@@ -16,5 +18,7 @@ pub(crate) fn command(wanted: &Command, settings: &Settings) -> Result<Exit> {
         Command::Apply(args) => apply::command(args, settings),
         Command::Lint(args) => lint::command(args, settings),
         Command::Test(args) => crate::kyverno::test(&args.directories, args.fail_only, args.detailed, settings),
+        Command::Explain(args) => explain::command(args, settings),
+        Command::Convert(args) => convert::command(args, settings),
     }
 }

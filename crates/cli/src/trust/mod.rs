@@ -71,6 +71,12 @@ pub(crate) fn trusted_root(access: &Access, renewal: Renewal, settings: &Setting
     Ok(in_use(access, renewal, settings)?.root)
 }
 
+/// Names what is used: the digest of its document.
+pub(crate) fn version(access: &Access, settings: &Settings) -> Result<String> {
+    let current = in_use(access, Renewal::Never, settings)?;
+    Ok(signet_model::Digest::sha256(&current.trusted_root).to_string())
+}
+
 /// Whether what is used is asked for anew when it is a day old.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Renewal {

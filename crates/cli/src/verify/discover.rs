@@ -112,6 +112,8 @@ pub(crate) struct Registry {
     layout: Option<Layout>,
     attachment: u64,
     remembered: Mutex<Remembered>,
+    /// Whether what was found is kept behind the answer.
+    keeps: bool,
 }
 
 /// By repository, digest and tag. Whoever asks for what is being fetched waits for it.
@@ -139,7 +141,7 @@ impl Registry {
         let attachment = attachment_limit(std::env::var("COSIGN_MAX_ATTACHMENT_SIZE").ok().as_deref())?;
         let limits = Limits { entries: MAX_REFERRERS, small_blob: attachment, ..Limits::default() };
         let client = net::client_within(access, settings, limits)?;
-        Ok(Registry { client, layout: None, attachment, remembered: Mutex::default() })
+        Ok(Registry { client, layout: None, attachment, remembered: Mutex::default(), keeps: true })
     }
 
     /// A layout in a directory (`DIR`, `DIR:TAG`, `DIR@DIGEST`): no network is needed, and none is used.
@@ -147,6 +149,12 @@ impl Registry {
         let layout = Layout::open(layout::split(place).0)?;
         let offline = Settings { offline: true, ..settings.clone() };
         Ok(Registry { layout: Some(layout), ..Registry::new(&Access::default(), &offline)? })
+    }
+
+    /// Keeps nothing: for those who live longer than what lies beside an image stays the same.
+    #[must_use]
+    pub(crate) fn forgetful(self) -> Registry {
+        Registry { keeps: false, ..self }
     }
 
     pub(crate) fn client(&self) -> &BlockingClient {
@@ -212,7 +220,7 @@ impl Registry {
         let found = Arc::clone(self.client.wait(cell.get_or_try_init(|| fetch))?);
         // Large attestations are fetched again rather than kept, and so is what broke on the way.
         let bytes: usize = found.iter().map(|candidate| candidate.bytes.len()).sum();
-        if bytes > MAX_KEPT || found.iter().any(|candidate| candidate.unread) {
+        if !self.keeps || bytes > MAX_KEPT || found.iter().any(|candidate| candidate.unread) {
             self.remembered.lock().remove(&key);
         }
         Ok(found.to_vec())

@@ -48,6 +48,7 @@ mod pin;
 mod policies;
 mod policy_apply;
 mod policy_lint;
+mod policy_words;
 mod provenance;
 mod pushable;
 mod remote;

@@ -3,15 +3,18 @@
 use serde_json::Value as Json;
 use signet_yaml::{Node, to_json};
 
+use super::attestor::ImageRules;
 use super::autogen;
-use super::images::{self, ImageMatch};
+use super::conditions::WebhookConditions;
+use super::images;
 use super::matching::MatchResources;
 use super::mutate::Mutation;
 use super::rule::{Expressions, Parameters, list, text};
 use super::schema;
 use crate::cel::{Environment, Program};
+use crate::jmespath::Surroundings;
 use crate::kyverno::schema::{check, problem};
-use crate::kyverno::{Action, Input};
+use crate::kyverno::{Action, Input, Snapshot};
 use crate::trust_policy::PolicyError;
 
 /// The kinds of policies.
@@ -105,6 +108,12 @@ pub(super) struct Definition {
     pub(super) matches: Option<MatchResources>,
     pub(super) expressions: Expressions,
     pub(super) mutations: Vec<Mutation>,
+    /// The conditions once more, as the API server can evaluate them; none, if only Kyverno can.
+    webhook: WebhookConditions,
+    /// What it says of images, if it is about them.
+    pub(super) images: Option<ImageRules>,
+    /// Where other kinds name theirs.
+    pub(super) extractors: Vec<(String, Program)>,
 }
 
 /// A policy.
@@ -118,6 +127,10 @@ pub struct Policy {
     pub namespace: Option<String>,
     /// What happens when it cannot be evaluated: `true` refuses.
     pub fails_closed: bool,
+    /// Whether requests are judged by it.
+    pub admission: bool,
+    /// Whether background scans use it.
+    pub background: bool,
     /// What was not made of it for controllers, and why.
     pub not_made: Vec<String>,
     pub(super) action: Action,
@@ -129,10 +142,12 @@ pub struct Policy {
     pub(super) parameters: Vec<Option<Parameters>>,
     /// `attestors` and `attestations` by their names, as expressions see them.
     pub(super) evidence: (Json, Json),
-    /// Which images it is about; all, if it does not say.
-    pub(super) images: Vec<ImageMatch>,
-    /// Where other kinds name theirs.
-    pub(super) extractors: Vec<(String, Program)>,
+    /// Whether any expression may name `images`.
+    pub(super) uses_images: bool,
+    /// Whether it is about changing other objects than the one that is asked about.
+    pub(super) changes_others: bool,
+    /// Whether it holds without a binding.
+    pub(super) everywhere: bool,
 }
 
 /// A binding: where a policy of Kubernetes holds, with what parameters and consequences.
@@ -258,11 +273,16 @@ impl Policy {
                 return Err(format!("`{other}` is no `evaluation.mode`; there are Kubernetes, JSON, HTTP and Envoy"));
             }
         };
+        let enabled =
+            |key: &str| spec.pointer(&format!("/evaluation/{key}/enabled")).and_then(Json::as_bool) != Some(false);
         let param_kind = spec.get("paramKind").filter(|found| !found.is_null()).cloned();
         let matches = spec.get("matchConstraints").filter(|found| !found.is_null());
         let matches = matches.map(MatchResources::compile).transpose()?;
         if mode == Mode::Kubernetes && matches.as_ref().is_none_or(|found| found.rules.is_empty()) {
             return Err("the policy matches nothing; it needs `matchConstraints.resourceRules`".to_owned());
+        }
+        if kind.is_kubernetes() && mode != Mode::Kubernetes {
+            return Err("`evaluation` has no place in a policy of Kubernetes".to_owned());
         }
         let evidence = (by_name(spec, "attestors"), by_name(spec, "attestations"));
         let mut policy = Policy {
@@ -270,6 +290,8 @@ impl Policy {
             name,
             namespace,
             fails_closed,
+            admission: enabled("admission"),
+            background: enabled("background"),
             not_made: Vec::new(),
             action: action(&[texts(spec, "validationActions"), texts(spec, "validationAction")].concat())?,
             mode,
@@ -278,9 +300,12 @@ impl Policy {
             param_kind,
             parameters: Vec::new(),
             evidence,
-            images: ImageMatch::compile_all(spec)?,
-            extractors: images::extractors(spec)?,
+            // Asked of the text: to look for images in vain costs little, not to look for them would be wrong.
+            uses_images: kind.is_about_images() || spec.to_string().contains("images"),
+            changes_others: spec.get("targetMatchConstraints").is_some_and(|targets| !targets.is_null()),
+            everywhere: false,
         };
+        policy.fields(spec)?;
         if mode == Mode::Other {
             return Ok(policy);
         }
@@ -291,6 +316,17 @@ impl Policy {
                 policy.not_made.push(format!("nothing is made for `{unknown}`, which is no resource that makes Pods"));
             }
             for (spec, matches) in autogen::made(spec, matches, kind.is_mutating()) {
+                if let Some(expression) = autogen::hands_on(&spec) {
+                    let hint = "write out the path, or set `autogen.podControllers.controllers` to none";
+                    let message = format!(
+                        "`{expression}` hands on the object as a whole, and cannot be made for controllers; {hint}"
+                    );
+                    if !kind.is_mutating() {
+                        return Err(format!("the rule that is made for controllers: {message}"));
+                    }
+                    policy.not_made.push(message);
+                    continue;
+                }
                 match policy.definition(&spec, Some(matches)) {
                     Ok(made) => policy.definitions.push(made),
                     Err(message) if kind.is_mutating() => policy.not_made.push(message),
@@ -301,37 +337,72 @@ impl Policy {
         Ok(policy)
     }
 
-    fn environment(&self) -> Environment {
-        if self.mode == Mode::Json {
-            return Environment::kubernetes(["object"]).with_kyverno();
+    /// Refuses fields of other kinds of policies: nobody would read them.
+    fn fields(&self, spec: &Json) -> Result<(), String> {
+        const KUBERNETES: [&str; 9] = [
+            "failurePolicy",
+            "paramKind",
+            "matchConstraints",
+            "matchConditions",
+            "variables",
+            "validations",
+            "auditAnnotations",
+            "mutations",
+            "reinvocationPolicy",
+        ];
+        const IMAGES: [&str; 5] =
+            ["matchImageReferences", "attestors", "attestations", "credentials", "validationConfigurations"];
+        let strange = spec.as_object().into_iter().flatten().map(|(key, _)| key.as_str()).find(|key| match key {
+            &"paramKind" => !self.kind.is_kubernetes(),
+            key if IMAGES.contains(key) || *key == "images" => !self.kind.is_about_images(),
+            key => self.kind.is_kubernetes() && !KUBERNETES.contains(key),
+        });
+        match strange {
+            Some(key) => Err(format!("`{key}` has no place in a {}", self.kind.as_str())),
+            None => Ok(()),
         }
-        let mut environment = Environment::kubernetes(["object", "oldObject", "request", "namespaceObject"]);
+    }
+
+    /// What every expression may name.
+    fn environment(&self) -> Environment {
+        let names: &[&str] = match self.mode {
+            Mode::Json => &["object"],
+            _ => &["object", "oldObject", "request", "namespaceObject"],
+        };
+        let mut environment = Environment::kubernetes(names.iter().copied());
         if self.kind.is_kubernetes() {
-            environment = environment.with_authorizer();
+            // There is no `authorizer`: what an API server's would answer, nobody knows here.
             if self.param_kind.is_some() {
                 environment = environment.with("params");
             }
             return environment;
         }
-        environment = environment.with_kyverno().with("images").with("exceptions");
-        if self.kind.is_about_images() {
-            environment = environment.with_images().with("attestors").with("attestations");
-        }
-        environment
+        environment = environment.with_kyverno();
+        if self.namespace.is_some() { environment.without_global() } else { environment }
     }
 
     fn definition(&self, spec: &Json, matches: Option<MatchResources>) -> Result<Definition, String> {
         let conditions: Vec<Json> = list(spec, "matchConditions").cloned().collect();
+        let before = self.environment();
+        let mut environment = before.clone();
+        if !self.kind.is_kubernetes() && self.mode != Mode::Json {
+            environment = environment.with("images").with("exceptions");
+        }
+        if self.kind.is_about_images() {
+            environment = environment.with_images().with("attestors").with("attestations");
+        }
         // In Kubernetes and in validating policies conditions stand before the variables; those of mutating ones may use them.
-        let before = !matches!(self.kind, Kind::MutatingPolicy | Kind::NamespacedMutatingPolicy);
-        let (expressions, environment) =
-            Expressions::compile(spec, "validations", &conditions, self.environment(), before)?;
+        let before = (!matches!(self.kind, Kind::MutatingPolicy | Kind::NamespacedMutatingPolicy)).then_some(&before);
+        let (expressions, environment) = Expressions::compile(spec, "validations", &conditions, environment, before)?;
+        let images = self.kind.is_about_images().then(|| ImageRules::compile(spec, &environment)).transpose()?;
+        let extractors = images::extractors(spec, &environment.clone().without_images())?;
         let mutations = list(spec, "mutations")
             .enumerate()
             .map(|(index, mutation)| {
                 Mutation::compile(mutation, &environment).map_err(|message| format!("`mutations[{index}]`: {message}"))
             })
             .collect::<Result<Vec<_>, _>>()?;
+        let webhook = WebhookConditions::compile(spec.get("matchConditions")).unwrap_or_default();
         match (self.kind.is_mutating(), expressions.validations.is_empty(), mutations.is_empty()) {
             (true, _, true) => Err("the policy changes nothing; it needs `mutations`".to_owned()),
             (false, true, _) if expressions.annotations.is_empty() => {
@@ -339,7 +410,7 @@ impl Policy {
             }
             (true, false, _) => Err("`validations` have no place in a mutating policy".to_owned()),
             (false, _, false) => Err("`mutations` have no place in a validating policy".to_owned()),
-            _ => Ok(Definition { matches, expressions, mutations }),
+            _ => Ok(Definition { matches, expressions, mutations, webhook, images, extractors }),
         }
     }
 
@@ -363,6 +434,11 @@ impl Policy {
         Ok(())
     }
 
+    /// Says that it holds without a binding: for files alone. In a cluster a policy of Kubernetes that nobody bound holds nowhere.
+    pub fn hold_everywhere(&mut self) {
+        self.everywhere = true;
+    }
+
     /// Whether a binding puts it in force; policies of Kyverno need none.
     pub fn is_bound(&self) -> bool {
         !self.kind.is_kubernetes() || !self.bindings.is_empty()
@@ -372,6 +448,31 @@ impl Policy {
     pub(crate) fn may_concern(&self, input: &Input) -> bool {
         self.mode != Mode::Json
             && self.definitions.iter().any(|made| made.matches.as_ref().is_some_and(|found| found.may_concern(input)))
+    }
+
+    /// Whether it has a webhook of its own, because the API server evaluates its conditions.
+    pub fn has_conditions(&self) -> bool {
+        self.definitions.first().is_some_and(|definition| !definition.webhook.is_empty())
+    }
+
+    /// Whether the policy is to be asked about a request that it is about, as far as the API server can tell.
+    ///
+    /// Errors: a condition cannot be evaluated, in the API server's words. Then the request is refused, unless the policy does not fail closed.
+    pub fn is_asked(&self, input: &Input, surroundings: &Surroundings) -> Result<bool, String> {
+        let nothing = Snapshot::new();
+        // What cannot be told of a request is told when the policy is asked.
+        let fits = |found: &&Definition| {
+            found.matches.as_ref().is_some_and(|matches| matches.includes(input, &nothing).unwrap_or(true))
+        };
+        match self.definitions.iter().find(fits) {
+            Some(definition) => definition.webhook.hold(input, surroundings),
+            None => Ok(true),
+        }
+    }
+
+    /// Whether it is about images.
+    pub fn verifies_images(&self) -> bool {
+        self.kind.is_about_images()
     }
 
     /// Whether the policy asks for parameters.

@@ -1,57 +1,81 @@
-//! A policy against a request.
+//! A policy against a request: which of its definitions is about it, what the expressions see, and what is said of the outcome.
 //!
 //! Source: kyverno/kyverno:pkg/cel/policies/{vpol,mpol}/{compiler,engine}, pkg/admissionpolicy; k8s.io/apiserver
 //! pkg/admission/plugin/policy/validating/validator.go. The messages are Kyverno's, and the API server's for its own kinds.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
-use super::document::{Binding, Definition, Kind, Mode, Policy};
+use super::document::{Definition, Kind, Mode, Policy};
 use super::exception::Exception;
-use super::host::Scope;
-use super::images::{self, Evidence};
-use super::matching::{namespace, plurals};
-use super::rule::{Failure, Missing, conditions_hold};
+use super::host::{Scope, Session};
+use super::json_patch;
+use super::matching::{namespace, namespace_object, plurals};
+use super::rule::{Lacking, MESSAGE, shortened};
+use super::verify::Verification;
 use crate::cel::{Error, Key, Text, Value};
 use crate::jmespath::Surroundings;
+use crate::kyverno::verify_images::{Evidence, ImageNeed};
 use crate::kyverno::{Action, Input, Need, Response, Snapshot, Status};
 
 /// What a policy says of a request.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Judgement {
-    /// One response, if the policy is about the request.
+    /// One response for each binding and parameter, or one, if the policy is about the request.
     pub responses: Vec<Response>,
     /// What must be fetched before what ended in an error can be decided.
     pub needs: BTreeSet<Need>,
+    /// What must be asked of registries before that.
+    pub images: BTreeSet<ImageNeed>,
     /// Annotations for the audit log.
     pub annotations: BTreeMap<String, String>,
     /// The object as the policy changes it.
     pub patched: Option<Json>,
+    /// Images, as the request writes them, of which a signature or an attestation was found to hold.
+    pub verified: BTreeSet<String>,
+    /// Images that must be in [`Judgement::verified`] of this policy or of another one that judges the same request. See [`Judgement::settle`].
+    pub required: BTreeSet<String>,
 }
 
-/// The object of a request's namespace, as expressions see it; null for what lies in none.
-pub(super) fn namespace_object(input: &Input) -> Json {
-    let name = namespace(input);
-    if name.is_empty() {
-        return Json::Null;
+impl Judgement {
+    /// Holds the policy to `required`: an image that no policy of the request has verified is refused. `verified`: what all of them together have.
+    pub fn settle(&mut self, verified: &BTreeSet<String>) {
+        let Some(image) = std::mem::take(&mut self.required).into_iter().find(|image| !verified.contains(image)) else {
+            return;
+        };
+        for response in self.responses.iter_mut().filter(|response| response.status == Status::Pass) {
+            response.status = Status::Fail;
+            response.message = format!(
+                "image {} is not verified: no policy found a signature or attestation of it that holds",
+                super::verify::shown(&image)
+            );
+        }
     }
-    match &input.namespace_object {
-        Some(object) => object.clone(),
-        None => {
-            let mut labels = input.namespace_labels.clone();
-            labels.entry("kubernetes.io/metadata.name".to_owned()).or_insert_with(|| name.to_owned());
-            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
+
+    pub(super) fn take(&mut self, session: &Session<'_>) {
+        self.needs.append(&mut session.take_needs());
+        if let Some(verification) = &session.verification {
+            self.images.append(&mut verification.take_needs());
+            self.verified.append(&mut verification.verified());
         }
     }
 }
 
 /// Sets what every expression about a request may name.
-pub(super) fn facts<'a>(scope: &mut Scope<'a>, input: &'a Input, namespace: &'a Json) -> Result<(), Error> {
+pub(super) fn facts<'a>(
+    scope: &mut Scope<'a>,
+    input: &'a Input,
+    namespace: &'a Result<Cow<'_, Json>, Box<Need>>,
+) -> Result<(), Error> {
     let object = |found: Option<&'a Json>| found.map_or(Value::Null, Value::of);
     scope.set("object", object(input.object()));
     scope.set("oldObject", object(input.old_object()));
-    scope.set("namespaceObject", Value::of(namespace));
+    match namespace {
+        Ok(namespace) => scope.set("namespaceObject", Value::of(namespace)),
+        Err(need) => scope.set_needed("namespaceObject", (**need).clone()),
+    }
     scope.set("request", request(input)?);
     Ok(())
 }
@@ -83,18 +107,14 @@ fn request<'a>(input: &'a Input) -> Result<Value<'a>, Error> {
     Value::map(entries)
 }
 
-fn is_empty(list: &Json) -> bool {
-    list.as_array().is_none_or(Vec::is_empty)
-}
-
 /// A result on the way.
-struct Outcome {
-    rule: &'static str,
-    status: Status,
-    message: String,
+pub(super) struct Outcome {
+    pub(super) rule: &'static str,
+    pub(super) status: Status,
+    pub(super) message: String,
 }
 
-fn outcome(rule: &'static str, status: Status, message: impl Into<String>) -> Outcome {
+pub(super) fn outcome(rule: &'static str, status: Status, message: impl Into<String>) -> Outcome {
     Outcome { rule, status, message: message.into() }
 }
 
@@ -107,10 +127,15 @@ impl Policy {
         snapshot: &Snapshot,
         surroundings: &Surroundings,
     ) -> Judgement {
-        self.evaluate_with(input, exceptions, &Evidence::default(), snapshot, surroundings)
+        let evidence = Evidence::new();
+        let mut judgement = self.evaluate_with(input, exceptions, &evidence, snapshot, surroundings);
+        let verified = judgement.verified.clone();
+        judgement.settle(&verified);
+        judgement
     }
 
-    /// Evaluates the policy on a request. Nothing is fetched: what is missing is in [`Judgement::needs`], and what needs it is an error.
+    /// Evaluates the policy on a request. Nothing is fetched: what is missing is in [`Judgement::needs`] and [`Judgement::images`], and what needs
+    /// it is an error. Whoever calls this must call [`Judgement::settle`] when all policies were asked.
     pub fn evaluate_with(
         &self,
         input: &Input,
@@ -119,343 +144,197 @@ impl Policy {
         snapshot: &Snapshot,
         surroundings: &Surroundings,
     ) -> Judgement {
+        self.on(input, exceptions, evidence, snapshot, surroundings, false)
+    }
+
+    /// Writes digests beside the tags of images, if the policy asks for it. No signature is asked for: that is what
+    /// [`Policy::evaluate_with`] does with the outcome.
+    pub fn pin(
+        &self,
+        input: &Input,
+        exceptions: &[Exception],
+        evidence: &Evidence,
+        snapshot: &Snapshot,
+        surroundings: &Surroundings,
+    ) -> Judgement {
+        if !self.kind.is_about_images() {
+            return Judgement::default();
+        }
+        self.on(input, exceptions, evidence, snapshot, surroundings, true)
+    }
+
+    fn on(
+        &self,
+        input: &Input,
+        exceptions: &[Exception],
+        evidence: &Evidence,
+        snapshot: &Snapshot,
+        surroundings: &Surroundings,
+        pins: bool,
+    ) -> Judgement {
         let mut judgement = Judgement::default();
-        if self.mode != Mode::Kubernetes || input.resource().is_none() {
+        if self.mode != Mode::Kubernetes || self.namespace.as_deref().is_some_and(|own| own != namespace(input)) {
             return judgement;
         }
-        if self.namespace.as_deref().is_some_and(|own| own != namespace(input)) {
-            return judgement;
+        let known = Given { evidence, snapshot, surroundings };
+        let mut chosen = None;
+        for definition in &self.definitions {
+            match definition.matches.as_ref().map_or(Ok(false), |matches| matches.includes(input, snapshot)) {
+                Ok(true) => chosen = Some(definition),
+                Ok(false) => continue,
+                Err(lacking) => self.unknown(lacking, &mut judgement),
+            }
+            break;
         }
-        let fits =
-            |definition: &&Definition| definition.matches.as_ref().is_some_and(|matches| matches.includes(input));
-        let Some(definition) = self.definitions.iter().find(fits) else { return judgement };
+        let Some(definition) = chosen else { return judgement };
+        let namespace = namespace_object(input, snapshot);
+        let parts = Parts { policy: self, definition, input, namespace: &namespace, given: known, params: None };
         if !self.kind.is_kubernetes() {
-            let parts = Parts {
-                policy: self,
-                definition,
-                input,
-                evidence: Some(evidence),
-                snapshot,
-                surroundings,
-                params: None,
-            };
-            parts.kyverno(exceptions, &mut judgement);
+            parts.kyverno(exceptions, pins, &mut judgement);
             return judgement;
         }
-        let bound: Vec<(usize, &Binding)> = self.bindings.iter().enumerate().collect();
-        if bound.is_empty() {
-            self.bound(definition, None, input, snapshot, surroundings, &mut judgement);
-            return judgement;
+        // Without a binding a policy of Kubernetes holds nowhere.
+        if self.bindings.is_empty() && self.everywhere {
+            parts.bound(None, &mut judgement);
         }
-        for (index, binding) in bound {
-            if binding.matches.as_ref().is_none_or(|matches| matches.includes(input)) {
-                self.bound(definition, Some((index, binding)), input, snapshot, surroundings, &mut judgement);
+        for (index, binding) in self.bindings.iter().enumerate() {
+            match binding.matches.as_ref().map_or(Ok(true), |matches| matches.includes(input, snapshot)) {
+                Ok(true) => parts.bound(Some((index, binding)), &mut judgement),
+                Ok(false) => {}
+                Err(lacking) => self.unknown(lacking, &mut judgement),
             }
         }
         judgement
+    }
+
+    /// Whether the policy is about the request is not known.
+    fn unknown(&self, lacking: Lacking, judgement: &mut Judgement) {
+        let (message, need) = lacking.into_parts();
+        judgement.needs.extend(need);
+        let message = format!("whether the policy is about the request is not known: {message}");
+        let rule = if self.kind.is_kubernetes() { self.name.clone() } else { "evaluation".to_owned() };
+        judgement.responses.push(Response {
+            rule,
+            status: Status::Error,
+            message,
+            path: None,
+            action: self.action,
+            target: None,
+        });
     }
 
     /// Evaluates a policy of mode `JSON` on a document.
     pub fn evaluate_json(&self, document: &Json, snapshot: &Snapshot, surroundings: &Surroundings) -> Judgement {
         let mut judgement = Judgement::default();
         let Some(definition) = self.definitions.first().filter(|_| self.mode == Mode::Json) else { return judgement };
-        let mut scope = Scope::new(&definition.expressions.variables, snapshot, surroundings);
+        let (evidence, input) = (Evidence::new(), Input::default());
+        let session = Session::new(snapshot, surroundings, self.namespace.as_deref(), None);
+        let mut scope = Scope::new(&session, &definition.expressions.variables);
         scope.set("object", Value::of(document));
-        let parts = Parts {
-            policy: self,
-            definition,
-            input: &Input::default(),
-            evidence: None,
-            snapshot,
-            surroundings,
-            params: None,
+        let given = Given { evidence: &evidence, snapshot, surroundings };
+        let namespace = Ok(Cow::Owned(Json::Null));
+        let parts = Parts { policy: self, definition, input: &input, namespace: &namespace, given, params: None };
+        let found = match parts.conditions(&scope) {
+            Ok(()) => parts.validated(&scope, &mut judgement),
+            Err(outcome) => outcome,
         };
-        let found = parts.validated(&scope, &mut judgement);
         parts.respond(found, self.action, &mut judgement);
-        judgement.needs.append(&mut scope.needs.take());
+        judgement.take(&session);
         judgement
     }
+}
 
-    /// A policy of Kubernetes by one binding: once for each parameter.
-    fn bound(
-        &self,
-        definition: &Definition,
-        binding: Option<(usize, &Binding)>,
-        input: &Input,
-        snapshot: &Snapshot,
-        surroundings: &Surroundings,
-        judgement: &mut Judgement,
-    ) {
-        let action = binding.map_or(Action::Enforce, |(_, binding)| binding.action);
-        let parts = Parts { policy: self, definition, input, evidence: None, snapshot, surroundings, params: None };
-        let parameters = binding.and_then(|(index, _)| self.parameters.get(index)).and_then(Option::as_ref);
-        let found = match parameters {
-            None if self.has_parameters() => vec![&Json::Null],
-            None => vec![],
-            Some(parameters) => match parameters.find(input, snapshot) {
-                Ok(found) if found.is_empty() => return,
-                Ok(found) => found,
-                Err(missing) => {
-                    let why = match &missing {
-                        Missing::Needed(need) => format!("{need} is needed and was not given"),
-                        Missing::Refused => {
-                            "no params found for policy binding with `Deny` parameterNotFoundAction".to_owned()
-                        }
-                    };
-                    if let Missing::Needed(need) = missing {
-                        judgement.needs.insert(*need);
-                    }
-                    parts.respond(
-                        outcome("", Status::Error, format!("failed to configure binding: {why}")),
-                        action,
-                        judgement,
-                    );
-                    return;
-                }
-            },
-        };
-        if found.is_empty() {
-            parts.kubernetes(action, judgement);
-        }
-        for params in found {
-            Parts { params: Some(params), ..parts }.kubernetes(action, judgement);
-        }
-    }
+/// What was handed in.
+#[derive(Clone, Copy)]
+pub(super) struct Given<'a> {
+    pub(super) evidence: &'a Evidence,
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) surroundings: &'a Surroundings,
 }
 
 /// Everything that one evaluation looks at.
 #[derive(Clone, Copy)]
-struct Parts<'a> {
-    policy: &'a Policy,
-    definition: &'a Definition,
-    input: &'a Input,
-    evidence: Option<&'a Evidence>,
-    snapshot: &'a Snapshot,
-    surroundings: &'a Surroundings,
-    params: Option<&'a Json>,
+pub(super) struct Parts<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) definition: &'a Definition,
+    pub(super) input: &'a Input,
+    pub(super) namespace: &'a Result<Cow<'a, Json>, Box<Need>>,
+    pub(super) given: Given<'a>,
+    pub(super) params: Option<&'a Json>,
 }
 
 impl<'a> Parts<'a> {
-    fn respond(&self, found: Outcome, action: Action, judgement: &mut Judgement) {
+    /// What one judgement has in common. Each parameter of a policy is one.
+    pub(super) fn session(&self) -> Session<'a> {
+        let rules = self.definition.images.as_ref();
+        let verification = rules.map(|rules| Verification::new(rules, self.given.evidence));
+        let confined = self.policy.namespace.as_deref();
+        Session::new(self.given.snapshot, self.given.surroundings, confined, verification)
+    }
+
+    pub(super) fn respond(&self, found: Outcome, action: Action, judgement: &mut Judgement) {
         let rule = if self.policy.kind.is_kubernetes() { self.policy.name.clone() } else { found.rule.to_owned() };
         judgement.responses.push(Response {
             rule,
             status: found.status,
-            message: found.message,
+            message: shortened(&found.message, MESSAGE),
             path: None,
             action,
             target: None,
         });
     }
 
-    fn scope(&self, namespace: &'a Json) -> Result<Scope<'a>, Error> {
-        let mut scope = Scope::new(&self.definition.expressions.variables, self.snapshot, self.surroundings)
-            .confined_to(self.policy.namespace.as_deref());
-        if let Some(evidence) = self.evidence {
-            scope = scope.with_evidence(evidence);
-        }
-        facts(&mut scope, self.input, namespace)?;
-        if let Some(params) = self.params {
+    /// What the expressions of the policy see.
+    pub(super) fn scope<'s>(&self, session: &'s Session<'s>) -> Result<Scope<'s>, Error>
+    where
+        'a: 's,
+    {
+        let parts: Parts<'s> = *self;
+        let mut scope = Scope::new(session, &parts.definition.expressions.variables);
+        facts(&mut scope, parts.input, parts.namespace)?;
+        if let Some(params) = parts.params {
             scope.set("params", Value::of(params));
         }
         Ok(scope)
     }
 
-    /// A policy of Kubernetes.
-    fn kubernetes(&self, action: Action, judgement: &mut Judgement) {
-        let namespace = namespace_object(self.input);
-        // The borrow of the namespace is shorter than that of everything else.
-        let parts: Parts<'_> = *self;
-        let mut scope = match parts.scope(&namespace) {
-            Ok(scope) => scope,
-            Err(err) => return self.respond(outcome("", Status::Error, err.to_string()), action, judgement),
-        };
-        let expressions = &self.definition.expressions;
-        let found = match conditions_hold(&expressions.conditions, &scope) {
-            Ok(false) => outcome("", Status::Skip, "match conditions aren't met"),
-            Err((_, err)) => parts.undecided("", err.to_string()),
-            Ok(true) if self.policy.kind.is_mutating() => parts.mutated(&mut scope, judgement),
-            Ok(true) => match expressions.first_failure(&scope) {
-                Some(Failure::False(message)) => outcome("", Status::Fail, message),
-                Some(Failure::Error(message)) => parts.undecided("", message),
-                None => match expressions.annotate(&scope) {
-                    Ok(annotations) => {
-                        let name = &self.policy.name;
-                        judgement
-                            .annotations
-                            .extend(annotations.into_iter().map(|(key, text)| (format!("{name}/{key}"), text)));
-                        outcome("", Status::Pass, "")
-                    }
-                    Err(message) => parts.undecided("", message),
-                },
-            },
-        };
-        judgement.needs.append(&mut scope.needs.take());
-        self.respond(found, action, judgement);
+    /// What cannot be evaluated: an error, and for a policy that ignores failures something that is passed over, unless it is we who lack something.
+    pub(super) fn undecided(&self, rule: &'static str, err: &Error) -> Outcome {
+        let status = if self.policy.fails_closed || err.is_lack() { Status::Error } else { Status::Skip };
+        outcome(rule, status, err.to_string())
     }
 
-    /// What cannot be evaluated: an error, and for a policy that ignores failures something that is passed over.
-    fn undecided(&self, rule: &'static str, message: String) -> Outcome {
-        let status = if self.policy.fails_closed { Status::Error } else { Status::Skip };
-        outcome(rule, status, message)
-    }
-
-    /// A policy of Kyverno.
-    fn kyverno(&self, exceptions: &[Exception], judgement: &mut Judgement) {
-        let namespace = namespace_object(self.input);
-        let wrong = |err: Error| outcome("evaluation", Status::Error, err.to_string());
-        let images = match images::of(
-            self.input,
-            &self.policy.images,
-            &self.policy.extractors,
-            self.snapshot,
-            self.surroundings,
-        ) {
-            Ok(images) => images,
-            Err(err) => return self.respond(wrong(err), self.policy.action, judgement),
-        };
-        let parts: Parts<'_> = *self;
-        let mut scope = match parts.scope(&namespace) {
-            Ok(scope) => scope,
-            Err(err) => return self.respond(wrong(err), self.policy.action, judgement),
-        };
-        scope.set("images", Value::of(&images));
-        let (attestors, attestations) = &self.policy.evidence;
-        scope.set("attestors", Value::of(attestors));
-        scope.set("attestations", Value::of(attestations));
-        let found = parts.excepted(exceptions, &mut scope).unwrap_or_else(|| {
-            if self.policy.kind.is_about_images()
-                && images.as_object().is_some_and(|kinds| kinds.values().all(is_empty))
-            {
-                return outcome("", Status::Skip, "no image of the request is one that the policy is about");
-            }
-            if !self.policy.kind.is_mutating() {
-                return parts.validated(&scope, judgement);
-            }
-            match conditions_hold(&self.definition.expressions.conditions, &scope) {
-                Ok(true) => parts.mutated(&mut scope, judgement),
-                Ok(false) => outcome("", Status::Skip, "skip"),
-                Err((_, err)) => parts.undecided("evaluation", format!("failed to evaluate policy: {err}")),
-            }
-        });
-        judgement.needs.append(&mut scope.needs.take());
-        self.respond(found, self.policy.action, judgement);
-    }
-
-    /// Whether exceptions hold for the whole request; what they allow in parts is told to the expressions.
-    fn excepted<'s>(&self, exceptions: &'s [Exception], scope: &mut Scope<'s>) -> Option<Outcome>
-    where
-        'a: 's,
-    {
-        let (mut whole, mut images, mut values) = (Vec::new(), Vec::new(), Vec::new());
-        let mut error = None;
-        let policy = self.policy;
-        let named =
-            |exception: &&&'s Exception| exception.names(policy.kind, policy.namespace.as_deref(), &policy.name);
-        for exception in exceptions.iter().collect::<Vec<_>>().iter().filter(named) {
-            match conditions_hold(&exception.conditions, scope) {
-                Ok(true) if exception.images.is_empty() && exception.values.is_empty() => whole.push(*exception),
-                Ok(true) => {
-                    images.extend_from_slice(&exception.images);
-                    values.extend_from_slice(&exception.values);
-                }
-                Ok(false) => {}
-                // What cannot be decided excepts nothing.
-                Err((_, err)) => {
-                    error.get_or_insert(err);
-                }
-            }
-        }
-        let allowed = Value::named([("allowedImages", Value::texts(images)), ("allowedValues", Value::texts(values))]);
-        scope.set("exceptions", allowed.unwrap_or(Value::Null));
-        let keys: Vec<String> = whole.iter().map(|exception| exception.key()).collect();
-        let passes = whole.iter().any(|exception| exception.passes);
-        match (keys.is_empty(), error, passes) {
-            (false, _, true) => Some(outcome(
-                "exception",
-                Status::Pass,
-                format!("rule is passed due to policy exception: {}", keys.join(", ")),
-            )),
-            (false, _, false) => Some(outcome(
-                "exception",
-                Status::Skip,
-                format!("rule is skipped due to policy exception: {}", keys.join(", ")),
-            )),
-            (true, Some(err), _) => {
-                Some(outcome("evaluation", Status::Error, format!("failed to load context: {err}")))
-            }
-            (true, None, _) => None,
-        }
-    }
-
-    /// Conditions and validations in Kyverno's words: the first that does not hold decides.
-    fn validated<'s>(&self, scope: &Scope<'s>, judgement: &mut Judgement) -> Outcome
-    where
-        'a: 's,
-    {
-        let expressions = &self.definition.expressions;
-        match conditions_hold(&expressions.conditions, scope) {
-            Ok(true) => {}
-            Ok(false) => return outcome("", Status::Skip, "skip"),
-            Err((_, err)) => return self.undecided("evaluation", format!("failed to load context: {err}")),
-        }
-        for (index, validation) in expressions.validations.iter().enumerate() {
-            match validation.program.holds(scope) {
-                Ok(true) => {}
-                Ok(false) => {
-                    let message = match &validation.message_program {
-                        None => validation.message.clone(),
-                        Some(program) => match program.evaluate(scope) {
-                            Ok(Value::String(text)) => text.to_string(),
-                            Ok(_) => "failed to convert message expression to string".to_owned(),
-                            Err(err) => format!("failed to evaluate message expression: {err}"),
-                        },
-                    };
-                    let message = match message.as_str() {
-                        "" => format!("CEL expression validation failed at index {index}"),
-                        _ => message,
-                    };
-                    return outcome("", Status::Fail, message);
-                }
-                Err(err) => return self.undecided("", format!("error: {err}")),
-            }
-        }
-        match expressions.annotate(scope) {
-            Ok(annotations) => {
-                judgement.annotations.extend(annotations);
-                outcome("", Status::Pass, "success")
-            }
-            Err(message) => self.undecided("evaluation", format!("failed to load context: {message}")),
-        }
-    }
-
-    /// All mutations, each on what the one before has made.
-    fn mutated<'s>(&self, scope: &mut Scope<'s>, judgement: &mut Judgement) -> Outcome
-    where
-        'a: 's,
-    {
+    /// All mutations, each on what the one before has made. `named`: what expressions see besides the request.
+    pub(super) fn mutated(
+        &self,
+        session: &Session<'_>,
+        named: &[(&'static str, &Json)],
+        judgement: &mut Judgement,
+    ) -> Outcome {
         let kubernetes = matches!(self.policy.kind, Kind::MutatingAdmissionPolicy);
         let Some(original) = self.input.object() else {
             return outcome("", Status::Skip, "there is no object to change");
         };
         // What a mutation before has made: taken on from there.
-        let start = judgement.patched.clone();
-        let mut current = start.clone().unwrap_or_else(|| original.clone());
-        for (index, mutation) in self.definition.mutations.iter().enumerate() {
-            if index > 0 || start.is_some() {
-                match Value::from_json(current.clone()) {
-                    Ok(value) => scope.set("object", value),
-                    Err(err) => return self.undecided("evaluation", err.to_string()),
+        let start = judgement.patched.clone().unwrap_or_else(|| original.clone());
+        let mut current = start.clone();
+        let mut room = json_patch::Room::default();
+        for mutation in &self.definition.mutations {
+            // Variables are what they are of the object as it is now.
+            let changed = self.scope(session).and_then(|mut scope| {
+                scope.set("object", Value::of(&current));
+                for (name, value) in named {
+                    scope.set(name, Value::of(value));
                 }
-                scope.forget();
-            }
-            match mutation.apply(&current, scope) {
+                mutation.apply(&current, kubernetes, &scope, &mut room)
+            });
+            match changed {
                 Ok(changed) => current = changed,
-                Err(err) if kubernetes => return self.undecided("", err),
-                Err(err) => return self.undecided("evaluation", format!("failed to evaluate policy: {err}")),
+                Err(err) if kubernetes => return self.undecided("", &err),
+                Err(err) => return self.undecided("evaluation", &err.within("failed to evaluate policy")),
             }
         }
-        let changed = start.as_ref().unwrap_or(original) != &current;
+        let changed = start != current;
         judgement.patched = Some(current);
         match (kubernetes, changed) {
             (true, false) => outcome("", Status::Skip, "mutation had no effect"),

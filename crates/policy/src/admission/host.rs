@@ -1,29 +1,128 @@
 //! What an expression of a policy sees: the request, borrowed; variables, each evaluated when it is first asked for; what was fetched before.
+//!
+//! ```text
+//!   Session: one judgement of one policy. What it may look into, what it asked for, what it has left to spend
+//!     └─ Scope, one or more: names with their values, for the expressions that see the same things
+//! ```
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use serde_json::Value as Json;
 
-use super::images::Evidence;
+use super::verify::Verification;
 use crate::cel::{Budget, Error, Host, Limits, Program, Value};
 use crate::jmespath::Surroundings;
 use crate::kyverno::{Need, Snapshot};
 
-/// Values under their names, for one policy and one request.
-pub(super) struct Scope<'a> {
-    facts: Vec<(&'static str, Value<'a>)>,
-    variables: &'a [(String, Program)],
-    found: RefCell<Vec<State<'a>>>,
-    snapshot: &'a Snapshot,
+/// Things that one judgement may ask for before any of them was answered.
+const MOST_NEEDS: usize = 64;
+/// Bytes of paths and bodies of all that.
+const MOST_ASKED: usize = 1 << 20;
+
+/// One judgement: everything that its expressions share.
+pub(super) struct Session<'a> {
+    pub(super) snapshot: &'a Snapshot,
     surroundings: &'a Surroundings,
     /// The namespace that a namespaced policy may look into, and no other.
     confined: Option<&'a str>,
-    pub(super) needs: RefCell<BTreeSet<Need>>,
-    evidence: Option<&'a Evidence>,
+    needs: RefCell<BTreeSet<Need>>,
+    asked: Cell<usize>,
+    pub(super) verification: Option<Verification<'a>>,
     budget: Budget,
     depth: Cell<usize>,
     seeds: Cell<u64>,
+}
+
+impl<'a> Session<'a> {
+    /// `confined`: the namespace of a namespaced policy; `None` for one that may look everywhere.
+    pub(super) fn new(
+        snapshot: &'a Snapshot,
+        surroundings: &'a Surroundings,
+        confined: Option<&'a str>,
+        verification: Option<Verification<'a>>,
+    ) -> Session<'a> {
+        Session {
+            snapshot,
+            surroundings,
+            confined,
+            needs: RefCell::default(),
+            asked: Cell::new(0),
+            verification,
+            budget: Budget::new(Limits::default()),
+            depth: Cell::new(0),
+            seeds: Cell::new(0),
+        }
+    }
+
+    /// Notes what is needed. Gives the error of whoever needs it.
+    pub(super) fn ask(&self, need: Need) -> Error {
+        let mut needs = self.needs.borrow_mut();
+        let message = format!("{need} is needed and was not given");
+        if needs.contains(&need) {
+            return Error::lack(message);
+        }
+        let size = match &need {
+            Need::Api { url_path: place, body, .. } | Need::Service { url: place, body, .. } => {
+                place.len().saturating_add(body.len())
+            }
+            _ => 0,
+        };
+        let asked = self.asked.get().saturating_add(size);
+        // Nothing absorbs this: one that goes on asking would be answered piece by piece.
+        if needs.len() >= MOST_NEEDS || asked > MOST_ASKED {
+            let most = format!("a policy asks for at most {MOST_NEEDS} things at once, of {MOST_ASKED} bytes");
+            return Error::lack(format!("{message}; {most}")).and_ends();
+        }
+        self.asked.set(asked);
+        needs.insert(need);
+        Error::lack(message)
+    }
+
+    /// What was needed and not given.
+    pub(super) fn take_needs(&self) -> BTreeSet<Need> {
+        self.needs.take()
+    }
+
+    /// Whether a namespaced policy may ask for this.
+    fn allowed(&self, need: &Need) -> Result<(), Error> {
+        let Some(namespace) = self.confined else { return Ok(()) };
+        let refused = |what: &str| Err(Error::new(format!("a policy of namespace `{namespace}` may not {what}")));
+        match need {
+            Need::Api { url_path, .. } => {
+                // Who made the path compared the namespace already; here it must stand where an API server reads it.
+                let path = url_path.split('?').next().unwrap_or_default();
+                let mut parts = path.trim_start_matches('/').split('/');
+                let versions = if parts.next() == Some("api") { 1 } else { 2 };
+                if parts.nth(versions) == Some("namespaces") && parts.next() == Some(namespace) {
+                    return Ok(());
+                }
+                refused(&format!("look at `{url_path}`"))
+            }
+            Need::Service { .. } => refused("ask other services"),
+            Need::Global { .. } => refused("read the global context"),
+            Need::ConfigMap { namespace: asked, .. } | Need::Objects { namespace: asked, .. } if asked != namespace => {
+                refused(&format!("look into namespace `{asked}`"))
+            }
+            Need::ConfigMap { .. } | Need::Objects { .. } | Need::Image { .. } => Ok(()),
+        }
+    }
+}
+
+/// Values under their names, for expressions that see the same things.
+pub(super) struct Scope<'a> {
+    pub(super) session: &'a Session<'a>,
+    facts: Vec<(&'static str, Fact<'a>)>,
+    variables: &'a [(String, Program)],
+    found: RefCell<Vec<State<'a>>>,
+}
+
+/// What stands under a name.
+enum Fact<'a> {
+    Known(Value<'a>),
+    /// Nobody handed it in: only who uses it asks for it.
+    Needed(Need),
 }
 
 /// What is known of a variable.
@@ -36,68 +135,33 @@ enum State<'a> {
 }
 
 impl<'a> Scope<'a> {
-    pub(super) fn new(
-        variables: &'a [(String, Program)],
-        snapshot: &'a Snapshot,
-        surroundings: &'a Surroundings,
-    ) -> Scope<'a> {
-        Scope {
-            facts: Vec::new(),
-            variables,
-            found: RefCell::new(vec![State::Waiting; variables.len()]),
-            snapshot,
-            surroundings,
-            confined: None,
-            needs: RefCell::default(),
-            evidence: None,
-            budget: Budget::new(Limits::default()),
-            depth: Cell::new(0),
-            seeds: Cell::new(0),
-        }
-    }
-
-    pub(super) fn confined_to(mut self, namespace: Option<&'a str>) -> Scope<'a> {
-        self.confined = namespace;
-        self
-    }
-
-    /// What was verified of images.
-    pub(super) fn with_evidence(mut self, evidence: &'a Evidence) -> Scope<'a> {
-        self.evidence = Some(evidence);
-        self
+    pub(super) fn new(session: &'a Session<'a>, variables: &'a [(String, Program)]) -> Scope<'a> {
+        Scope { session, facts: Vec::new(), variables, found: RefCell::new(vec![State::Waiting; variables.len()]) }
     }
 
     /// Sets a name at the top.
     pub(super) fn set(&mut self, name: &'static str, value: Value<'a>) {
+        self.put(name, Fact::Known(value));
+    }
+
+    /// Sets a name that is asked for when an expression uses it.
+    pub(super) fn set_needed(&mut self, name: &'static str, need: Need) {
+        self.put(name, Fact::Needed(need));
+    }
+
+    fn put(&mut self, name: &'static str, fact: Fact<'a>) {
         self.facts.retain(|(known, _)| *known != name);
-        self.facts.push((name, value));
-    }
-
-    /// Forgets what variables were: something that they look at has changed.
-    pub(super) fn forget(&mut self) {
-        self.found.get_mut().fill(State::Waiting);
-    }
-
-    /// Whether a namespaced policy may ask for this.
-    fn allowed(&self, need: &Need) -> Result<(), Error> {
-        let Some(namespace) = self.confined else { return Ok(()) };
-        match need {
-            Need::Api { url_path, .. } => {
-                let own = format!("/namespaces/{namespace}/");
-                if url_path.contains(&own) {
-                    return Ok(());
-                }
-                Err(Error::new(format!("a policy of namespace `{namespace}` may not look at `{url_path}`")))
-            }
-            Need::Service { .. } => Err(Error::new("a namespaced policy may not ask other services")),
-            _ => Ok(()),
-        }
+        self.facts.push((name, fact));
     }
 }
 
 impl<'a> Host<'a> for Scope<'a> {
     fn variable(&self, name: &str) -> Option<Result<Value<'a>, Error>> {
-        self.facts.iter().find(|(known, _)| *known == name).map(|(_, value)| Ok(value.clone()))
+        let (_, fact) = self.facts.iter().find(|(known, _)| *known == name)?;
+        Some(match fact {
+            Fact::Known(value) => Ok(value.clone()),
+            Fact::Needed(need) => Err(self.session.ask(need.clone())),
+        })
     }
 
     fn composed(&self, name: &'a str) -> Option<Result<Value<'a>, Error>> {
@@ -116,44 +180,49 @@ impl<'a> Host<'a> for Scope<'a> {
     }
 
     fn confined(&self) -> Option<&str> {
-        self.confined
+        self.session.confined
     }
 
     fn fetch(&self, need: Need) -> Result<Value<'a>, Error> {
-        self.allowed(&need)?;
-        if let Some(found) = self.snapshot.get(&need) {
-            return Ok(Value::of(found));
+        self.session.allowed(&need)?;
+        if let Need::Api { url_path: place, body, .. } | Need::Service { url: place, body, .. } = &need {
+            self.session.budget.spend_bytes(place.len().saturating_add(body.len()))?;
         }
-        let message = format!("{need} is needed and was not given");
-        self.needs.borrow_mut().insert(need);
-        Err(Error::new(message))
+        let snapshot: &'a Snapshot = self.session.snapshot;
+        match snapshot.get(&need) {
+            // It was looked for, and is not there.
+            Some(Json::Null) if matches!(need, Need::Api { .. }) => Err(Error::new(format!("{need}: not found"))),
+            Some(found) => Ok(Value::of(found)),
+            None => Err(self.session.ask(need)),
+        }
     }
 
     fn evidence(&self, function: &'a str, args: &[Value<'a>]) -> Result<Value<'a>, Error> {
-        match self.evidence {
-            Some(evidence) => evidence.answer(function, args),
-            None => Err(Error::new(format!("{function}: what was verified of the image was not given"))),
+        match &self.session.verification {
+            Some(verification) => verification.answer(self, function, args),
+            None => Err(Error::lack(format!("{function}: what was verified of images was not given"))),
         }
     }
 
     fn now(&self) -> Timestamp {
-        self.surroundings.now
+        self.session.surroundings.now
     }
 
     fn seed(&self) -> [u8; 32] {
-        self.seeds.set(self.seeds.get().wrapping_add(1));
-        let mut seed = self.surroundings.seed;
-        for (byte, count) in seed.iter_mut().zip(self.seeds.get().to_le_bytes()) {
+        let seeds = &self.session.seeds;
+        seeds.set(seeds.get().wrapping_add(1));
+        let mut seed = self.session.surroundings.seed;
+        for (byte, count) in seed.iter_mut().zip(seeds.get().to_le_bytes()) {
             *byte ^= count;
         }
         seed
     }
 
     fn budget(&self) -> &Budget {
-        &self.budget
+        &self.session.budget
     }
 
     fn depth(&self) -> &Cell<usize> {
-        &self.depth
+        &self.session.depth
     }
 }

@@ -1,85 +1,17 @@
-//! The images of a request, and what was verified of them elsewhere.
+//! The images of a request, as expressions see them: by what runs them, and what the policy's own expressions find.
 //!
-//! Source: kyverno/kyverno:pkg/cel/policies/ivpol, pkg/cel/compiler/images.go. Verification itself is no business of this room: what it found
-//! is handed in, and what was not handed in is an error.
-
-use std::collections::BTreeMap;
+//! Source: kyverno/kyverno:pkg/cel/policies/ivpol, pkg/cel/compiler/images.go, pkg/cel/matching/image.go.
 
 use serde_json::{Value as Json, json};
 use signet_model::ImageRef;
 
-use super::host::Scope;
+use super::attestor::ImageRules;
+use super::host::{Scope, Session};
 use super::rule::{list, text};
-use crate::cel::{Environment, Error, Key, Program, Text, Value};
-use crate::jmespath::Surroundings;
-use crate::kyverno::{Input, Snapshot};
+use crate::cel::{Environment, Error, Host as _, Program, Value};
+use crate::images::Role;
+use crate::kyverno::images::Parts;
 use crate::wildcard;
-
-/// What was verified of images, by the image as the request writes it and the names of the policy's attestors and attestations.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Evidence {
-    signatures: BTreeMap<(String, String), bool>,
-    attestations: BTreeMap<(String, String, String), bool>,
-    payloads: BTreeMap<(String, String), Json>,
-}
-
-impl Evidence {
-    /// Whether an attestor's signature of an image was verified.
-    pub fn signature(&mut self, image: &str, attestor: &str, verified: bool) {
-        self.signatures.insert((image.to_owned(), attestor.to_owned()), verified);
-    }
-
-    /// Whether an attestor's signature of an attestation about an image was verified; and then what the attestation holds.
-    pub fn attestation(&mut self, image: &str, attestation: &str, attestor: &str, payload: Option<Json>) {
-        let key = (image.to_owned(), attestation.to_owned(), attestor.to_owned());
-        self.attestations.insert(key, payload.is_some());
-        if let Some(payload) = payload {
-            self.payloads.insert((image.to_owned(), attestation.to_owned()), payload);
-        }
-    }
-
-    /// Answers a function of an expression. Errors: what was not handed in.
-    pub(super) fn answer<'a>(&'a self, function: &str, args: &[Value<'a>]) -> Result<Value<'a>, Error> {
-        let missing = |what: String| Error::new(format!("{function}: {what} was not given"));
-        let names = |of: &Value<'a>| -> Result<Vec<String>, Error> {
-            of.items().ok_or_else(Error::no_such_overload)?.iter().map(name_of).collect()
-        };
-        let verified = |found: Vec<bool>| Value::Int(found.into_iter().map(i64::from).sum());
-        match (function, args) {
-            ("verifyImageSignatures", [Value::String(image), attestors]) => {
-                let mut found = Vec::new();
-                for attestor in names(attestors)? {
-                    let known = self.signatures.get(&(image.to_string(), attestor.clone()));
-                    found.push(*known.ok_or_else(|| missing(format!("whether `{attestor}` signed `{}`", &**image)))?);
-                }
-                Ok(verified(found))
-            }
-            ("verifyAttestationSignatures", [Value::String(image), attestation, attestors]) => {
-                let attestation = name_of(attestation)?;
-                let mut found = Vec::new();
-                for attestor in names(attestors)? {
-                    let key = (image.to_string(), attestation.clone(), attestor.clone());
-                    let what = || missing(format!("whether `{attestor}` signed `{attestation}` of `{}`", &**image));
-                    found.push(*self.attestations.get(&key).ok_or_else(what)?);
-                }
-                Ok(verified(found))
-            }
-            ("extractPayload" | "payload", [Value::String(image), attestation]) => {
-                let attestation = name_of(attestation)?;
-                let key = (image.to_string(), attestation.clone());
-                let what = || missing(format!("a verified attestation `{attestation}` of `{}`", &**image));
-                self.payloads.get(&key).map(Value::of).ok_or_else(what)
-            }
-            _ => Err(Error::no_such_overload()),
-        }
-    }
-}
-
-/// The name of an attestor or an attestation.
-fn name_of(value: &Value<'_>) -> Result<String, Error> {
-    let name = value.lookup(&Key::String(Text::Borrowed("name"))).flatten();
-    name.as_ref().and_then(Value::as_str).map(str::to_owned).ok_or_else(Error::no_such_overload)
-}
 
 /// Which images a policy is about.
 #[derive(Clone, Debug)]
@@ -91,24 +23,32 @@ pub(super) enum ImageMatch {
 impl ImageMatch {
     /// Reads `matchImageReferences`.
     pub(super) fn compile_all(spec: &Json) -> Result<Vec<ImageMatch>, String> {
-        let environment = Environment::kubernetes(["ref"]).with_kyverno();
+        let environment = Environment::kubernetes(["ref"]).with_kyverno().without_fetching();
         let one = |entry: &Json| match (text(entry, "glob"), text(entry, "expression")) {
             ("", "") => Err("an entry of `matchImageReferences` needs `glob` or `expression`".to_owned()),
             ("", expression) => Program::compile_bool(expression, &environment)
                 .map(ImageMatch::Expression)
                 .map_err(|err| format!("`matchImageReferences`: {err}")),
-            (glob, _) => Ok(ImageMatch::Glob(glob.to_owned())),
+            (glob, "") => Ok(ImageMatch::Glob(glob.to_owned())),
+            _ => Err("an entry of `matchImageReferences` is one of `glob` and `expression`".to_owned()),
         };
         list(spec, "matchImageReferences").map(one).collect()
     }
 
-    /// Whether an image is meant, as it is written or in full. One that is no reference is: nothing must pass because nobody can read it.
-    fn includes(&self, image: &str, snapshot: &Snapshot, surroundings: &Surroundings) -> Result<bool, Error> {
+    /// Whether an image is meant, as it is written, in full, or by another name of its registry. One that is no reference is: nothing must pass
+    /// because nobody can read it.
+    pub(super) fn includes(&self, image: &str, session: &Session<'_>) -> Result<bool, Error> {
         let Ok(full) = image.parse::<ImageRef>() else { return Ok(true) };
         match self {
-            ImageMatch::Glob(glob) => Ok(wildcard::matches(glob, image) || wildcard::matches(glob, &full.to_string())),
+            ImageMatch::Glob(glob) => {
+                let mut names = Parts::parse(image).map(|parts| parts.names()).unwrap_or_default();
+                names.extend([image.to_owned(), full.to_string()]);
+                let scope = Scope::new(session, &[]);
+                scope.budget().spend_bytes(names.iter().map(String::len).sum::<usize>().saturating_add(glob.len()))?;
+                Ok(names.iter().any(|name| wildcard::matches(glob, name)))
+            }
             ImageMatch::Expression(program) => {
-                let mut scope = Scope::new(&[], snapshot, surroundings);
+                let mut scope = Scope::new(session, &[]);
                 scope.set("ref", Value::text(image));
                 program.holds(&scope)
             }
@@ -117,71 +57,94 @@ impl ImageMatch {
 }
 
 /// Reads `images`: where other kinds name their images.
-pub(super) fn extractors(spec: &Json) -> Result<Vec<(String, Program)>, String> {
-    let environment = Environment::kubernetes(["object", "oldObject", "request", "namespaceObject"]).with_kyverno();
-    let one = |entry: &Json| {
+pub(super) fn extractors(spec: &Json, environment: &Environment) -> Result<Vec<(String, Program)>, String> {
+    let mut found: Vec<(String, Program)> = Vec::new();
+    for entry in list(spec, "images") {
         let name = text(entry, "name");
-        let program = Program::compile(text(entry, "expression"), &environment)
+        if name.is_empty() || found.iter().any(|(known, _)| known == name) {
+            return Err(format!("`images` need names of their own, and `{name}` is none"));
+        }
+        let program = Program::compile(text(entry, "expression"), environment)
             .map_err(|err| format!("images `{name}`: {err}"))?;
-        Ok((name.to_owned(), program))
-    };
-    list(spec, "images").map(one).collect()
-}
-
-/// The images of a workload by the kind of what runs them, of those that the policy is about, and what the policy's own expressions find.
-/// Errors: which are meant cannot be told.
-///
-/// A container without an image has an empty one, which no rule takes for an image.
-pub(super) fn of(
-    input: &Input,
-    wanted: &[ImageMatch],
-    extractors: &[(String, Program)],
-    snapshot: &Snapshot,
-    surroundings: &Surroundings,
-) -> Result<Json, Error> {
-    let object = input.resource().unwrap_or(&Json::Null);
-    let spec = ["/spec/jobTemplate/spec/template/spec", "/spec/template/spec", "/template/spec", "/spec"]
-        .into_iter()
-        .find_map(|route| object.pointer(route));
-    let meant = |image: &str| -> Result<bool, Error> {
-        for entry in wanted {
-            if entry.includes(image, snapshot, surroundings)? {
-                return Ok(true);
-            }
-        }
-        Ok(wanted.is_empty())
-    };
-    let mut found = json!({});
-    for (name, kind, pointer) in [
-        ("containers", "containers", "/image"),
-        ("initContainers", "initContainers", "/image"),
-        ("ephemeralContainers", "ephemeralContainers", "/image"),
-        ("imageVolumes", "volumes", "/image/reference"),
-    ] {
-        let mut images = Vec::new();
-        for item in spec.and_then(|spec| spec.get(kind)).and_then(Json::as_array).into_iter().flatten() {
-            if kind == "volumes" && item.get("image").is_none() {
-                continue;
-            }
-            let image = item.pointer(pointer).and_then(Json::as_str).unwrap_or_default();
-            if meant(image)? {
-                images.push(image.to_owned());
-            }
-        }
-        found[name] = json!(images);
-    }
-    for (name, program) in extractors {
-        let mut scope = Scope::new(&[], snapshot, surroundings);
-        super::evaluate::facts(&mut scope, input, &Json::Null)?;
-        let list = program.evaluate(&scope)?.items().ok_or_else(Error::no_such_overload)?;
-        let mut images = Vec::new();
-        for image in list {
-            let image = image.as_str().ok_or_else(Error::no_such_overload)?;
-            if meant(image)? {
-                images.push(image.to_owned());
-            }
-        }
-        found[name.as_str()] = json!(images);
+        found.push((name.to_owned(), program));
     }
     Ok(found)
+}
+
+/// One image of a request that the policy is about.
+pub(super) struct Found {
+    /// `containers`, `initContainers`, ..., or the name of an extractor.
+    key: String,
+    /// As it is written; empty where something else stands, which no rule takes for an image.
+    pub(super) text: String,
+    /// Where it stands in the object; `None` for what an expression has found.
+    pub(super) pointer: Option<String>,
+}
+
+/// The images of a request, those that the policy is about.
+#[derive(Default)]
+pub(super) struct Images {
+    keys: Vec<String>,
+    pub(super) found: Vec<Found>,
+}
+
+impl Images {
+    /// Errors: which there are, or which are meant, cannot be told.
+    pub(super) fn of<'a>(
+        object: &Json,
+        rules: Option<&ImageRules>,
+        extractors: &'a [(String, Program)],
+        scope: &Scope<'a>,
+    ) -> Result<Images, Error> {
+        let session = scope.session;
+        let mut images = Images {
+            keys: ["containers", "initContainers", "ephemeralContainers", "imageVolumes"].map(str::to_owned).to_vec(),
+            found: Vec::new(),
+        };
+        let meant = |text: &str| rules.map_or(Ok(true), |rules| rules.wants(text, session));
+        // By the kind of the object: what merely looks like a template beside it is none.
+        let named =
+            crate::images::of(object, &[]).map_err(|err| Error::lack(format!("the images of the object: {err}")))?;
+        for image in named {
+            let text = image.text.unwrap_or_default();
+            if meant(text)? {
+                let key = match image.role {
+                    Role::Container => "containers",
+                    Role::InitContainer => "initContainers",
+                    Role::EphemeralContainer => "ephemeralContainers",
+                    Role::ImageVolume => "imageVolumes",
+                    Role::Custom => "others",
+                };
+                images.found.push(Found { key: key.to_owned(), text: text.to_owned(), pointer: Some(image.pointer) });
+            }
+        }
+        for (name, program) in extractors {
+            if !images.keys.contains(name) {
+                images.keys.push(name.clone());
+            }
+            for image in program.evaluate(scope)?.items().ok_or_else(Error::no_such_overload)? {
+                let text = image.as_str().ok_or_else(Error::no_such_overload)?;
+                if meant(text)? {
+                    images.found.push(Found { key: name.clone(), text: text.to_owned(), pointer: None });
+                }
+            }
+        }
+        Ok(images)
+    }
+
+    /// Lists of texts by their names, as expressions see them.
+    pub(super) fn to_json(&self) -> Json {
+        let mut lists = json!({});
+        for key in &self.keys {
+            lists[key.as_str()] = json!([]);
+        }
+        for image in &self.found {
+            if let Some(list) = lists[image.key.as_str()].as_array_mut() {
+                list.push(Json::from(image.text.as_str()));
+            } else {
+                lists[image.key.as_str()] = json!([image.text]);
+            }
+        }
+        lists
+    }
 }

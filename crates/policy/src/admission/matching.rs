@@ -2,10 +2,16 @@
 //!
 //! Source: k8s.io/apiserver pkg/admission/plugin/policy/matching/matching.go, pkg/admission/plugin/webhook/predicates.
 
-use serde_json::Value;
+use std::borrow::Cow;
 
-use crate::kyverno::Input;
+use serde_json::{Value, json};
+
+use super::rule::Lacking;
 use crate::kyverno::matching::Selector;
+use crate::kyverno::{Input, Need, Snapshot};
+
+/// The label that every namespace carries.
+const NAME: &str = "kubernetes.io/metadata.name";
 
 /// What a policy or a binding is about.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +20,8 @@ pub(super) struct MatchResources {
     excluded: Vec<ResourceRule>,
     namespaces: Option<Selector>,
     objects: Option<Selector>,
+    /// `matchPolicy: Exact`: other versions of a resource are not meant.
+    exact: bool,
 }
 
 /// Requests by what they ask for. In each list one entry must fit; `*` fits everything.
@@ -46,7 +54,13 @@ impl MatchResources {
         let selector = |key: &str| -> Result<Option<Selector>, String> {
             value.get(key).filter(|found| !found.is_null()).map(Selector::compile).transpose()
         };
+        let exact = match value.get("matchPolicy").and_then(Value::as_str) {
+            None | Some("" | "Equivalent") => false,
+            Some("Exact") => true,
+            Some(other) => return Err(format!("`{other}` is no `matchPolicy`; there are Equivalent and Exact")),
+        };
         Ok(MatchResources {
+            exact,
             rules: rules("resourceRules")?,
             excluded: rules("excludeResourceRules")?,
             namespaces: selector("namespaceSelector")?,
@@ -84,21 +98,63 @@ impl MatchResources {
 
     /// Whether some request of this kind, subresource and operation may be meant.
     pub(super) fn may_concern(&self, input: &Input) -> bool {
-        self.rules.is_empty() || self.rules.iter().any(|rule| rule.may_concern(input))
+        self.rules.is_empty() || self.rules.iter().any(|rule| rule.may_concern(input, self.exact))
     }
 
     /// Whether a request is meant. Without any rule every resource is, which only bindings may say.
-    pub(super) fn includes(&self, input: &Input) -> bool {
-        (self.rules.is_empty() || self.rules.iter().any(|rule| rule.fits(input)))
-            && !self.excluded.iter().any(|rule| rule.fits(input))
-            && self.namespaces.as_ref().is_none_or(|selector| namespace_fits(selector, input))
-            && self.objects.as_ref().is_none_or(|selector| {
-                [input.object(), input.old_object()]
-                    .into_iter()
-                    .flatten()
-                    .any(|object| selector.matches(&labels(object)))
-            })
+    ///
+    /// Errors: it hangs on something that is not known here.
+    pub(super) fn includes(&self, input: &Input, snapshot: &Snapshot) -> Result<bool, Lacking> {
+        let exactly = self.rules.is_empty() || self.rules.iter().any(|rule| rule.fits(input, true));
+        let objects = self.objects.as_ref().is_none_or(|selector| {
+            [input.object(), input.old_object()].into_iter().flatten().any(|object| selector.matches(&labels(object)))
+        });
+        if !(exactly || !self.exact && self.rules.iter().any(|rule| rule.fits(input, false)))
+            || self.excluded.iter().any(|rule| rule.fits(input, true))
+            || !objects
+        {
+            return Ok(false);
+        }
+        let namespace =
+            self.namespaces.as_ref().map_or(Ok(true), |selector| namespace_fits(selector, input, snapshot))?;
+        if namespace && !exactly {
+            // An API server converts the object to the version that the policy speaks of. Here it would be judged by fields of another one.
+            let (kind, version) = (&input.kind.kind, &input.kind.version);
+            let hint = "name this version in `apiVersions`, or set `matchPolicy: Exact`";
+            return Err(Lacking::Other(format!(
+                "the policy is about another version of {kind} than `{version}`, and objects are not converted here; {hint}"
+            )));
+        }
+        Ok(namespace)
     }
+}
+
+/// The object of a request's namespace, as it is known; null for what lies in none. Errors: what must be fetched to know it.
+pub(super) fn namespace_object<'i>(input: &'i Input, snapshot: &'i Snapshot) -> Result<Cow<'i, Value>, Box<Need>> {
+    let name = namespace(input);
+    if name.is_empty() {
+        return Ok(Cow::Owned(Value::Null));
+    }
+    if let Some(object) = &input.namespace_object {
+        return Ok(Cow::Borrowed(object));
+    }
+    // No namespace is without labels: none at all means that nobody knows them.
+    if !input.namespace_labels.is_empty() {
+        let mut labels = input.namespace_labels.clone();
+        labels.entry(NAME.to_owned()).or_insert_with(|| name.to_owned());
+        let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}});
+        return Ok(Cow::Owned(object));
+    }
+    let need = Need::Objects {
+        api_version: "v1".to_owned(),
+        kind: "Namespace".to_owned(),
+        namespace: String::new(),
+        name: name.to_owned(),
+        uid: String::new(),
+        selector: String::new(),
+    };
+    let found = snapshot.get(&need).and_then(|found| found.get(0));
+    found.map(Cow::Borrowed).ok_or_else(|| Box::new(need))
 }
 
 /// The namespace of a request; empty for what lies in none.
@@ -121,25 +177,31 @@ fn labels(object: &Value) -> Vec<(&str, &str)> {
 }
 
 /// Labels of the namespace that the object lies in, or is. What lies in none is not asked.
-fn namespace_fits(selector: &Selector, input: &Input) -> bool {
-    let name = namespace(input);
+fn namespace_fits(selector: &Selector, input: &Input, snapshot: &Snapshot) -> Result<bool, Lacking> {
+    let own = if is_namespace(input) {
+        let name = input.resource().and_then(|object| object.pointer("/metadata/name")).and_then(Value::as_str);
+        name.or_else(|| input.request.get("name").and_then(Value::as_str)).unwrap_or_default()
+    } else {
+        match namespace(input) {
+            "" => return Ok(true),
+            name => name,
+        }
+    };
+    let asked = selector.labels.keys().chain(selector.expressions.iter().map(|asked| &asked.key));
+    let of_object;
     let mut found: Vec<(&str, &str)> = if is_namespace(input) {
         input.resource().map(labels).unwrap_or_default()
-    } else if name.is_empty() {
-        return true;
+    } else if asked.into_iter().all(|key| key == NAME) {
+        Vec::new()
     } else {
-        input.namespace_labels.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect()
+        of_object = namespace_object(input, snapshot).map_err(Lacking::Need)?;
+        labels(&of_object)
     };
     // Every namespace carries its own name.
-    let own = if is_namespace(input) {
-        input.resource().and_then(|object| object.pointer("/metadata/name")).and_then(Value::as_str).unwrap_or_default()
-    } else {
-        name
-    };
-    if !found.iter().any(|(key, _)| *key == "kubernetes.io/metadata.name") {
-        found.push(("kubernetes.io/metadata.name", own));
+    if !found.iter().any(|(key, _)| *key == NAME) {
+        found.push((NAME, own));
     }
-    selector.matches(&found)
+    Ok(selector.matches(&found))
 }
 
 impl ResourceRule {
@@ -156,6 +218,11 @@ impl ResourceRule {
             Some("Namespaced") => Some(Scope::Namespaced),
             Some(other) => return Err(format!("`{other}` is no scope; there are Cluster, Namespaced and *")),
         };
+        for key in ["apiGroups", "apiVersions", "operations", "resources"] {
+            if texts(value, key).is_empty() {
+                return Err(format!("a resource rule without `{key}` matches nothing"));
+            }
+        }
         Ok(ResourceRule {
             groups: texts(value, "apiGroups"),
             versions: texts(value, "apiVersions"),
@@ -166,20 +233,20 @@ impl ResourceRule {
         })
     }
 
-    /// Whether some request of this kind, subresource and operation may be meant.
-    fn may_concern(&self, input: &Input) -> bool {
+    /// Whether some request of this kind, subresource and operation may be meant. `versioned`: by its version, too.
+    fn may_concern(&self, input: &Input, versioned: bool) -> bool {
         let any = |list: &[String], text: &str| list.iter().any(|entry| entry == "*" || entry == text);
         any(&self.operations, input.operation.as_str())
             && any(&self.groups, &input.kind.group)
-            && any(&self.versions, &input.kind.version)
+            && (!versioned || any(&self.versions, &input.kind.version))
             && self.resources.iter().any(|pattern| resource_fits(pattern, input))
     }
 
-    fn fits(&self, input: &Input) -> bool {
+    fn fits(&self, input: &Input, versioned: bool) -> bool {
         let namespaced = !namespace(input).is_empty();
         let name = input.resource().and_then(|object| object.pointer("/metadata/name")).and_then(Value::as_str);
         let name = name.or_else(|| input.request.get("name").and_then(Value::as_str)).unwrap_or_default();
-        self.may_concern(input)
+        self.may_concern(input, versioned)
             && (self.names.is_empty() || self.names.iter().any(|wanted| wanted == name))
             && match self.scope {
                 None => true,

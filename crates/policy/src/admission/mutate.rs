@@ -5,9 +5,10 @@
 use serde_json::Value as Json;
 
 use super::host::Scope;
+use super::json_patch::Room;
 use super::rule::text;
 use super::{json_patch, merge};
-use crate::cel::{Environment, Program, Value};
+use crate::cel::{Environment, Error, Program, Value};
 
 /// One mutation.
 #[derive(Clone, Debug)]
@@ -39,36 +40,45 @@ impl Mutation {
         }
     }
 
-    /// The object as it is afterwards. Errors: what cannot be evaluated or applied.
-    pub(super) fn apply<'a>(&'a self, object: &Json, scope: &Scope<'a>) -> Result<Json, String> {
+    /// The object as it is afterwards. `kubernetes`: by the rules of the API server; `room`: what all mutations of a policy may still copy.
+    ///
+    /// Errors: what cannot be evaluated or applied.
+    pub(super) fn apply<'a>(
+        &'a self,
+        object: &Json,
+        kubernetes: bool,
+        scope: &Scope<'a>,
+        room: &mut Room,
+    ) -> Result<Json, Error> {
         let mut changed = object.clone();
         match self {
             Mutation::Apply(program) => {
-                let value = program.evaluate(scope).map_err(|err| err.to_string())?;
+                let value = program.evaluate(scope)?;
                 if !matches!(value, Value::Struct("Object", _)) {
-                    return Err("unexpected evaluation result: an Object is expected".to_owned());
+                    return Err(Error::new("unexpected evaluation result: an Object is expected"));
                 }
-                merge::apply(&mut changed, &value.to_json().map_err(|err| err.to_string())?)?;
+                merge::apply(&mut changed, &value.to_json()?, kubernetes).map_err(Error::new)?;
             }
             Mutation::Patch(program) => {
-                let value = program.evaluate(scope).map_err(|err| err.to_string())?;
-                let items = value.items().ok_or("unexpected evaluation result: a list of JSONPatch is expected")?;
+                let value = program.evaluate(scope)?;
+                let items = value
+                    .items()
+                    .ok_or_else(|| Error::new("unexpected evaluation result: a list of JSONPatch is expected"))?;
                 let mut operations = Vec::with_capacity(items.len());
                 for item in items {
                     if !matches!(item, Value::Struct("JSONPatch", _)) {
-                        return Err(
-                            "type mismatch: JSONPatchType.JSONPatch expression should evaluate to a list of JSONPatch"
-                                .to_owned(),
-                        );
+                        return Err(Error::new(
+                            "type mismatch: JSONPatchType.JSONPatch expression should evaluate to a list of JSONPatch",
+                        ));
                     }
-                    operations.push(item.to_json().map_err(|err| err.to_string())?);
+                    operations.push(item.to_json()?);
                 }
-                json_patch::apply(&mut changed, &operations)?;
+                json_patch::apply(&mut changed, &operations, room).map_err(Error::new)?;
             }
         }
         for fixed in FIXED {
             if object.pointer(fixed) != changed.pointer(fixed) {
-                return Err(format!("a mutation may not change `{fixed}`"));
+                return Err(Error::new(format!("a mutation may not change `{fixed}`")));
             }
         }
         Ok(changed)

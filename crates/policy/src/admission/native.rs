@@ -4,7 +4,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::host::Scope;
+use super::host::{Scope, Session};
 use super::rule::{Expressions, Failure, conditions_hold, list};
 use crate::cel::{Environment, Value};
 use crate::jmespath::Surroundings;
@@ -44,7 +44,8 @@ impl Native {
         let environment = Environment::kubernetes(["object", "oldObject", "request", "namespaceObject"])
             .with_authorizer()
             .with("params");
-        let (expressions, _) = Expressions::compile(&spec, "validations", &conditions, environment, true)?;
+        let before = environment.clone();
+        let (expressions, _) = Expressions::compile(&spec, "validations", &conditions, environment, Some(&before))?;
         if expressions.validations.is_empty() {
             return Err("`K8sNativeValidation` asks nothing; it needs `validations`".to_owned());
         }
@@ -53,8 +54,10 @@ impl Native {
 
     /// Everything that does not hold; nothing if the request is not meant.
     pub(crate) fn complaints(&self, input: &Input, params: &Json, surroundings: &Surroundings) -> Vec<Complaint> {
-        let (snapshot, namespace) = (Snapshot::new(), super::evaluate::namespace_object(input));
-        let mut scope = Scope::new(&self.expressions.variables, &snapshot, surroundings);
+        let snapshot = Snapshot::new();
+        let namespace = super::matching::namespace_object(input, &snapshot);
+        let session = Session::new(&snapshot, surroundings, None, None);
+        let mut scope = Scope::new(&session, &self.expressions.variables);
         scope.set("params", Value::of(params));
         let undecided = |message: String| if self.fails_closed { vec![Complaint::Error(message)] } else { Vec::new() };
         if let Err(err) = super::evaluate::facts(&mut scope, input, &namespace) {
@@ -69,7 +72,9 @@ impl Native {
         for failure in self.expressions.failures(&scope) {
             match failure {
                 Failure::False(message) => found.push(Complaint::Violation(message)),
-                Failure::Error(message) => found.append(&mut undecided(message)),
+                // What we were not told is no failure of the policy's, and nothing passes over it.
+                Failure::Error(err) if err.is_lack() => found.push(Complaint::Error(err.to_string())),
+                Failure::Error(err) => found.append(&mut undecided(err.to_string())),
             }
         }
         found

@@ -4,15 +4,19 @@
 
 use serde_json::Value as Json;
 
-use super::host::Scope;
+use super::host::{Scope, Session};
 use crate::cel::{Environment, Error, Program, Value};
 use crate::jmespath::Surroundings;
 use crate::kyverno::{Input, Need, Snapshot, Status};
 
 /// Most variables of one policy.
 const VARIABLES: usize = 256;
+/// Most objects that are parameters of one policy at once.
+const PARAMETERS: usize = 256;
 /// Longest message that an expression may give, in bytes.
-const MESSAGE: usize = 5 << 10;
+pub(super) const MESSAGE: usize = 5 << 10;
+/// Longest annotation for the audit log, in bytes; what is longer is cut.
+const ANNOTATION: usize = 10 << 10;
 
 /// One thing that must hold.
 #[derive(Clone, Debug)]
@@ -43,18 +47,18 @@ pub(super) fn list<'v>(of: &'v Json, key: &str) -> impl Iterator<Item = &'v Json
 impl Expressions {
     /// Reads variables, in the order in which they may use each other, then everything that may use them all.
     ///
-    /// `conditions`: where conditions of a request stand; Kubernetes lets them use no variables.
+    /// `before`: what conditions may name, where they stand before the variables; `None` where they may use these.
     pub(super) fn compile(
         spec: &Json,
         validations: &str,
         conditions: &[Json],
         mut environment: Environment,
-        before: bool,
+        before: Option<&Environment>,
     ) -> Result<(Expressions, Environment), String> {
         let mut found = Expressions::default();
         let wrong = |what: &str, err: crate::cel::CompileError| format!("{what}: {err}");
-        if before {
-            found.conditions = conditions_of(conditions, &environment)?;
+        if let Some(before) = before {
+            found.conditions = conditions_of(conditions, before)?;
         }
         environment = environment.with_variables();
         for variable in list(spec, "variables") {
@@ -70,7 +74,7 @@ impl Expressions {
             environment.declare(name, &program);
             found.variables.push((name.to_owned(), program));
         }
-        if !before {
+        if before.is_none() {
             found.conditions = conditions_of(conditions, &environment)?;
         }
         for (index, validation) in list(spec, validations).enumerate() {
@@ -100,7 +104,7 @@ impl Expressions {
     }
 }
 
-fn conditions_of(conditions: &[Json], environment: &Environment) -> Result<Vec<(String, Program)>, String> {
+pub(super) fn conditions_of(conditions: &[Json], environment: &Environment) -> Result<Vec<(String, Program)>, String> {
     let mut found = Vec::new();
     for condition in conditions {
         let name = text(condition, "name");
@@ -122,7 +126,9 @@ pub(super) fn conditions_hold<'a>(
             Ok(true) => {}
             Ok(false) => return Ok(false),
             Err(err) => {
-                first.get_or_insert((name.as_str(), err));
+                if first.as_ref().is_none_or(|(_, known): &(&str, Error)| err.is_lack() && !known.is_lack()) {
+                    first = Some((name.as_str(), err));
+                }
             }
         }
     }
@@ -135,40 +141,80 @@ pub(super) enum Failure {
     /// It is false.
     False(String),
     /// It could not be evaluated.
-    Error(String),
+    Error(Error),
+}
+
+/// Something that is not known here and that an API server would know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Lacking {
+    /// It can be fetched.
+    Need(Box<Need>),
+    /// It cannot.
+    Other(String),
+}
+
+impl Lacking {
+    /// What to say, and what to fetch.
+    pub(super) fn into_parts(self) -> (String, Option<Need>) {
+        match self {
+            Lacking::Need(need) => (format!("{need} is needed and was not given"), Some(*need)),
+            Lacking::Other(message) => (message, None),
+        }
+    }
 }
 
 impl Expressions {
-    /// The first validation that does not hold, in the words of Kubernetes.
-    pub(super) fn first_failure<'a>(&'a self, scope: &Scope<'a>) -> Option<Failure> {
-        self.failures(scope).next()
-    }
-
     /// All validations that do not hold, each asked when its turn comes.
     pub(super) fn failures<'a>(&'a self, scope: &Scope<'a>) -> impl Iterator<Item = Failure> {
-        self.validations.iter().filter_map(|validation| {
-            let expression = validation.expression.trim();
-            match validation.program.holds(scope) {
-                Ok(true) => None,
-                Ok(false) => Some(Failure::False(validation.says(scope))),
-                Err(err) => Some(Failure::Error(format!("expression '{expression}' resulted in error: {err}"))),
+        self.validations.iter().filter_map(|validation| match validation.program.holds(scope) {
+            Ok(true) => None,
+            Ok(false) => Some(Failure::False(validation.says(scope))),
+            Err(err) => {
+                let what = format!("expression '{}' resulted in error", validation.expression.trim());
+                Some(Failure::Error(err.within(what)))
             }
         })
     }
 
+    /// The validation that decides, in the words of Kubernetes. All are evaluated: one that is false decides whatever errors stand before it, and
+    /// of errors one that tells of something we were not told, for no `failurePolicy` passes over it.
+    pub(super) fn failure<'a>(&'a self, scope: &Scope<'a>) -> Option<Failure> {
+        let mut first: Option<Error> = None;
+        for failure in self.failures(scope) {
+            match failure {
+                Failure::False(_) => return Some(failure),
+                Failure::Error(err) => {
+                    if first.as_ref().is_none_or(|known| err.is_lack() && !known.is_lack()) {
+                        first = Some(err);
+                    }
+                }
+            }
+        }
+        first.map(Failure::Error)
+    }
+
     /// The annotations, in order. Errors: one of them cannot be evaluated.
-    pub(super) fn annotate<'a>(&'a self, scope: &Scope<'a>) -> Result<Vec<(String, String)>, String> {
+    pub(super) fn annotate<'a>(&'a self, scope: &Scope<'a>) -> Result<Vec<(String, String)>, Error> {
         let mut found = Vec::new();
         for (key, program) in &self.annotations {
             match program.evaluate(scope) {
-                Ok(Value::String(text)) if !text.is_empty() => found.push((key.clone(), text.to_string())),
+                Ok(Value::String(text)) if !text.is_empty() => found.push((key.clone(), shortened(&text, ANNOTATION))),
                 Ok(Value::String(_) | Value::Null) => {}
-                Ok(_) => return Err(format!("failed to convert auditAnnotation '{key}' expression: it is no string")),
-                Err(err) => return Err(format!("failed to evaluate auditAnnotation '{key}': {err}")),
+                Ok(_) => {
+                    let what = format!("failed to convert auditAnnotation '{key}' expression: it is no string");
+                    return Err(Error::new(what));
+                }
+                Err(err) => return Err(err.within(format!("failed to evaluate auditAnnotation '{key}'"))),
             }
         }
         Ok(found)
     }
+}
+
+/// The beginning of a text, of at most so many bytes.
+pub(super) fn shortened(text: &str, bytes: usize) -> String {
+    let end = (0..=bytes.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    text.get(..end).unwrap_or_default().to_owned()
 }
 
 impl Validation {
@@ -203,6 +249,13 @@ impl Parameters {
     pub(super) fn compile(kind: &Json, reference: &Json) -> Result<Parameters, String> {
         let selector = reference.get("selector").filter(|found| !found.is_null());
         let name = text(reference, "name");
+        // Names of what is asked for may be wildcards, and a parameter has one name.
+        if [name, text(reference, "namespace")].iter().any(|text| text.contains(['*', '?'])) {
+            return Err("`paramRef` names one object, and takes no wildcards".to_owned());
+        }
+        if text(kind, "apiVersion").is_empty() || text(kind, "kind").is_empty() {
+            return Err("`paramKind` needs `apiVersion` and `kind`".to_owned());
+        }
         if name.is_empty() == selector.is_none() {
             return Err("`paramRef` needs `name` or `selector`, one of them".to_owned());
         }
@@ -221,30 +274,29 @@ impl Parameters {
         })
     }
 
-    /// The parameters for a request; none means that nothing is asked. What was looked for and is not there is null in the snapshot.
-    /// Errors: there must be some, or nobody has looked.
+    /// The parameters for a request; none means that nothing is asked.
+    ///
+    /// They are asked for by their kind: whoever fetches them knows how the API calls many of it, and asks for no namespace where the kind lies in
+    /// none. The answer is a list; only an empty one says that there are none. Errors: there must be some, or nobody has looked.
     pub(super) fn find<'a>(&self, input: &Input, snapshot: &'a Snapshot) -> Result<Vec<&'a Json>, Missing> {
         let namespace = if self.namespace.is_empty() { super::matching::namespace(input) } else { &self.namespace };
-        let root = if self.version.contains('/') { "apis" } else { "api" };
-        let place = match namespace {
-            "" => String::new(),
-            namespace => format!("/namespaces/{namespace}"),
+        let need = Need::Objects {
+            api_version: self.version.clone(),
+            kind: self.kind.clone(),
+            namespace: namespace.to_owned(),
+            name: self.name.clone(),
+            uid: String::new(),
+            selector: String::new(),
         };
-        let paths = super::matching::kind_plurals(&self.kind).into_iter().map(|plural| {
-            let tail = if self.name.is_empty() { String::new() } else { format!("/{}", self.name) };
-            format!("/{root}/{}{place}/{plural}{tail}", self.version)
-        });
-        let needs: Vec<Need> =
-            paths.map(|url_path| Need::Api { method: "GET".to_owned(), url_path, body: String::new() }).collect();
-        let Some(found) = needs.iter().find_map(|need| snapshot.get(need)) else {
+        let Some(Json::Array(answered)) = snapshot.get(&need) else {
             // Not looked for is not absent: also who allows what has no parameters must know that there are none.
-            return Err(needs.into_iter().next().map_or(Missing::Refused, |need| Missing::Needed(Box::new(need))));
+            return Err(Missing::Needed(Box::new(need)));
         };
-        let found: Vec<&Json> = match &self.selector {
-            None if found.is_null() => Vec::new(),
-            None => vec![found],
-            Some(selector) => list(found, "items").filter(|item| selector.matches(&labels(item))).collect(),
-        };
+        let selected = |item: &&Json| self.selector.as_ref().is_none_or(|selector| selector.matches(&labels(item)));
+        let found: Vec<&Json> = answered.iter().filter(selected).collect();
+        if found.len() > PARAMETERS {
+            return Err(Missing::Many);
+        }
         if found.is_empty() && self.refuses { Err(Missing::Refused) } else { Ok(found) }
     }
 }
@@ -254,6 +306,18 @@ impl Parameters {
 pub(super) enum Missing {
     Needed(Box<Need>),
     Refused,
+    Many,
+}
+
+impl Missing {
+    /// What to say, and what to fetch.
+    pub(super) fn into_parts(self) -> (String, Option<Need>) {
+        match self {
+            Missing::Needed(need) => Lacking::Need(need).into_parts(),
+            Missing::Refused => ("no params found".to_owned(), None),
+            Missing::Many => (format!("there are more than {PARAMETERS} params"), None),
+        }
+    }
 }
 
 fn labels(object: &Json) -> Vec<(&str, &str)> {
@@ -279,13 +343,13 @@ impl CelRule {
             (None, None) => None,
             _ => return Err("`paramKind` and `paramRef` stand together".to_owned()),
         };
-        let mut environment =
-            Environment::kubernetes(["object", "oldObject", "request", "namespaceObject"]).with_authorizer();
+        let mut environment = Environment::kubernetes(["object", "oldObject", "request", "namespaceObject"]);
         if parameters.is_some() {
             environment = environment.with("params");
         }
         let conditions: Vec<Json> = list(rule, "celPreconditions").cloned().collect();
-        let (mut expressions, _) = Expressions::compile(cel, "expressions", &conditions, environment, true)?;
+        let before = environment.clone();
+        let (mut expressions, _) = Expressions::compile(cel, "expressions", &conditions, environment, Some(&before))?;
         if expressions.validations.is_empty() && expressions.annotations.is_empty() {
             return Err("`cel` asks nothing; it needs `expressions`".to_owned());
         }
@@ -298,32 +362,41 @@ impl CelRule {
         Ok(CelRule { expressions, parameters })
     }
 
-    /// Evaluates it. Gives what is needed besides.
+    /// Evaluates it. Gives what is needed besides. `confined`: the namespace of the policy, if it lies in one.
     pub(crate) fn check(
         &self,
         rule: &str,
+        confined: Option<&str>,
         input: &Input,
         snapshot: &Snapshot,
         surroundings: &Surroundings,
     ) -> ((Status, String), Vec<Need>) {
+        let undecided =
+            |message: String| ((Status::Error, format!("error in parameterized resource: {message}")), Vec::new());
         let parameters = match &self.parameters {
             None => vec![&Json::Null],
-            Some(parameters) => match parameters.find(input, snapshot) {
-                Ok(found) => found,
-                Err(Missing::Needed(need)) => {
-                    let message = format!("error in parameterized resource: {need} is needed and was not given");
-                    return ((Status::Error, message), vec![*need]);
+            Some(parameters) => {
+                let elsewhere = |own: &&str| !parameters.namespace.is_empty() && parameters.namespace != **own;
+                if let Some(own) = confined.filter(elsewhere) {
+                    let asked = &parameters.namespace;
+                    return undecided(format!(
+                        "a policy of namespace `{own}` may take no params from namespace `{asked}`"
+                    ));
                 }
-                Err(Missing::Refused) => {
-                    let message = "error in parameterized resource: no params found".to_owned();
-                    return ((Status::Error, message), Vec::new());
+                match parameters.find(input, snapshot) {
+                    Ok(found) => found,
+                    Err(missing) => {
+                        let (message, need) = missing.into_parts();
+                        let (outcome, _) = undecided(message);
+                        return (outcome, need.into_iter().collect());
+                    }
                 }
-            },
+            }
         };
-        let namespace = super::evaluate::namespace_object(input);
-        let mut needs = Vec::new();
+        let namespace = super::matching::namespace_object(input, snapshot);
+        let session = Session::new(snapshot, surroundings, confined, None);
         for params in parameters {
-            let mut scope = Scope::new(&self.expressions.variables, snapshot, surroundings);
+            let mut scope = Scope::new(&session, &self.expressions.variables);
             let outcome = match super::evaluate::facts(&mut scope, input, &namespace) {
                 Err(err) => Some((Status::Error, err.to_string())),
                 Ok(()) => {
@@ -333,26 +406,29 @@ impl CelRule {
                     self.one(&scope)
                 }
             };
-            needs.extend(scope.needs.take());
             if let Some(outcome) = outcome {
-                return (outcome, needs);
+                return (outcome, session.take_needs().into_iter().collect());
             }
         }
-        ((Status::Pass, format!("Validation rule '{rule}' passed.")), needs)
+        let passed = (Status::Pass, format!("Validation rule '{rule}' passed."));
+        (passed, session.take_needs().into_iter().collect())
     }
 
     /// By one parameter; `None` if everything holds.
     fn one<'a>(&'a self, scope: &Scope<'a>) -> Option<(Status, String)> {
+        // As Kubernetes does with a condition that it cannot evaluate and a policy that says nothing of failures: refused. What we were not told
+        // is an error of the rule.
+        let failed = |err: Error| (if err.is_lack() { Status::Error } else { Status::Fail }, err.to_string());
         match conditions_hold(&self.expressions.conditions, scope) {
             Ok(true) => {}
             Ok(false) => return Some((Status::Skip, "cel preconditions not met".to_owned())),
-            // As Kubernetes does with a condition that it cannot evaluate and a policy that says nothing of failures: refused.
-            Err((_, err)) => return Some((Status::Fail, err.to_string())),
+            Err((_, err)) => return Some(failed(err)),
         }
-        match self.expressions.first_failure(scope) {
-            Some(Failure::False(message) | Failure::Error(message)) => return Some((Status::Fail, message)),
+        match self.expressions.failure(scope) {
+            Some(Failure::False(message)) => return Some((Status::Fail, message)),
+            Some(Failure::Error(err)) => return Some(failed(err)),
             None => {}
         }
-        self.expressions.annotate(scope).err().map(|message| (Status::Error, message))
+        self.expressions.annotate(scope).err().map(|err| (Status::Error, err.to_string()))
     }
 }

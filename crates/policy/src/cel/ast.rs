@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::pattern::Pattern;
+
 /// Where something stands in an expression's text, in bytes.
 pub(crate) type At = u32;
 
@@ -127,11 +129,13 @@ pub(crate) enum Kind {
         index: Box<Expr>,
         optional: bool,
     },
-    /// `function(args)`, or `target.function(args)`. The checker moves the namespace of a function into its name.
+    /// `function(args)`, or `target.function(args)`. The checker moves the namespace of a function into its name, and compiles a regular
+    /// expression that stands there as a literal.
     Call {
         target: Option<Box<Expr>>,
         function: String,
         args: Vec<Expr>,
+        pattern: Option<Pattern>,
     },
     Not(Box<Expr>),
     Negate(Box<Expr>),

@@ -1,8 +1,10 @@
 //! What an evaluation may cost. Source: k8s.io/apiserver/pkg/apis/cel/config.go (`PerCallLimit`, `RuntimeCELCostBudget`).
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 
 use super::error::Error;
+use super::pattern::Pattern;
 
 /// How much one expression may cost, and all expressions of a policy on one request together.
 ///
@@ -21,20 +23,26 @@ impl Default for Limits {
     }
 }
 
-/// What is left.
+/// What is left, and the patterns that were compiled with it.
 #[derive(Debug)]
 pub struct Budget {
     limits: Limits,
     /// In tenths, so that bytes can be counted.
     expression: Cell<u64>,
     policy: Cell<u64>,
+    patterns: RefCell<BTreeMap<String, Pattern>>,
 }
 
 impl Budget {
     /// The whole of it.
     pub fn new(limits: Limits) -> Budget {
         let tenths = |units: u64| Cell::new(units.saturating_mul(10));
-        Budget { limits, expression: tenths(limits.expression), policy: tenths(limits.policy) }
+        Budget {
+            limits,
+            expression: tenths(limits.expression),
+            policy: tenths(limits.policy),
+            patterns: RefCell::default(),
+        }
     }
 
     /// Begins an expression of its own. What the one around it has left comes back by [`Budget::end`].
@@ -60,15 +68,26 @@ impl Budget {
         self.spend(u64::try_from(items).unwrap_or(u64::MAX))
     }
 
+    /// How many units may still be spent.
+    pub(crate) fn left(&self) -> u64 {
+        self.expression.get().min(self.policy.get()) / 10
+    }
+
+    /// The patterns that were compiled before, by their text.
+    pub(crate) fn patterns(&self) -> &RefCell<BTreeMap<String, Pattern>> {
+        &self.patterns
+    }
+
+    /// Both pay, also where one of them cannot: what an expression was too dear for, its policy has paid all the same.
     fn tenths(&self, tenths: u64) -> Result<(), Error> {
+        let mut over = false;
         for left in [&self.expression, &self.policy] {
-            match left.get().checked_sub(tenths) {
-                Some(rest) => left.set(rest),
-                None => {
-                    left.set(0);
-                    return Err(Error::limit("operation cancelled: actual cost limit exceeded"));
-                }
-            }
+            let rest = left.get().checked_sub(tenths);
+            over |= rest.is_none();
+            left.set(rest.unwrap_or(0));
+        }
+        if over {
+            return Err(Error::limit("operation cancelled: actual cost limit exceeded"));
         }
         Ok(())
     }

@@ -2,9 +2,13 @@
 
 use super::CompileError;
 use super::ast::{Expr, Kind, Literal, Macro, Operator};
-use super::signatures::{Libraries, variadic};
+use super::pattern::Pattern;
+use super::signatures::{Libraries, pattern_at, variadic};
 use super::types::{Type, is_object};
 use crate::suggest::nearest;
+
+/// Most bytes that the patterns of one expression may take when they are compiled before it is evaluated; others wait until then.
+const PATTERNS: usize = 4 << 20;
 
 /// What an expression may name.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +31,22 @@ impl Environment {
     #[must_use]
     pub fn with_kyverno(mut self) -> Environment {
         self.libraries.kyverno = true;
+        self.libraries.fetching = true;
+        self.libraries.global = true;
+        self
+    }
+
+    /// Nothing of them that asks a cluster, a registry or a service.
+    #[must_use]
+    pub fn without_fetching(mut self) -> Environment {
+        self.libraries.fetching = false;
+        self.without_global()
+    }
+
+    /// Nothing of them that was fetched for all policies together.
+    #[must_use]
+    pub fn without_global(mut self) -> Environment {
+        self.libraries.global = false;
         self
     }
 
@@ -34,6 +54,13 @@ impl Environment {
     #[must_use]
     pub fn with_images(mut self) -> Environment {
         self.libraries.images = true;
+        self
+    }
+
+    /// No function that asks for evidence of images: for what such a function evaluates itself.
+    #[must_use]
+    pub fn without_images(mut self) -> Environment {
+        self.libraries.images = false;
         self
     }
 
@@ -67,7 +94,7 @@ impl Environment {
 
 /// Checks an expression and resolves the namespaces of its functions. Gives the type of what it evaluates to.
 pub(crate) fn check(text: &str, expr: &mut Expr, environment: &Environment) -> Result<Type, CompileError> {
-    let mut checker = Checker { text, environment, locals: Vec::new() };
+    let mut checker = Checker { text, environment, locals: Vec::new(), patterns: 0 };
     checker.visit(expr)
 }
 
@@ -75,6 +102,8 @@ struct Checker<'c> {
     text: &'c str,
     environment: &'c Environment,
     locals: Vec<(String, Type)>,
+    /// Bytes of the patterns that were compiled.
+    patterns: usize,
 }
 
 impl Checker<'_> {
@@ -97,7 +126,12 @@ impl Checker<'_> {
         types.contains(&name).then_some(Type::Meta)
     }
 
+    /// The type of an expression. Each node adds one level to the types below it at most, so no type grows beyond its bound.
     fn visit(&mut self, expr: &mut Expr) -> Result<Type, CompileError> {
+        self.node(expr).map(Type::bounded)
+    }
+
+    fn node(&mut self, expr: &mut Expr) -> Result<Type, CompileError> {
         let at = Expr { at: expr.at, depth: 0, kind: Kind::Literal(Literal::Null) };
         match &mut expr.kind {
             Kind::Literal(literal) => Ok(match literal {
@@ -442,7 +476,7 @@ impl Checker<'_> {
 
     fn call(&mut self, expr: &mut Expr) -> Result<Type, CompileError> {
         let at = Expr { at: expr.at, depth: 0, kind: Kind::Literal(Literal::Null) };
-        let Kind::Call { target, function, args } = &mut expr.kind else { return Ok(Type::Dyn) };
+        let Kind::Call { target, function, args, pattern } = &mut expr.kind else { return Ok(Type::Dyn) };
         let libraries = self.environment.libraries;
         // A namespace is a name that no variable of a macro hides.
         if let Some(of) = target
@@ -486,6 +520,14 @@ impl Checker<'_> {
             };
             return Err(self.wrong(&at, format!("found no matching overload for '{function}' applied to '{applied}'")));
         };
+        if let Some(arg) = pattern_at(function).and_then(|index| args.get(index + usize::from(!receiver)))
+            && let Kind::Literal(Literal::String(literal)) = &arg.kind
+            && self.patterns < PATTERNS
+        {
+            let compiled = Pattern::compile(literal).map_err(|err| self.wrong(arg, err.to_string()))?;
+            self.patterns = self.patterns.saturating_add(compiled.size());
+            *pattern = Some(compiled);
+        }
         let mut result = first.result.clone();
         if fitting.any(|other| other.result != result) {
             result = Type::Dyn;

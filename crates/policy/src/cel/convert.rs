@@ -89,9 +89,11 @@ fn uint<'a>(value: &Value<'a>) -> Result<Value<'a>, Error> {
         Value::Int(value) => u64::try_from(*value).map_err(|_| range())?,
         Value::Double(value) if *value >= 0.0 && *value < 1.844_674_407_370_955e19 => *value as u64,
         Value::Double(_) => return Err(range()),
-        Value::String(text) => text
-            .parse()
-            .map_err(|_| Error::new(format!("strconv.ParseUint: parsing \"{}\": invalid syntax", shortened(text))))?,
+        // Go reads a sign before an `int` only.
+        Value::String(text) => Some(text)
+            .filter(|text| !text.starts_with('+'))
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(|| Error::new(format!("strconv.ParseUint: parsing \"{}\": invalid syntax", shortened(text))))?,
         _ => return Err(Error::no_such_overload()),
     }))
 }
@@ -101,21 +103,30 @@ fn double<'a>(value: &Value<'a>) -> Result<Value<'a>, Error> {
         Value::Double(value) => *value,
         Value::Int(value) => *value as f64,
         Value::Uint(value) => *value as f64,
-        Value::String(text) => text
-            .parse()
-            .map_err(|_| Error::new(format!("strconv.ParseFloat: parsing \"{}\": invalid syntax", shortened(text))))?,
+        Value::String(text) => {
+            let value: f64 = text.parse().map_err(|_| {
+                Error::new(format!("strconv.ParseFloat: parsing \"{}\": invalid syntax", shortened(text)))
+            })?;
+            // A number beyond all that there are is not infinity, unless it says so.
+            if value.is_infinite() && text.contains(|letter: char| letter.is_ascii_digit()) {
+                let text = shortened(text);
+                return Err(Error::new(format!("strconv.ParseFloat: parsing \"{text}\": value out of range")));
+            }
+            value
+        }
         _ => return Err(Error::no_such_overload()),
     }))
 }
 
-/// RFC 3339.
+/// RFC 3339 as Go reads it: with seconds, a capital `T` and `Z`, and a colon in the offset.
 fn timestamp(text: &str) -> Result<Timestamp, Error> {
-    let wrong = || Error::new(format!("parsing time \"{}\" as \"2006-01-02T15:04:05Z07:00\"", shortened(text)));
-    let letter = text.as_bytes().get(10).copied();
-    if !matches!(letter, Some(b'T' | b't')) || text.len() > 64 || text.contains(['[', ' ']) {
+    let layout = go::layout::RFC3339;
+    let wrong = || Error::new(format!("parsing time \"{}\" as \"{layout}\"", shortened(text)));
+    if text.len() > 64 {
         return Err(wrong());
     }
-    in_range(text.parse().map_err(|_| wrong())?)
+    let moment = go::layout::parse(layout, text).map_err(|_| wrong())?;
+    in_range(Timestamp::from_nanosecond(moment.nanoseconds).map_err(|_| wrong())?)
 }
 
 /// A value as text: of what has one.

@@ -1,5 +1,6 @@
 //! Evaluation. Source: cel-spec:doc/langdef.md, "Evaluation", "Runtime errors", "Macros"; cel-go for optionals and two-variable macros.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -8,7 +9,8 @@ use super::ast::{Entry, Expr, Kind, Literal, Macro};
 use super::budget::Budget;
 use super::error::Error;
 use super::functions;
-use super::operators::{apply, compare, equal};
+use super::operators::{apply, equal, order};
+use super::pattern::Pattern;
 use super::value::{Key, Text, Value};
 use crate::kyverno::Need;
 
@@ -74,12 +76,14 @@ impl<'h, 'a> Evaluator<'h, 'a> {
 
     fn node(&mut self, expr: &'a Expr) -> Evaluated<'a> {
         match &expr.kind {
-            Kind::Literal(literal) => Ok(constant(literal)),
+            Kind::Literal(literal) => constant(literal, self.host.budget()),
             Kind::Ident(name) => self.ident(name),
             Kind::Select { of, field, optional } => self.select(of, field, *optional),
             Kind::Has { of, field } => self.has(of, field),
             Kind::Index { of, index, optional } => self.index(of, index, *optional),
-            Kind::Call { target, function, args } => self.call(target.as_deref(), function, args),
+            Kind::Call { target, function, args, pattern } => {
+                self.call(target.as_deref(), function, args, pattern.as_ref())
+            }
             Kind::Not(inner) => match self.eval(inner)? {
                 Value::Bool(value) => Ok(Value::Bool(!value)),
                 _ => Err(Error::no_such_overload()),
@@ -155,17 +159,22 @@ impl<'h, 'a> Evaluator<'h, 'a> {
             return Ok(Value::Bool(self.host.composed(field).is_some()));
         }
         let of = self.eval(of)?;
-        let key = Key::String(Text::Borrowed(field));
-        Ok(Value::Bool(match &of {
-            Value::Optional(None) => false,
-            Value::Optional(Some(inner)) => matches!(inner.lookup(&key), Some(Some(_))),
-            _ => matches!(of.lookup(&key), Some(Some(_))),
-        }))
+        let of = match &of {
+            Value::Optional(None) => return Ok(Value::Bool(false)),
+            Value::Optional(Some(inner)) => inner,
+            other => other,
+        };
+        // A list has positions and no fields; of what has neither, nothing is there.
+        if of.length().is_some() {
+            return Err(Error::new("unsupported index type 'string' in list"));
+        }
+        Ok(Value::Bool(matches!(of.lookup(&Key::String(Text::Borrowed(field))), Some(Some(_)))))
     }
 
     fn index(&mut self, of: &'a Expr, index: &'a Expr, optional: bool) -> Evaluated<'a> {
         let of = self.eval(of)?;
         let index = self.eval(index)?;
+        self.host.budget().spend_bytes(index.weight().1)?;
         match &of {
             Value::Optional(None) => Ok(Value::Optional(None)),
             Value::Optional(Some(inner)) => optional_item(inner, &index),
@@ -174,7 +183,13 @@ impl<'h, 'a> Evaluator<'h, 'a> {
         }
     }
 
-    fn call(&mut self, target: Option<&'a Expr>, function: &'a str, args: &'a [Expr]) -> Evaluated<'a> {
+    fn call(
+        &mut self,
+        target: Option<&'a Expr>,
+        function: &'a str,
+        args: &'a [Expr],
+        pattern: Option<&'a Pattern>,
+    ) -> Evaluated<'a> {
         let mut values = Vec::with_capacity(args.len() + 1);
         if let Some(of) = target {
             // The right side is not evaluated where the left has a value; and what is no optional has one, as in cel-go.
@@ -194,7 +209,7 @@ impl<'h, 'a> Evaluator<'h, 'a> {
         for arg in args {
             values.push(self.eval(arg)?);
         }
-        functions::call(self.host, target.is_some(), function, &values)
+        functions::call(self.host, target.is_some(), function, &values, pattern)
     }
 
     /// `&&` and `||`: an operand that decides does so whatever errors stand beside it.
@@ -238,7 +253,7 @@ impl<'h, 'a> Evaluator<'h, 'a> {
                 (true, Value::Optional(None)) => continue,
                 (true, _) => return Err(Error::no_such_overload()),
             };
-            insert(&mut map, &key, value)?;
+            insert(&mut map, &key, value, self.host.budget())?;
         }
         Value::map(map)
     }
@@ -318,7 +333,7 @@ impl<'h, 'a> Evaluator<'h, 'a> {
                 }
             }
             let found = self.with(variables, values, last);
-            if outcome.take(kind, key, found)? {
+            if outcome.take(kind, key, found, self.host.budget())? {
                 break;
             }
         }
@@ -339,7 +354,7 @@ struct Outcome<'a> {
 
 impl<'a> Outcome<'a> {
     /// Takes what the body gave. `true`: nothing can change any more.
-    fn take(&mut self, kind: Macro, key: Value<'a>, found: Evaluated<'a>) -> Result<bool, Error> {
+    fn take(&mut self, kind: Macro, key: Value<'a>, found: Evaluated<'a>, budget: &Budget) -> Result<bool, Error> {
         match kind {
             Macro::All | Macro::Exists => {
                 let decides = kind == Macro::Exists;
@@ -370,10 +385,10 @@ impl<'a> Outcome<'a> {
                 self.keys.push(found?);
                 self.items.push(key);
             }
-            Macro::TransformMap => insert(&mut self.map, &key, found?)?,
+            Macro::TransformMap => insert(&mut self.map, &key, found?, budget)?,
             Macro::TransformMapEntry => {
-                for (key, value) in found?.pairs().ok_or_else(Error::no_such_overload)? {
-                    insert(&mut self.map, &key, value)?;
+                for (key, value) in found?.each_pair().ok_or_else(Error::no_such_overload)? {
+                    insert(&mut self.map, &key.to_value(), value, budget)?;
                 }
             }
             Macro::OptMap | Macro::OptFlatMap => return Err(Error::no_such_overload()),
@@ -394,34 +409,43 @@ impl<'a> Outcome<'a> {
                 if of.length().is_none() {
                     return Err(Error::no_such_overload());
                 }
-                sorted(self.items, &self.keys, budget)
+                sorted(&self.items, &self.keys, budget)
             }
             _ => Value::list(self.items),
         }
     }
 }
 
-/// Items in the order of their keys, those of equal keys as they stood.
-pub(crate) fn sorted<'a>(items: Vec<Value<'a>>, keys: &[Value<'a>], budget: &Budget) -> Evaluated<'a> {
-    let mut order: Vec<usize> = (0..items.len()).collect();
-    let mut failed = None;
-    order.sort_by(|one, other| match (keys.get(*one), keys.get(*other)) {
-        (Some(left), Some(right)) => match budget.spend(1).and_then(|()| compare(left, right, budget)) {
-            Ok(order) => order.unwrap_or(std::cmp::Ordering::Equal),
-            Err(err) => {
-                failed.get_or_insert(err);
-                std::cmp::Ordering::Equal
-            }
-        },
-        _ => std::cmp::Ordering::Equal,
-    });
-    if let Some(err) = failed {
-        return Err(err);
+/// Items in the order of their keys, those of equal keys as they stood. Errors: the keys are not of one kind, or have no order.
+///
+/// That all of them have one is known before sorting begins: Rust's `sort_by` may panic where an order is none. Source: cel-go:ext/lists.go.
+pub(crate) fn sorted<'a>(items: &[Value<'a>], keys: &[Value<'a>], budget: &Budget) -> Evaluated<'a> {
+    let Some(first) = keys.first() else { return Value::list(Vec::new()) };
+    let mut bytes = 0_usize;
+    for key in keys {
+        if key.type_name() != first.type_name() {
+            return Err(Error::new("list elements must have the same type"));
+        }
+        order(key, key)?;
+        bytes = bytes.saturating_add(key.weight().1);
     }
-    Value::list(order.into_iter().filter_map(|index| items.get(index).cloned()).collect())
+    // Each key is compared once on each level of a merge sort.
+    let levels = keys.len().ilog2().saturating_add(1) as usize;
+    budget.spend_items(keys.len().saturating_mul(levels))?;
+    budget.spend_bytes(bytes.saturating_mul(levels))?;
+    let mut sorted: Vec<(&Value<'a>, &Value<'a>)> = keys.iter().zip(items).collect();
+    sorted.sort_by(|(one, _), (other, _)| order(one, other).unwrap_or(Ordering::Equal));
+    Value::list(sorted.into_iter().map(|(_, item)| item.clone()).collect())
 }
 
-fn insert<'a>(map: &mut BTreeMap<Key<'a>, Value<'a>>, key: &Value<'a>, value: Value<'a>) -> Result<(), Error> {
+fn insert<'a>(
+    map: &mut BTreeMap<Key<'a>, Value<'a>>,
+    key: &Value<'a>,
+    value: Value<'a>,
+    budget: &Budget,
+) -> Result<(), Error> {
+    budget.spend(1)?;
+    budget.spend_bytes(key.weight().1)?;
     let key = Key::of(key).ok_or_else(|| Error::new(format!("unsupported key type: {}", key.type_name())))?;
     if map.contains_key(&key) {
         return Err(Error::new(format!("insert failed: key {} already exists", key.spelt())));
@@ -430,16 +454,19 @@ fn insert<'a>(map: &mut BTreeMap<Key<'a>, Value<'a>>, key: &Value<'a>, value: Va
     Ok(())
 }
 
-fn constant(literal: &Literal) -> Value<'_> {
-    match literal {
+fn constant<'a>(literal: &'a Literal, budget: &Budget) -> Evaluated<'a> {
+    Ok(match literal {
         Literal::Null => Value::Null,
         Literal::Bool(value) => Value::Bool(*value),
         Literal::Int(value) => Value::Int(*value),
         Literal::Uint(value) => Value::Uint(*value),
         Literal::Double(value) => Value::Double(*value),
         Literal::String(value) => Value::String(Text::Borrowed(value)),
-        Literal::Bytes(value) => Value::Bytes(value.as_slice().into()),
-    }
+        Literal::Bytes(value) => {
+            budget.spend_bytes(value.len())?;
+            Value::Bytes(value.as_slice().into())
+        }
+    })
 }
 
 fn negate<'a>(value: &Value<'a>) -> Evaluated<'a> {
@@ -452,8 +479,11 @@ fn negate<'a>(value: &Value<'a>) -> Evaluated<'a> {
     })
 }
 
-/// A field that may be missing; of what has no fields, it is.
+/// A field that may be missing; of what has no fields, it is. Errors: a list has positions.
 fn optional_field<'a>(of: &Value<'a>, key: &Key<'_>) -> Evaluated<'a> {
+    if of.length().is_some() {
+        return Err(Error::new("unsupported index type 'string' in list"));
+    }
     match of.lookup(key).flatten() {
         Some(value) => Value::some(value),
         None => Ok(Value::Optional(None)),
@@ -463,6 +493,8 @@ fn optional_field<'a>(of: &Value<'a>, key: &Key<'_>) -> Evaluated<'a> {
 fn optional_item<'a>(of: &Value<'a>, index: &Value<'a>) -> Evaluated<'a> {
     match item(of, index) {
         Ok(Ok(value)) => Value::some(value),
+        // What is no position is none of a list's.
+        Err(err) if of.length().is_some() => Err(err),
         // Nothing has items that is neither list nor map.
         Ok(Err(_)) | Err(_) => Ok(Value::Optional(None)),
     }

@@ -193,17 +193,11 @@ impl<'t> Lexer<'t> {
             }
             self.at += letter.len_utf8();
             if letter == '\\' {
-                if raw {
-                    // A quote behind a backslash does not close, and both stay.
-                    out.push(b'\\');
-                    if let Some(next) = self.rest().chars().next().filter(|next| matches!(next, '"' | '\'' | '\\')) {
-                        out.push(next as u8);
-                        self.at += 1;
-                    }
+                // In a raw string a backslash is a letter as any other: the quote behind it closes.
+                if !raw {
+                    self.escape(bytes, &mut out)?;
                     continue;
                 }
-                self.escape(bytes, &mut out)?;
-                continue;
             }
             out.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
         }

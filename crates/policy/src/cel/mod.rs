@@ -24,6 +24,7 @@ mod lexer;
 mod opaque;
 mod operators;
 mod parser;
+mod pattern;
 mod signatures;
 mod types;
 mod value;

@@ -42,6 +42,16 @@ impl Opaque {
         }
     }
 
+    /// Bytes of text that it holds.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Opaque::Url(url) => url.text().len(),
+            Opaque::Version(version) => version.bytes(),
+            Opaque::Resource(group, version, resource) => group.len() + version.len() + resource.len(),
+            _ => 0,
+        }
+    }
+
     /// As `string()` writes it; `None` if there is no such form.
     pub(crate) fn spelt(&self) -> Option<String> {
         Some(match self {

@@ -27,9 +27,9 @@ pub(crate) fn equal(one: &Value<'_>, other: &Value<'_>, budget: &Budget) -> Resu
         if length != other_length {
             return Ok(false);
         }
-        for (key, left) in one.pairs().unwrap_or_default() {
-            let right = Key::of(&key).and_then(|key| other.lookup(&key)).flatten();
-            match right {
+        for (key, left) in one.each_pair().into_iter().flatten() {
+            budget.spend_bytes(key.bytes())?;
+            match other.lookup(&key).flatten() {
                 Some(right) if equal(&left, &right, budget)? => {}
                 _ => return Ok(false),
             }
@@ -50,7 +50,10 @@ pub(crate) fn equal(one: &Value<'_>, other: &Value<'_>, budget: &Budget) -> Resu
         (Value::Timestamp(one), Value::Timestamp(other)) => one == other,
         (Value::Duration(one), Value::Duration(other)) => one == other,
         (Value::Type(one), Value::Type(other)) => **one == **other,
-        (Value::Opaque(one), Value::Opaque(other)) => one == other,
+        (Value::Opaque(one), Value::Opaque(other)) => {
+            budget.spend_bytes(one.bytes().min(other.bytes()))?;
+            one == other
+        }
         (Value::Optional(None), Value::Optional(None)) => true,
         (Value::Optional(Some(one)), Value::Optional(Some(other))) => equal(one, other, budget)?,
         (one, other) => numbers(one, other) == Some(Some(Ordering::Equal)),
@@ -87,21 +90,24 @@ fn mixed(double: f64, whole: i128) -> Option<Ordering> {
     }
 }
 
-/// The order of two values of one kind. Inner `None`: not a number.
-pub(crate) fn compare(one: &Value<'_>, other: &Value<'_>, budget: &Budget) -> Result<Option<Ordering>, Error> {
+/// The order of two values of one kind. Errors: they are of none that has one, or one of them is not a number.
+pub(crate) fn compare(one: &Value<'_>, other: &Value<'_>, budget: &Budget) -> Result<Ordering, Error> {
+    budget.spend_bytes(one.weight().1.min(other.weight().1))?;
+    order(one, other)
+}
+
+/// The same without what it costs.
+pub(crate) fn order(one: &Value<'_>, other: &Value<'_>) -> Result<Ordering, Error> {
     Ok(match (one, other) {
-        (Value::Bool(one), Value::Bool(other)) => Some(one.cmp(other)),
-        (Value::String(one), Value::String(other)) => {
-            budget.spend_bytes(one.len().min(other.len()))?;
-            Some((**one).cmp(&**other))
-        }
-        (Value::Bytes(one), Value::Bytes(other)) => {
-            budget.spend_bytes(one.len().min(other.len()))?;
-            Some(one.cmp(other))
-        }
-        (Value::Timestamp(one), Value::Timestamp(other)) => Some(one.cmp(other)),
-        (Value::Duration(one), Value::Duration(other)) => Some(one.cmp(other)),
-        (one, other) => numbers(one, other).ok_or_else(Error::no_such_overload)?,
+        (Value::Bool(one), Value::Bool(other)) => one.cmp(other),
+        (Value::String(one), Value::String(other)) => (**one).cmp(&**other),
+        (Value::Bytes(one), Value::Bytes(other)) => one.cmp(other),
+        (Value::Timestamp(one), Value::Timestamp(other)) => one.cmp(other),
+        (Value::Duration(one), Value::Duration(other)) => one.cmp(other),
+        (one, other) => match numbers(one, other).ok_or_else(Error::no_such_overload)? {
+            Some(order) => order,
+            None => return Err(Error::new("NaN values cannot be ordered")),
+        },
     })
 }
 
@@ -113,7 +119,7 @@ pub(crate) fn apply<'a>(
     budget: &Budget,
 ) -> Result<Value<'a>, Error> {
     let ordered = |wanted: fn(Ordering) -> bool| -> Result<Value<'a>, Error> {
-        Ok(Value::Bool(compare(left, right, budget)?.is_some_and(wanted)))
+        Ok(Value::Bool(wanted(compare(left, right, budget)?)))
     };
     match operator {
         Operator::Equal => equal(left, right, budget).map(Value::Bool),
@@ -142,6 +148,7 @@ fn within(value: &Value<'_>, of: &Value<'_>, budget: &Budget) -> Result<bool, Er
         return Ok(false);
     }
     if of.entries().is_some() {
+        budget.spend_bytes(value.weight().1)?;
         return Ok(Key::of(value).and_then(|key| of.lookup(&key)).flatten().is_some());
     }
     Err(Error::no_such_overload())

@@ -431,7 +431,7 @@ impl Parser<'_> {
                     _ => Err(self.wrong(at, "invalid argument to has() macro")),
                 };
             }
-            return Ok(Kind::Call { target: None, function, args });
+            return Ok(Kind::Call { target: None, function, args, pattern: None });
         };
         if function == "bind" && matches!(&of.kind, Kind::Ident(name) if name == "cel") {
             let [name, value, body] = <[Expr; 3]>::try_from(args)
@@ -454,7 +454,7 @@ impl Parser<'_> {
             ("sortBy", 2) => (Macro::SortBy, 1),
             ("optMap", 2) => (Macro::OptMap, 1),
             ("optFlatMap", 2) => (Macro::OptFlatMap, 1),
-            _ => return Ok(Kind::Call { target: Some(Box::new(of)), function, args }),
+            _ => return Ok(Kind::Call { target: Some(Box::new(of)), function, args, pattern: None }),
         };
         let bodies = args.split_off(variables);
         let variables = args.into_iter().map(|arg| self.variable(arg)).collect::<Result<Vec<_>, _>>()?;

@@ -92,17 +92,7 @@ jsonpatch::escapeKey(string) string
 
 /// Functions of Kyverno's own policies.
 const KYVERNO: &str = "
-resource::get(string, string, string, string) dyn; resource::list(string, string, string) dyn
-resource::get(gvr, string, string) dyn; resource::list(gvr, string) dyn; resource::list(gvr, string, map) dyn
-resource::list(string, string, string, map) dyn; resource::toGVR(string, string) gvr
-resource::get(string, string, string, string, list) dyn; resource::get(gvr, string, string, list) dyn
-resource::get(string, string, string) dyn; resource::list(string, string) dyn
-resource::post(string, string, string, map) dyn; resource::post(string, string, map) dyn
-http::get(string) dyn; http::get(string, map) dyn; http::post(string, dyn) dyn; http::post(string, dyn, map) dyn
-http::put(string, dyn) dyn; http::put(string, dyn, map) dyn; http::patch(string, dyn) dyn
-http::patch(string, dyn, map) dyn
-globalContext::get(string) dyn; globalContext::get(string, string) dyn
-image::getMetadata(string) dyn
+resource::toGVR(string, string) gvr
 image(string) image; parseImageReference(string) image; isImage(string) bool
 image.registry() string; image.repository() string; image.identifier() string; image.tag() string
 image.digest() string; image.containsDigest() bool; image.identifierWithSeparator() string
@@ -116,10 +106,28 @@ x509::decode(string) dyn
 listObjToMap(list, list, string, string) map; transform::listObjToMap(list, list, string, string) map
 ";
 
+/// Those of them whose answers lie outside.
+const FETCHING: &str = "
+resource::get(string, string, string, string) dyn; resource::list(string, string, string) dyn
+resource::get(gvr, string, string) dyn; resource::list(gvr, string) dyn; resource::list(gvr, string, map) dyn
+resource::list(string, string, string, map) dyn; resource::get(string, string, string, string, list) dyn
+resource::get(gvr, string, string, list) dyn; resource::get(string, string, string) dyn
+resource::list(string, string) dyn; resource::post(string, string, string, map) dyn
+resource::post(string, string, map) dyn; http::get(string) dyn; http::get(string, map) dyn
+http::post(string, dyn) dyn; http::post(string, dyn, map) dyn; http::put(string, dyn) dyn
+http::put(string, dyn, map) dyn; http::patch(string, dyn) dyn; http::patch(string, dyn, map) dyn
+image::getMetadata(string) dyn
+";
+
+/// What was fetched for all policies together.
+const GLOBAL: &str = "
+globalContext::get(string) dyn; globalContext::get(string, string) dyn
+";
+
 /// Functions of image validation: what they answer is evidence that was handed in.
 const IMAGES: &str = "
 verifyImageSignatures(string, list) int; verifyAttestationSignatures(string, dyn, list) int
-extractPayload(string, dyn) dyn; payload(string, dyn) dyn
+extractPayload(string, dyn) dyn; payload(string, dyn) dyn; getImageData(string) dyn
 ";
 
 /// The `authorizer` of Kubernetes.
@@ -138,6 +146,8 @@ authorizer.decision.reason() string
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Libraries {
     pub(crate) kyverno: bool,
+    pub(crate) fetching: bool,
+    pub(crate) global: bool,
     pub(crate) images: bool,
     pub(crate) authorizer: bool,
 }
@@ -182,14 +192,14 @@ fn closing(line: &str, open: usize) -> Option<usize> {
     None
 }
 
-fn tables() -> &'static [Table; 4] {
-    static TABLES: OnceLock<[Table; 4]> = OnceLock::new();
-    TABLES.get_or_init(|| [table(COMMON), table(KYVERNO), table(IMAGES), table(AUTHORIZER)])
+fn tables() -> &'static [Table; 6] {
+    static TABLES: OnceLock<[Table; 6]> = OnceLock::new();
+    TABLES.get_or_init(|| [COMMON, KYVERNO, FETCHING, GLOBAL, IMAGES, AUTHORIZER].map(table))
 }
 
 impl Libraries {
     fn tables(self) -> impl Iterator<Item = &'static Table> {
-        let wanted = [true, self.kyverno, self.images, self.authorizer];
+        let wanted = [true, self.kyverno, self.fetching, self.global, self.images, self.authorizer];
         tables().iter().zip(wanted).filter(|(_, wanted)| *wanted).map(|(table, _)| table)
     }
 
@@ -215,6 +225,11 @@ impl Libraries {
     pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
         self.tables().flat_map(|table| table.keys().map(String::as_str))
     }
+}
+
+/// Which argument of a function is a regular expression, counted without what stands before the dot, or behind the text if nothing does.
+pub(crate) fn pattern_at(name: &str) -> Option<usize> {
+    matches!(name, "matches" | "find" | "findAll" | "regex.replace" | "regex.extract" | "regex.extractAll").then_some(0)
 }
 
 /// Functions that take any number of arguments.

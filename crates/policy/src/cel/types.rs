@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// How deep a type may nest; what is deeper is `dyn`. Whoever walks one does so by recursion.
+const DEEPEST: usize = 32;
+
 /// A type.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Type {
@@ -68,6 +71,21 @@ impl Type {
             (Type::Named(one), Type::Named(other)) => one == other || (is_object(one) && is_object(other)),
             (Type::Null, Type::Optional(_) | Type::Named(_)) => true,
             (have, want) => have == want,
+        }
+    }
+
+    /// The type itself, or `dyn` if it nests too deep.
+    pub(crate) fn bounded(self) -> Type {
+        if self.within(DEEPEST) { self } else { Type::Dyn }
+    }
+
+    /// Whether it nests no deeper than so many levels.
+    fn within(&self, levels: usize) -> bool {
+        let inner = |found: &Type| levels.checked_sub(1).is_some_and(|levels| found.within(levels));
+        match self {
+            Type::List(item) | Type::Optional(item) => inner(item),
+            Type::Map(key, value) => inner(key) && inner(value),
+            _ => true,
         }
     }
 

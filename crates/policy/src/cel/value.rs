@@ -1,5 +1,7 @@
 //! What an expression evaluates to. What comes out of a request is borrowed and never copied.
 
+use std::borrow::{Borrow, Cow};
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::rc::Rc;
@@ -7,6 +9,7 @@ use std::rc::Rc;
 use jiff::Timestamp;
 use serde_json::{Map as JsonMap, Number, Value as Json};
 
+use super::budget::Budget;
 use super::error::Error;
 use super::opaque::Opaque;
 
@@ -57,21 +60,33 @@ impl Key<'_> {
             Key::String(_) => 2,
         }
     }
-}
 
-impl Ord for Key<'_> {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+    fn order(&self, other: &Key<'_>) -> Ordering {
         match (self, other) {
             (Key::Bool(one), Key::Bool(other)) => one.cmp(other),
             (Key::Number(one), Key::Number(other)) => one.cmp(other),
-            (Key::String(one), Key::String(other)) => one.deref().cmp(other),
+            (Key::String(one), Key::String(other)) => one.deref().cmp(other.deref()),
             _ => self.rank().cmp(&other.rank()),
+        }
+    }
+
+    /// Bytes of its text.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Key::String(text) => text.len(),
+            _ => 0,
         }
     }
 }
 
+impl Ord for Key<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.order(other)
+    }
+}
+
 impl PartialOrd for Key<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
@@ -83,6 +98,43 @@ impl PartialEq for Key<'_> {
 }
 
 impl Eq for Key<'_> {}
+
+/// A key of any lifetime, so that what is looked up need not live as long as the map, and is not copied.
+trait AnyKey {
+    fn key(&self) -> &Key<'_>;
+}
+
+impl AnyKey for Key<'_> {
+    fn key(&self) -> &Key<'_> {
+        self
+    }
+}
+
+impl<'k, 'a: 'k> Borrow<dyn AnyKey + 'k> for Key<'a> {
+    fn borrow(&self) -> &(dyn AnyKey + 'k) {
+        self
+    }
+}
+
+impl Ord for dyn AnyKey + '_ {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key().order(other.key())
+    }
+}
+
+impl PartialOrd for dyn AnyKey + '_ {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for dyn AnyKey + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for dyn AnyKey + '_ {}
 
 /// A value.
 #[derive(Clone, Debug)]
@@ -255,6 +307,15 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// All items of a list; those of a list that was made are not copied.
+    pub(crate) fn listed(&self) -> Option<Cow<'_, [Value<'a>]>> {
+        match self {
+            Value::List(items) => Some(Cow::Borrowed(&items.inner)),
+            Value::Json(Json::Array(items)) => Some(Cow::Owned(items.iter().map(Value::of).collect())),
+            _ => None,
+        }
+    }
+
     /// All items of a list.
     pub(crate) fn items(&self) -> Option<Vec<Value<'a>>> {
         match self {
@@ -274,24 +335,49 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// All keys of a map, with what stands there, in one order.
-    pub(crate) fn pairs(&self) -> Option<Vec<(Value<'a>, Value<'a>)>> {
+    /// The keys of a map one after the other, with what stands there.
+    pub(crate) fn each_pair(&self) -> Option<Box<dyn Iterator<Item = (Key<'a>, Value<'a>)> + '_>> {
         Some(match self {
-            Value::Map(map) => map.iter().map(|(key, value)| (key.to_value(), value.clone())).collect(),
+            Value::Map(map) => Box::new(map.iter().map(|(key, value)| (key.clone(), value.clone()))),
             Value::Struct(_, fields) => {
-                fields.iter().map(|(key, value)| (Value::String(Text::Borrowed(key)), value.clone())).collect()
+                Box::new(fields.iter().map(|(key, value)| (Key::String(Text::Borrowed(key)), value.clone())))
             }
             Value::Json(Json::Object(entries)) => {
-                entries.iter().map(|(key, value)| (Value::String(Text::Borrowed(key)), Value::of(value))).collect()
+                Box::new(entries.iter().map(|(key, value)| (Key::String(Text::Borrowed(key)), Value::of(value))))
             }
             _ => return None,
         })
     }
 
+    /// All keys of a map, with what stands there, in one order.
+    pub(crate) fn pairs(&self) -> Option<Vec<(Value<'a>, Value<'a>)>> {
+        Some(self.each_pair()?.map(|(key, value)| (key.to_value(), value)).collect())
+    }
+
+    /// What looking at all of the value costs that is not looked at by steps of their own: items, or entries, and bytes.
+    pub(crate) fn weight(&self) -> (usize, usize) {
+        match self {
+            Value::String(text) => (0, text.len()),
+            Value::Bytes(bytes) => (0, bytes.len()),
+            Value::Opaque(opaque) => (0, opaque.bytes()),
+            Value::Optional(Some(inner)) => inner.weight(),
+            other => (other.length().or(other.entries()).unwrap_or_default(), 0),
+        }
+    }
+
+    /// What making it took; nothing where it is borrowed.
+    pub(crate) fn made_weight(&self) -> (usize, usize) {
+        match self {
+            Value::String(Text::Borrowed(_)) | Value::Json(_) => (0, 0),
+            Value::Optional(Some(inner)) => inner.made_weight(),
+            other => other.weight(),
+        }
+    }
+
     /// What stands under a key. Outer `None`: it is no map.
     pub(crate) fn lookup(&self, key: &Key<'_>) -> Option<Option<Value<'a>>> {
         match (self, key) {
-            (Value::Map(map), key) => Some(lookup(map, key).cloned()),
+            (Value::Map(map), key) => Some(map.get(key as &dyn AnyKey).cloned()),
             (Value::Struct(_, fields), Key::String(name)) => Some(fields.get(&**name).cloned()),
             (Value::Json(Json::Object(entries)), Key::String(name)) => Some(entries.get(&**name).map(Value::of)),
             (Value::Struct(..) | Value::Json(Json::Object(_)), _) => Some(None),
@@ -322,10 +408,15 @@ impl<'a> Value<'a> {
 
     /// The value as JSON. Errors: what JSON cannot hold, or too much of it.
     pub fn to_json(&self) -> Result<Json, Error> {
-        self.write_json(0, &mut Room { nodes: JSON_NODES, bytes: JSON_BYTES })
+        self.write_json(0, &mut Room { nodes: JSON_NODES, bytes: JSON_BYTES, budget: None })
     }
 
-    fn write_json(&self, depth: usize, room: &mut Room) -> Result<Json, Error> {
+    /// The same, and each part is paid for before it is written.
+    pub(crate) fn to_json_within(&self, budget: &Budget) -> Result<Json, Error> {
+        self.write_json(0, &mut Room { nodes: JSON_NODES, bytes: JSON_BYTES, budget: Some(budget) })
+    }
+
+    fn write_json(&self, depth: usize, room: &mut Room<'_>) -> Result<Json, Error> {
         room.take(depth, self.as_str().map_or(0, str::len))?;
         Ok(match self {
             Value::Null => Json::Null,
@@ -354,6 +445,7 @@ impl<'a> Value<'a> {
             Value::Map(map) => {
                 let mut entries = JsonMap::new();
                 for (key, value) in map.iter() {
+                    room.text(key.bytes())?;
                     entries.insert(key.spelt(), value.write_json(depth + 1, room)?);
                 }
                 Json::Object(entries)
@@ -361,6 +453,7 @@ impl<'a> Value<'a> {
             Value::Struct(_, fields) => {
                 let mut entries = JsonMap::new();
                 for (key, value) in fields.iter() {
+                    room.text(key.len())?;
                     entries.insert((*key).to_owned(), value.write_json(depth + 1, room)?);
                 }
                 Json::Object(entries)
@@ -378,36 +471,37 @@ impl<'a> Value<'a> {
     }
 }
 
-fn lookup<'m, 'a>(map: &'m BTreeMap<Key<'a>, Value<'a>>, key: &Key<'_>) -> Option<&'m Value<'a>> {
-    match key {
-        Key::Bool(value) => map.get(&Key::Bool(*value)),
-        Key::Number(value) => map.get(&Key::Number(*value)),
-        Key::String(text) => map.get(&Key::String(Text::Made((**text).into()))),
-    }
-}
-
 /// What may still be written.
-struct Room {
+struct Room<'b> {
     nodes: usize,
     bytes: usize,
+    budget: Option<&'b Budget>,
 }
 
-impl Room {
+impl Room<'_> {
+    /// Room for text, of a key or of a value.
+    fn text(&mut self, bytes: usize) -> Result<(), Error> {
+        self.bytes = self.bytes.checked_sub(bytes).ok_or_else(too_large)?;
+        self.budget.map_or(Ok(()), |budget| budget.spend_bytes(bytes))
+    }
+
     fn take(&mut self, depth: usize, bytes: usize) -> Result<(), Error> {
         if depth > JSON_DEPTH {
             return Err(Error::limit(format!("a value nests deeper than {JSON_DEPTH} levels")));
         }
-        match (self.nodes.checked_sub(1), self.bytes.checked_sub(bytes)) {
-            (Some(nodes), Some(bytes)) => {
-                *self = Room { nodes, bytes };
-                Ok(())
-            }
-            _ => Err(Error::limit("a value is too large to be written")),
+        self.nodes = self.nodes.checked_sub(1).ok_or_else(too_large)?;
+        if let Some(budget) = self.budget {
+            budget.spend(1)?;
         }
+        self.text(bytes)
     }
 }
 
-fn copy(json: &Json, depth: usize, room: &mut Room) -> Result<Json, Error> {
+fn too_large() -> Error {
+    Error::limit("a value is too large to be written")
+}
+
+fn copy(json: &Json, depth: usize, room: &mut Room<'_>) -> Result<Json, Error> {
     room.take(depth, json.as_str().map_or(0, str::len))?;
     Ok(match json {
         Json::Array(items) => {
@@ -416,6 +510,7 @@ fn copy(json: &Json, depth: usize, room: &mut Room) -> Result<Json, Error> {
         Json::Object(entries) => {
             let mut copied = JsonMap::new();
             for (key, value) in entries {
+                room.text(key.len())?;
                 copied.insert(key.clone(), copy(value, depth + 1, room)?);
             }
             Json::Object(copied)

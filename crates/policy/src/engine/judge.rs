@@ -10,6 +10,7 @@ use signet_model::Digest;
 use super::decision::{Consequence, Decision, Reason};
 use super::set::{Body, Entry, Set};
 use crate::gatekeeper;
+use crate::image_policy;
 use crate::images;
 use crate::jmespath::Surroundings;
 use crate::kyverno::verify_images::{Evidence, ImageNeed, Outcomes, annotated, join_outcomes};
@@ -115,6 +116,7 @@ impl Set {
             judge.mutate();
         }
         judge.verify_images(stages);
+        judge.image_policies(stages);
         judge.trust(stages);
         if stages != Stages::Mutate {
             judge.validate();
@@ -174,6 +176,20 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// Writes the digests that policies in CEL ask for. What they say of signatures they say when the outcome is judged.
+    fn pin(&mut self) {
+        for entry in self.entries.clone() {
+            let Body::Admission(policy) = &entry.body else { continue };
+            let known = self.known;
+            let judged =
+                policy.pin(&self.input, &self.set.cel_exceptions, &known.images, &known.context, self.surroundings);
+            self.needs.context.extend(judged.needs);
+            self.needs.images.extend(judged.images);
+            self.say(entry, judged.responses, policy.fails_closed);
+            self.change(judged.patched);
+        }
+    }
+
     fn verify_images(&mut self, stages: Stages) {
         let mut outcomes = Outcomes::new();
         for entry in self.entries.clone() {
@@ -192,6 +208,7 @@ impl<'a> Judge<'a> {
             self.needs.images.extend(verified.images);
             self.say(entry, verified.responses, policy.fails_closed);
             if stages == Stages::Validate {
+                self.pinned(entry, policy, verified.object.as_ref());
                 continue;
             }
             if let Some(of_policy) = verified.outcomes {
@@ -200,9 +217,40 @@ impl<'a> Judge<'a> {
                 self.change(before.map(|object| annotated(object, &outcomes)));
             }
         }
+        if stages != Stages::Validate {
+            self.pin();
+        }
+    }
+
+    /// What would still be given a digest has none: the tag that stands there may be another image when it is pulled.
+    fn pinned(&mut self, entry: &Entry, policy: &crate::kyverno::Policy, object: Option<&Value>) {
+        let images = |object: &Value| {
+            let found = crate::images::of(object, &[]).ok()?;
+            Some(found.into_iter().map(|one| (one.pointer.clone(), one.text.map(str::to_owned))).collect::<Vec<_>>())
+        };
+        let (Some(before), Some(after)) = (self.input.object(), object) else { return };
+        let (before, after) = (images(before), images(after));
+        if before.is_some() && before == after {
+            return;
+        }
+        let message = "an image has no digest, so that another one than was verified may run: the object did not pass the mutating \
+                       webhook, or was changed behind it";
+        let action = if policy.may_refuse() { Action::Enforce } else { Action::Audit };
+        let response = Response {
+            rule: "pinned".to_owned(),
+            status: Status::Fail,
+            message: message.to_owned(),
+            path: None,
+            action,
+            target: None,
+        };
+        self.say(entry, vec![response], policy.fails_closed);
     }
 
     fn validate(&mut self) {
+        // Of images that must be verified: by this policy or by another one.
+        let mut verified = BTreeSet::new();
+        let mut judgements = Vec::new();
         for entry in self.entries.clone() {
             match &entry.body {
                 Body::Kyverno(policy) => {
@@ -212,11 +260,17 @@ impl<'a> Judge<'a> {
                     self.say(entry, judged.responses, policy.fails_closed);
                 }
                 Body::Admission(policy) if !policy.kind.is_mutating() && self.is_in_force(policy) => {
-                    let judged =
-                        policy.evaluate(&self.input, &self.set.cel_exceptions, &self.known.context, self.surroundings);
-                    self.needs.context.extend(judged.needs);
-                    self.annotations.extend(judged.annotations);
-                    self.say(entry, judged.responses, policy.fails_closed);
+                    let mut judged = policy.evaluate_with(
+                        &self.input,
+                        &self.set.cel_exceptions,
+                        &self.known.images,
+                        &self.known.context,
+                        self.surroundings,
+                    );
+                    self.needs.context.append(&mut judged.needs);
+                    self.needs.images.append(&mut judged.images);
+                    verified.append(&mut judged.verified);
+                    judgements.push((entry, policy.fails_closed, judged));
                 }
                 Body::Gatekeeper(policy) => {
                     let judged = policy.judge(&self.input, &self.known.gatekeeper, self.surroundings);
@@ -226,6 +280,102 @@ impl<'a> Judge<'a> {
                 Body::Admission(_) | Body::Trust(_) => {}
             }
         }
+        for (entry, fails_closed, mut judged) in judgements {
+            judged.settle(&verified);
+            self.annotations.extend(judged.annotations);
+            self.say(entry, judged.responses, fails_closed);
+        }
+    }
+
+    /// What the Policy Controller of Sigstore would say of the images, and the digests that it pins.
+    fn image_policies(&mut self, stages: Stages) {
+        for (origin, config) in &self.set.connaisseur {
+            let judged = config.judge(&self.input, &self.known.images);
+            self.needs.images.extend(judged.images);
+            for response in judged.responses {
+                self.about_image("Connaisseur", response, origin.clone());
+            }
+            self.write_pins("Connaisseur", stages, judged.pinned);
+        }
+        let of = &self.set.images;
+        if of.policies.is_empty() {
+            return;
+        }
+        let known = image_policy::Known {
+            settings: &of.settings,
+            roots: &of.roots,
+            evidence: &self.known.images,
+            snapshot: &self.known.context,
+        };
+        let judged = image_policy::judge(&of.policies, &self.input, &known, self.surroundings);
+        self.needs.images.extend(judged.images);
+        self.needs.context.extend(judged.needs);
+        for response in judged.responses {
+            let origin = of.policies.iter().zip(&of.origins).find(|(policy, _)| policy.name == response.rule);
+            let origin = origin.map(|(_, origin)| origin.clone()).unwrap_or_default();
+            self.about_image("ClusterImagePolicy", response, origin);
+        }
+        self.write_pins("ClusterImagePolicy", stages, judged.pinned);
+    }
+
+    /// What those say whose rules are about images alone: what is only warned about is told to who asks, as they do.
+    fn about_image(&mut self, kind: &'static str, response: Response, origin: super::set::Origin) {
+        let consequence = match (response.status, response.action) {
+            (Status::Pass | Status::Skip, _) => Consequence::Nothing,
+            (Status::Warn, _) | (_, Action::Audit) => Consequence::Warns,
+            (Status::Fail | Status::Error, Action::Enforce) => Consequence::Denies,
+        };
+        self.reasons.push(Reason {
+            policy: if response.rule.is_empty() { kind.to_owned() } else { response.rule },
+            kind,
+            rule: String::new(),
+            status: response.status,
+            consequence,
+            message: response.message,
+            path: response.path,
+            origin,
+        });
+    }
+
+    /// Writes references with the digests that were verified, by where they stand.
+    fn write_pins(&mut self, kind: &'static str, stages: Stages, pinned: std::collections::BTreeMap<String, String>) {
+        if pinned.is_empty() {
+            return;
+        }
+        if stages == Stages::Validate {
+            for (pointer, text) in pinned {
+                self.unpinned(kind, &pointer, &text, Consequence::Denies);
+            }
+            return;
+        }
+        let Some(mut object) = self.input.object().cloned() else { return };
+        for (pointer, text) in pinned {
+            if let Some(place) = object.pointer_mut(&pointer) {
+                *place = Value::String(text);
+            }
+        }
+        self.change(Some(object));
+    }
+
+    /// An image that the changing call would have pinned stands there without its digest: what runs may be another one. Unchanged it may stay.
+    fn unpinned(&mut self, kind: &'static str, pointer: &str, text: &str, consequence: Consequence) {
+        let at = |object: Option<&Value>| object.and_then(|object| object.pointer(pointer)).cloned();
+        let now = at(self.input.object());
+        if self.input.operation == Operation::Update && now == at(self.input.old_object()) {
+            return;
+        }
+        self.reasons.push(Reason {
+            policy: kind.to_owned(),
+            kind,
+            rule: "pinned".to_owned(),
+            status: Status::Fail,
+            consequence,
+            message: format!(
+                "`{text}` was verified and is not what stands there: the object did not pass the mutating webhook, or was changed behind it"
+            ),
+            path: Some(pointer.to_owned()),
+            origin: super::set::Origin::default(),
+        });
     }
 
     /// Our own policies on every image of the object, and the digests that they pin.
@@ -243,6 +393,10 @@ impl<'a> Judge<'a> {
             return;
         }
         let Some(object) = self.input.object().cloned() else { return };
+        // What is on its way out, and what a kubelet says of it, brings no image.
+        if self.input.subresource == "status" || is_going(&self.input) {
+            return;
+        }
         let named = match images::of(&object, &[]) {
             Ok(named) => named,
             Err(err) => return self.refuse(first, "images", err.to_string(), None),
@@ -263,7 +417,11 @@ impl<'a> Judge<'a> {
                 },
                 _ => Role::Container,
             };
-            let asked = Asked { image: reference, role, workload: None };
+            let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+            let (kind, name) = (&self.input.kind.kind, text("/metadata/name"));
+            let name = if name.is_empty() { text("/metadata/generateName") } else { name };
+            let workload = format!("{}/{kind}/{name}/{}", text("/metadata/namespace"), image.name.unwrap_or_default());
+            let asked = Asked { image: reference, role, workload: Some(workload) };
             let circumstances = Circumstances {
                 now: self.surroundings.now,
                 blocked: &self.known.blocked,
@@ -290,10 +448,14 @@ impl<'a> Judge<'a> {
                     self.trusted(entry, &image.label(), reason, consequence, &image.pointer);
                 }
             }
-            if stages != Stages::Validate
-                && let Some(pin) = decision.pin
-                && let Some(place) = pinned.pointer_mut(&image.pointer)
-            {
+            let Some(pin) = decision.pin else { continue };
+            if stages == Stages::Validate {
+                let enforced = decision.rulings.iter().any(|ruling| ruling.mode == signet_model::Mode::Enforce);
+                if image.text != Ok(pin.as_str()) {
+                    let consequence = if enforced { Consequence::Denies } else { Consequence::Reported };
+                    self.unpinned("TrustPolicy", &image.pointer, &pin, consequence);
+                }
+            } else if let Some(place) = pinned.pointer_mut(&image.pointer) {
                 *place = Value::String(pin);
             }
         }
@@ -407,4 +569,18 @@ fn consequence_of(verdict: signet_model::Verdict) -> Consequence {
         signet_model::Verdict::Warn => Consequence::Warns,
         signet_model::Verdict::Deny => Consequence::Denies,
     }
+}
+
+/// Whether an object is being deleted and keeps its images: holding it up would keep it alive.
+fn is_going(input: &Input) -> bool {
+    let deleted = |object: &Value| object.pointer("/metadata/deletionTimestamp").is_some();
+    let (Some(new), Some(old)) = (input.object(), input.old_object()) else { return false };
+    let texts = |object: &Value| {
+        let named = images::of(object, &[]).ok()?;
+        Some(named.into_iter().map(|one| (one.pointer.clone(), one.text.map(str::to_owned))).collect::<Vec<_>>())
+    };
+    input.operation == Operation::Update
+        && deleted(new)
+        && deleted(old)
+        && texts(new).is_some_and(|images| Some(images) == texts(old))
 }

@@ -8,7 +8,9 @@ use signet_yaml::{Limits, Node, to_json};
 
 use super::plan::Plan;
 use crate::admission;
+use crate::connaisseur;
 use crate::gatekeeper;
+use crate::image_policy::{self, TrustRoot};
 use crate::kyverno::{Exception, Input, Operation, Policy};
 use crate::trust_policy::{PolicyError, TrustPolicy};
 
@@ -62,8 +64,19 @@ pub struct Builder {
     bindings: Vec<(Origin, admission::Binding)>,
     templates: Vec<Arc<gatekeeper::Template>>,
     constraints: Vec<(Origin, gatekeeper::Constraint)>,
+    images: Images,
+    connaisseur: Vec<(Origin, connaisseur::Config)>,
     unbound: bool,
     digests: String,
+}
+
+/// What the Policy Controller of Sigstore would be given. Its policies are asked together, since an image that none of them names is refused.
+#[derive(Debug, Default)]
+pub(super) struct Images {
+    pub(super) policies: Vec<image_policy::Policy>,
+    pub(super) origins: Vec<Origin>,
+    pub(super) settings: image_policy::Settings,
+    pub(super) roots: Vec<TrustRoot>,
 }
 
 /// Policies that are ready to judge.
@@ -72,6 +85,8 @@ pub struct Set {
     pub(super) entries: Vec<Entry>,
     pub(super) exceptions: Vec<Exception>,
     pub(super) cel_exceptions: Vec<admission::Exception>,
+    pub(super) images: Images,
+    pub(super) connaisseur: Vec<(Origin, connaisseur::Config)>,
     pub(super) unbound: bool,
     pub(super) plan: Plan,
     digest: Digest,
@@ -102,6 +117,13 @@ const GROUPS: [&str; 6] = [
 ];
 
 impl Builder {
+    /// How the Policy Controller is set up, before its policies are taken.
+    #[must_use]
+    pub fn with_image_settings(mut self, settings: image_policy::Settings) -> Builder {
+        self.images.settings = settings;
+        self
+    }
+
     /// Policies of Kubernetes that no binding names are evaluated, as if one bound them everywhere. For files alone: a cluster does not.
     #[must_use]
     pub fn with_unbound(mut self) -> Builder {
@@ -129,7 +151,10 @@ impl Builder {
                     return self.take_at(&file, root, 0);
                 }
                 let part = if alone { text.to_owned() } else { part(text, root) };
-                let policy = TrustPolicy::parse(&part)?;
+                let mut policy = TrustPolicy::parse(&part)?;
+                policy.with_keys_in(
+                    file.rsplit_once('/').map_or("", |(folder, _)| if folder.is_empty() { "/" } else { folder }),
+                );
                 let origin = Origin { file: Arc::clone(&file), line: root.span.line };
                 self.count(&policy.content.to_string());
                 self.enter(Body::Trust(Box::new(policy)), origin, BTreeMap::new());
@@ -180,6 +205,13 @@ impl Builder {
             self.templates.push(Arc::new(gatekeeper::Template::load(node)?));
         } else if gatekeeper::Constraint::is(node) {
             self.constraints.push((origin, gatekeeper::Constraint::load(node)?));
+        } else if image_policy::Policy::is(node) {
+            self.images.policies.push(image_policy::Policy::load_with(node, &self.images.settings)?);
+            self.images.origins.push(origin);
+        } else if connaisseur::Config::is(node) {
+            self.connaisseur.push((origin, connaisseur::Config::load(node)?));
+        } else if TrustRoot::is(node) {
+            self.images.roots.push(TrustRoot::load(node)?);
         } else if APART.contains(&text("kind")) {
             return Ok(Taken::Apart);
         } else if GROUPS.iter().any(|group| text("apiVersion").starts_with(group)) {
@@ -208,6 +240,9 @@ impl Builder {
         let mut errors = Vec::new();
         for entry in &mut self.entries {
             let Body::Admission(policy) = &mut entry.body else { continue };
+            if self.unbound {
+                policy.hold_everywhere();
+            }
             for (origin, binding) in &self.bindings {
                 if let Err(message) = policy.bind(std::slice::from_ref(binding)) {
                     errors.push((origin.clone(), message));
@@ -237,6 +272,8 @@ impl Builder {
             entries: self.entries,
             exceptions: self.exceptions,
             cel_exceptions: self.cel_exceptions,
+            images: self.images,
+            connaisseur: self.connaisseur,
             unbound: self.unbound,
             plan: Plan::default(),
             digest: Digest::sha256(self.digests.as_bytes()),
@@ -247,12 +284,17 @@ impl Builder {
 impl Set {
     /// How many policies there are.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.entries.len() + self.images.policies.len() + self.connaisseur.len()
     }
 
     /// Whether there is none: everything would be admitted.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len() == 0
+    }
+
+    /// A `TrustRoot` document of the set.
+    pub fn trust_root(&self, name: &str) -> Option<&TrustRoot> {
+        self.images.roots.iter().find(|root| root.name == name)
     }
 
     /// Of all documents, in their order.
@@ -260,9 +302,27 @@ impl Set {
         self.digest
     }
 
+    /// Kind and name of the policies that may be about such a request, whatever its names, labels and users.
+    pub fn concerned(&self, input: &Input) -> Vec<(&'static str, String, &Origin)> {
+        let places = self.plan.of(input, &self.entries);
+        let entries = places.iter().filter_map(|place| self.entries.get(*place));
+        entries.map(|entry| (entry.body.kind(), entry.body.key(), &entry.origin)).collect()
+    }
+
+    /// Policies of Kubernetes that hold nowhere, because nothing binds them.
+    pub fn not_in_force(&self) -> Vec<String> {
+        let unbound = |entry: &Entry| match &entry.body {
+            Body::Admission(policy) if !policy.is_bound() && !self.unbound => Some(policy.key()),
+            _ => None,
+        };
+        self.entries.iter().filter_map(unbound).collect()
+    }
+
     /// Kind and name of each policy, with its place.
     pub fn policies(&self) -> impl Iterator<Item = (&'static str, String, &Origin)> {
-        self.entries.iter().map(|entry| (entry.body.kind(), entry.body.key(), &entry.origin))
+        let images = self.images.policies.iter().zip(&self.images.origins);
+        let images = images.map(|(policy, origin)| ("ClusterImagePolicy", policy.name.clone(), origin));
+        self.entries.iter().map(|entry| (entry.body.kind(), entry.body.key(), &entry.origin)).chain(images)
     }
 }
 

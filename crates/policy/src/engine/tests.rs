@@ -329,3 +329,25 @@ fn gatekeepers_constraints_find_their_templates() {
     let errors = builder.finish().unwrap_err();
     assert!(errors[0].1.contains("no ConstraintTemplate for `NoPods`"));
 }
+
+const IMAGES: &str = "
+apiVersion: policy.sigstore.dev/v1beta1
+kind: ClusterImagePolicy
+metadata: {name: ours}
+spec:
+  images: [{glob: 'r.example.com/**'}]
+  authorities: [{name: all, static: {action: pass}}]
+";
+
+#[test]
+fn the_policy_controllers_policies_are_asked_together() {
+    check(&[IMAGES], Stages::All, true, &[("ours", Consequence::Nothing)]);
+    check(&[&IMAGES.replace("action: pass", "action: fail")], Stages::All, false, &[("ours", Consequence::Denies)]);
+    // An image that none of them names.
+    check(
+        &[&IMAGES.replace("r.example.com", "other.example.com")],
+        Stages::All,
+        false,
+        &[("ClusterImagePolicy", Consequence::Denies)],
+    );
+}

@@ -151,6 +151,20 @@ impl Constraint {
         })
     }
 
+    /// Whether it selects by labels of the request's namespace, and nobody knows them. Every namespace has some.
+    pub(super) fn lacks_namespace(&self, input: &Input) -> Option<String> {
+        let is_namespace = input.kind.group.is_empty() && input.kind.kind == "Namespace";
+        let requested = input.request.get("namespace").and_then(Json::as_str).unwrap_or_default();
+        let own = input.resource().and_then(|object| object.pointer("/metadata/namespace")).and_then(Json::as_str);
+        let namespace = if requested.is_empty() { own.unwrap_or_default() } else { requested };
+        let unknown = self.matches.namespace_labels.is_some()
+            && !is_namespace
+            && !namespace.is_empty()
+            && input.namespace_labels.is_empty()
+            && input.namespace_object.is_none();
+        unknown.then(|| namespace.to_owned())
+    }
+
     /// Whether a request is meant: its object as it is or as it was.
     pub(super) fn includes(&self, input: &Input) -> bool {
         [input.object(), input.old_object()].into_iter().flatten().any(|object| self.matches.includes(object, input))
@@ -252,6 +266,10 @@ impl Match {
                     return selects(selector, &labels);
                 }
                 if namespace.is_empty() {
+                    return true;
+                }
+                // Whoever asks finds out that they are not known ([`Constraint::lacks_namespace`]).
+                if input.namespace_labels.is_empty() && input.namespace_object.is_none() {
                     return true;
                 }
                 let mut known: Vec<(&str, &str)> =

@@ -111,6 +111,20 @@ impl Policy {
         {
             return judgement;
         }
+        if let Some(namespace) = self.constraint.lacks_namespace(input) {
+            let message =
+                format!("the labels of namespace `{namespace}` are not known, and the constraint selects by them");
+            let (rule, action) = (self.constraint.name.clone(), enforcement.action());
+            judgement.responses.push(Response {
+                rule,
+                status: Status::Error,
+                message,
+                path: None,
+                action,
+                target: None,
+            });
+            return judgement;
+        }
         let (found, mut warnings) = match &self.template.engine {
             Engine::Cel(native) => (native.complaints(input, &self.constraint.parameters, surroundings), Vec::new()),
             Engine::Rego { query, inventory } => {

@@ -112,7 +112,10 @@ impl Template {
         let mut notes = Vec::new();
         let engine = compile(target, &mut notes).map_err(|message| one(&place, message))?;
         let operations = target.get("operations").and_then(Json::as_array).into_iter().flatten();
-        let operations = operations.filter_map(Json::as_str).filter(|name| *name != "*").map(str::to_owned).collect();
+        let mut operations: Vec<String> = operations.filter_map(Json::as_str).map(str::to_owned).collect();
+        if operations.iter().any(|name| name == "*") {
+            operations.clear();
+        }
         Ok(Template { name, kind, schema, engine, operations, notes })
     }
 

@@ -229,7 +229,7 @@ fn an_inventory_must_be_given_to_who_looks_at_it() {
     let policy = policy(source, "");
     let input = Input::of(pod("x"), Operation::Create);
     assert!(policy.template().uses_inventory());
-    let mut judge = |inventory: Option<&[Value]>| {
+    let judge = |inventory: Option<&[Value]>| {
         let inventory = inventory.map(|objects| Inventory::of(objects).unwrap());
         let outside = Outside { inventory, ..Outside::default() };
         policy.judge(&input, &outside, &surroundings()).responses[0].status

@@ -27,6 +27,8 @@ pub enum Need {
         method: String,
         /// Where.
         url: String,
+        /// Headers of the request that the policy wants, by name. They may hold secrets, and stand in no message.
+        headers: std::collections::BTreeMap<String, String>,
         /// The body, as JSON; empty for `GET`.
         body: String,
     },

@@ -3,7 +3,7 @@
 //! Source: kyverno/kyverno:pkg/engine/engine.go, pkg/engine/handlers/validation/validate_resource.go; the messages are Kyverno's.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -71,6 +71,8 @@ pub struct Evaluation {
     pub responses: Vec<Response>,
     /// What must be fetched before the rules that ended in an error can be decided.
     pub needs: BTreeSet<Need>,
+    /// What reports say of a failure besides, by the rule's name.
+    pub properties: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// A result on the way: status, message, path. Nothing if the rule has nothing to say.
@@ -100,10 +102,20 @@ impl Policy {
             }
             let given = Given { expressions: &rule.expressions, snapshot, surroundings, extractors: &rule.extractors };
             let request = input.request_for(&rule.name);
-            let mut run = Run { policy: self, rule, input, scope: Scope::new(input, request, &rule.name, given) };
+            let mut run = Run {
+                policy: self,
+                rule,
+                input,
+                scope: Scope::new(input, request, &rule.name, given),
+                properties: BTreeMap::new(),
+            };
             let action = run.action(&view);
             let mut outcome = run.rule(resource, exceptions);
             evaluation.needs.append(&mut run.scope.needs);
+            let properties = std::mem::take(&mut run.properties);
+            if !properties.is_empty() {
+                evaluation.properties.insert(rule.name.clone(), properties);
+            }
             if action == Action::Enforce
                 && rule.allow_existing
                 && input.operation == Operation::Update
@@ -138,15 +150,26 @@ impl Policy {
         if let Some(request) = before.request.as_object_mut() {
             request.insert("object".to_owned(), old.clone());
             request.insert("oldObject".to_owned(), Value::Null);
+            // Rules that ask what is done must see the same, or a rule about changes fails for what was there and lets every change through.
+            request.insert("operation".to_owned(), Value::String(Operation::Create.as_str().to_owned()));
         }
         let view = before.view(old);
         if !rule.is_about(&before, &view) {
             return false;
         }
         let scope = Scope::new(&before, Cow::Borrowed(&before.request), &rule.name, given);
-        let mut run = Run { policy: self, rule, input: &before, scope };
+        let mut run = Run { policy: self, rule, input: &before, scope, properties: BTreeMap::new() };
         matches!(run.rule(old, &[]), Some((Status::Fail, ..)))
     }
+}
+
+/// What exceptions allow in a rule that holds otherwise.
+#[derive(Debug, Default)]
+pub(super) struct Excepted {
+    /// Controls of Pod security.
+    controls: Vec<Control>,
+    /// The exceptions that say so.
+    by: Vec<String>,
 }
 
 /// One rule on one request.
@@ -155,6 +178,8 @@ pub(super) struct Run<'a> {
     pub(super) rule: &'a Rule,
     pub(super) input: &'a Input,
     pub(super) scope: Scope<'a>,
+    /// What a report says of a failure besides.
+    pub(super) properties: BTreeMap<String, String>,
 }
 
 impl<'a> Run<'a> {
@@ -180,9 +205,9 @@ impl<'a> Run<'a> {
         fits.map(|entry| entry.action)
     }
 
-    /// What comes before every rule: context, preconditions and exceptions. Gives the pod security controls that alone are excepted, or how the
+    /// What comes before every rule: context, preconditions and exceptions. Gives what alone is excepted, or how the
     /// rule ended here already.
-    pub(super) fn prelude(&mut self, exceptions: &[Exception]) -> Result<Vec<Control>, Outcome> {
+    pub(super) fn prelude(&mut self, exceptions: &[Exception]) -> Result<Excepted, Outcome> {
         let rule = self.rule;
         self.scope.declare(&rule.context);
         if let Some(conditions) = &rule.preconditions {
@@ -194,19 +219,20 @@ impl<'a> Run<'a> {
                 Ok((true, _)) => {}
             }
         }
-        let mut controls = Vec::new();
+        let mut excepted = Excepted::default();
         let mut excepting: Vec<String> = Vec::new();
         for exception in exceptions {
             if exception.excepts(&self.policy.key(), &rule.name, self.input, &mut self.scope) {
                 if exception.controls().is_empty() || !matches!(rule.body, Body::PodSecurity(_)) {
                     excepting.push(exception.key());
                 } else {
-                    controls.extend_from_slice(exception.controls());
+                    excepted.controls.extend_from_slice(exception.controls());
+                    excepted.by.push(exception.key());
                 }
             }
         }
         if excepting.is_empty() {
-            return Ok(controls);
+            return Ok(excepted);
         }
         let message = format!("rule is skipped due to policy exceptions {}", excepting.join(", "));
         Err(Some((Status::Skip, message, None)))
@@ -214,22 +240,24 @@ impl<'a> Run<'a> {
 
     fn rule(&mut self, resource: &Value, exceptions: &[Exception]) -> Outcome {
         let rule = self.rule;
-        let controls = match self.prelude(exceptions) {
-            Ok(controls) => controls,
+        let Excepted { controls, by } = match self.prelude(exceptions) {
+            Ok(excepted) => excepted,
             Err(outcome) => return outcome,
         };
         match &rule.body {
             // They have stages of their own.
             Body::Mutate(_) | Body::VerifyImages(_) | Body::Generate(_) => None,
             Body::NotEvaluated(kind) => Some((Status::Error, format!("not evaluated: {kind}"), None)),
-            Body::Cel(cel) => Some(self.scope.cel(cel)),
+            Body::Cel(cel) => Some(self.scope.cel(cel, self.policy.namespace.as_deref())),
             Body::PodSecurity(security) => match security.check(resource, &controls) {
                 Ok(None) if !controls.is_empty() && security.check(resource, &[]) != Ok(None) => {
-                    Some((Status::Skip, "rule is skipped due to policy exceptions".to_owned(), None))
+                    let message = format!("rule is skipped due to policy exceptions {}", by.join(", "));
+                    Some((Status::Skip, message, None))
                 }
                 Err(message) => Some((Status::Error, format!("Error while getting new resource: {message}"), None)),
                 Ok(None) => Some((Status::Pass, format!("Validation rule '{}' passed.", rule.name), None)),
                 Ok(Some(message)) => {
+                    self.properties = security.properties(resource, &controls);
                     Some((Status::Fail, format!("Validation rule '{}' failed. {message}", rule.name), None))
                 }
             },

@@ -283,7 +283,13 @@ impl Policy {
             }
             let given = Given { expressions: &rule.expressions, snapshot, surroundings, extractors: &rule.extractors };
             let request = input.request_for(&rule.name);
-            let mut run = Run { policy: self, rule, input, scope: Scope::new(input, request, &rule.name, given) };
+            let mut run = Run {
+                policy: self,
+                rule,
+                input,
+                scope: Scope::new(input, request, &rule.name, given),
+                properties: std::collections::BTreeMap::new(),
+            };
             let mut objects = Vec::new();
             let found = match run.prelude(exceptions) {
                 Err(outcome) => outcome.map(|(status, message, _)| (status, message)),

@@ -174,7 +174,8 @@ impl Block {
         if let Some(selector) = &self.namespace_selector {
             let labels: Vec<(&str, &str)> =
                 input.namespace_labels.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-            if view.kind != "Namespace" && !view.kind.is_empty() && !selector.matches(&labels) {
+            // A namespace lies in none, whatever its own labels are.
+            if view.kind == "Namespace" || (!view.kind.is_empty() && !selector.matches(&labels)) {
                 return false;
             }
         }

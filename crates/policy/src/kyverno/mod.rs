@@ -10,34 +10,43 @@
 //! What this module never does: it fetches nothing, it knows no clock, and a rule that it cannot decide is an error and never a pass. Rules of a
 //! kind that is not evaluated here (`validate.manifests`, `validate.assert`) load, and say so.
 
-mod anchors;
+pub(crate) mod anchors;
 mod autogen;
 mod conditions;
 mod context;
+pub mod downstream;
 mod evaluate;
+pub mod event;
 mod exception;
 mod generate;
-mod images;
+pub(crate) mod images;
 mod input;
 pub(crate) mod matching;
+pub mod message;
 pub mod mutate;
-mod operator;
+pub(crate) mod operator;
 mod pattern;
 mod podsecurity;
 mod policy;
 mod printed;
-mod rule;
+pub mod report;
+pub(crate) mod rule;
 mod scalar;
 pub(crate) mod schema;
 mod scope;
+pub mod status;
+pub mod validate_policy;
 mod variables;
 pub mod verify_images;
 mod work;
 
 #[cfg(test)]
+mod lines;
+#[cfg(test)]
 mod tests;
 
 pub(crate) use anchors::bare as bare_key;
+pub(crate) use autogen::rules as autogen_rules;
 pub use context::{Need, Snapshot};
 pub use evaluate::{Evaluation, Response, Status};
 pub use exception::Exception;
@@ -48,4 +57,5 @@ pub use matching::selects;
 pub use mutate::Mutated;
 pub use policy::Policy;
 pub use rule::{Action, Rule};
+pub(crate) use scalar::range_of;
 pub use verify_images::Verified;

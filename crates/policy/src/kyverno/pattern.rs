@@ -131,8 +131,10 @@ impl Pattern {
         let root = Place { above: None, step: Step::Root };
         self.walk(resource, &root, &mut seen).map_err(|mut mismatch| {
             // A condition whose key was never met: Kyverno cannot tell then whether the rule was meant, and reports an error, not a failure.
+            // What a negation names should not be there, and says nothing.
             if mismatch.kind == MismatchKind::Skips
-                || (mismatch.kind == MismatchKind::Fails && seen.0.iter().any(|(_, there)| !there))
+                || (mismatch.kind == MismatchKind::Fails
+                    && seen.0.iter().any(|(raw, there)| !there && !raw.starts_with("X(")))
             {
                 mismatch.path.clear();
             }

@@ -4,8 +4,11 @@
 //! does wrong stays wrong. An exclusion with images is about containers of those images, one without about the Pod itself.
 //! Source: kubernetes/pod-security-admission:policy/check_*.go; kyverno/kyverno:pkg/pss/.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
+use super::images::Parts;
 use super::printed::sprint;
 use crate::wildcard;
 
@@ -94,6 +97,10 @@ impl Control {
                 starred(&violation.field) == *field
                     && match written {
                         Some(Value::Array(items)) => items.iter().all(one),
+                        // Of a mapping the keys are named.
+                        Some(Value::Object(entries)) => {
+                            entries.keys().all(|key| self.values.iter().any(|wanted| wildcard::matches(wanted, key)))
+                        }
                         Some(value) => one(value),
                         None => self
                             .values
@@ -149,22 +156,7 @@ impl PodSecurity {
 
     /// What is wrong with a resource, as a message; `None` if nothing is. `Err` if the resource has no Pod in it.
     pub(crate) fn check(&self, resource: &Value, more: &[Control]) -> Result<Option<String>, String> {
-        let kind = resource.get("kind").and_then(Value::as_str).unwrap_or_default();
-        let route = match kind {
-            "Pod" => "",
-            "CronJob" => "/spec/jobTemplate/spec/template",
-            "Deployment" | "DaemonSet" | "StatefulSet" | "ReplicaSet" | "ReplicationController" | "Job" => {
-                "/spec/template"
-            }
-            _ => return Err("Could not find correct resource type".to_owned()),
-        };
-        let pod = Pod(resource.pointer(route).unwrap_or(&Value::Null));
-        let mut found = Vec::new();
-        pod.baseline(self.minor, &mut found);
-        if self.restricted {
-            pod.restricted(self.minor, &mut found);
-        }
-        found.retain(|violation| !self.exclude.iter().chain(more).any(|control| control.covers(violation)));
+        let found = self.violations(&pod_of(resource)?, more);
         if found.is_empty() {
             return Ok(None);
         }
@@ -179,13 +171,102 @@ impl PodSecurity {
                     Some(value) => {
                         format!("{} is forbidden, forbidden values found: {}", violation.field, sprint(value))
                     }
-                    None => format!("{} is forbidden", violation.field),
+                    None => format!("{}: Required value", violation.field),
                 })
                 .collect();
             message.push_str(&format!("(Forbidden reason: {reason}, field error list: [{}])", fields.join(", ")));
         }
         Ok(Some(message))
     }
+
+    fn violations(&self, pod: &Pod<'_>, more: &[Control]) -> Vec<Violation> {
+        let mut found = Vec::new();
+        pod.baseline(self.minor, &mut found);
+        if self.restricted {
+            pod.restricted(self.minor, &mut found);
+        }
+        found.retain(|violation| !self.exclude.iter().chain(more).any(|control| control.covers(violation)));
+        found
+    }
+
+    /// What a report says of a failure besides: the level, and the controls by the names of Kubernetes' checks.
+    ///
+    /// Source: kyverno/kyverno:pkg/utils/report/results.go, `addPodSecurityProperties`.
+    pub(crate) fn properties(&self, resource: &Value, more: &[Control]) -> BTreeMap<String, String> {
+        let Ok(pod) = pod_of(resource) else { return BTreeMap::new() };
+        let found = self.violations(&pod, more);
+        let mut controls: Vec<(&str, &str)> = Vec::new();
+        for violation in &found {
+            let control = (self.check_of(violation), violation.control);
+            if !controls.contains(&control) {
+                controls.push(control);
+            }
+        }
+        if controls.is_empty() {
+            return BTreeMap::new();
+        }
+        let mut images: Vec<String> = Vec::new();
+        for container in pod.containers() {
+            let image = Parts::parse(&container.image).map_or(container.image, |parts| parts.reference());
+            if !images.contains(&image) {
+                images.push(image);
+            }
+        }
+        let images: Vec<String> = images.into_iter().map(|image| Value::String(image).to_string()).collect();
+        let images = images.join(",");
+        let written = controls.iter().map(|(id, name)| {
+            let name = Value::String((*name).to_owned());
+            format!("{{\"ID\":\"{id}\",\"Name\":{name},\"Images\":[{images}]}}")
+        });
+        let written: Vec<String> = written.collect();
+        let ids: Vec<&str> = controls.iter().map(|(id, _)| *id).collect();
+        let version = if self.version.is_empty() { "latest" } else { &self.version };
+        [
+            ("standard", self.level.clone()),
+            ("version", version.to_owned()),
+            ("controls", ids.join(",")),
+            ("controlsJSON", format!("[{}]", written.join(","))),
+        ]
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value))
+        .collect()
+    }
+
+    /// The check of Kubernetes that finds a violation.
+    fn check_of(&self, violation: &Violation) -> &'static str {
+        match violation.control {
+            "AppArmor" => "appArmorProfile",
+            "Capabilities" if violation.reason == "unrestricted capabilities" => "capabilities_restricted",
+            "Capabilities" => "capabilities_baseline",
+            "Host Namespaces" => "hostNamespaces",
+            "HostPath Volumes" => "hostPathVolumes",
+            "Host Ports" => "hostPorts",
+            "Host Probes / Lifecycle Hooks" => "hostProbesAndHostLifecycle",
+            "Privileged Containers" => "privileged",
+            "/proc Mount Type" => "procMount",
+            "SELinux" => "seLinuxOptions",
+            "Seccomp" if self.restricted => "seccompProfile_restricted",
+            "Seccomp" => "seccompProfile_baseline",
+            "Sysctls" => "sysctls",
+            "HostProcess" => "windowsHostProcess",
+            "Volume Types" => "restrictedVolumes",
+            "Privilege Escalation" => "allowPrivilegeEscalation",
+            "Running as Non-root" => "runAsNonRoot",
+            _ => "runAsUser",
+        }
+    }
+}
+
+/// The Pod of a resource, or of its template.
+fn pod_of(resource: &Value) -> Result<Pod<'_>, String> {
+    let kind = resource.get("kind").and_then(Value::as_str).unwrap_or_default();
+    let route = match kind {
+        "Pod" => "",
+        "CronJob" => "/spec/jobTemplate/spec/template",
+        "Deployment" | "DaemonSet" | "StatefulSet" | "ReplicaSet" | "ReplicationController" | "Job" => "/spec/template",
+        _ => return Err("Could not find correct resource type".to_owned()),
+    };
+    Ok(Pod(resource.pointer(route).unwrap_or(&Value::Null)))
 }
 
 /// A Pod or a Pod template.

@@ -6,6 +6,8 @@ use signet_yaml::{Node, to_json};
 use super::input::Input;
 use super::rule::{Action, Override, Rule, overrides, text};
 use super::{autogen, schema};
+use crate::admission::WebhookConditions;
+use crate::jmespath::Surroundings;
 use crate::trust_policy::PolicyError;
 
 /// A `ClusterPolicy` or a `Policy`.
@@ -15,6 +17,8 @@ pub struct Policy {
     pub name: String,
     /// Its namespace, if it is a `Policy`: it is then only about resources of that namespace.
     pub namespace: Option<String>,
+    /// Whether requests are judged by it. If not, only background scans are.
+    pub admission: bool,
     /// Whether background scans use it.
     pub background: bool,
     /// What happens when it cannot be evaluated in time: `true` refuses the request.
@@ -26,6 +30,7 @@ pub struct Policy {
     pub(crate) apply_one: bool,
     pub(crate) failure_action: Action,
     pub(crate) overrides: Vec<Override>,
+    conditions: WebhookConditions,
     rules: Vec<Rule>,
 }
 
@@ -88,6 +93,9 @@ impl Policy {
         let scored = annotations.and_then(|annotations| annotations.get("policies.kyverno.io/scored"));
         Ok(Policy {
             namespace,
+            admission: spec.get("admission").and_then(Value::as_bool).unwrap_or(true),
+            conditions: WebhookConditions::compile(spec.pointer("/webhookConfiguration/matchConditions"))
+                .map_err(|message| one(format!("`webhookConfiguration`: {message}")))?,
             background: spec.get("background").and_then(Value::as_bool).unwrap_or(true),
             fails_closed: failure.and_then(Value::as_str) != Some("Ignore"),
             timeout_seconds: timeout.and_then(Value::as_u64).map_or(10, |seconds| seconds.clamp(1, 30) as u32),
@@ -100,6 +108,18 @@ impl Policy {
         })
     }
 
+    /// Whether it has conditions of its own for its webhook.
+    pub fn has_conditions(&self) -> bool {
+        !self.conditions.is_empty()
+    }
+
+    /// Whether the policy is to be asked about a request at all, by `webhookConfiguration.matchConditions`.
+    ///
+    /// Errors: a condition cannot be evaluated, in the API server's words. Then the request is refused, unless the policy does not fail closed.
+    pub fn is_asked(&self, input: &Input, surroundings: &Surroundings) -> Result<bool, String> {
+        self.conditions.hold(input, surroundings)
+    }
+
     /// The rules, declared ones first.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
@@ -108,6 +128,17 @@ impl Policy {
     /// Whether a rule may be about a request of this kind, subresource and operation, whatever its names, labels and users.
     pub(crate) fn may_concern(&self, input: &Input) -> bool {
         self.rules.iter().any(|rule| rule.matches.may_concern(input))
+    }
+
+    /// Whether a failure may refuse a request: nowhere, if all of it is audited.
+    pub fn may_refuse(&self) -> bool {
+        let enforces = |action: Option<Action>, overrides: &[Override]| {
+            action == Some(Action::Enforce) || overrides.iter().any(|entry| entry.action == Action::Enforce)
+        };
+        // Entries of `verifyImages` have actions of their own.
+        self.verifies_images()
+            || enforces(Some(self.failure_action), &self.overrides)
+            || self.rules.iter().any(|rule| enforces(rule.failure_action, &rule.overrides))
     }
 
     /// `name`, or `namespace/name`.

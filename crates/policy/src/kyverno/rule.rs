@@ -130,6 +130,11 @@ impl Patterns {
 }
 
 impl Rule {
+    /// Whether it changes other resources than the one that it is about. That is done behind the request, and refuses nothing.
+    pub fn has_targets(&self) -> bool {
+        matches!(&self.body, Body::Mutate(mutation) if mutation.has_targets())
+    }
+
     /// Compiles a rule of JSON. The message says what is wrong with it.
     pub(crate) fn compile(rule: &Value) -> Result<Rule, String> {
         let name = text(rule, "name").unwrap_or_default();

@@ -179,6 +179,15 @@ pub(crate) fn operator_of(text: &str) -> Prefix<'_> {
     }
 }
 
+/// The ends of a text that is a range, and whether what lies outside is meant.
+pub(crate) fn range_of(text: &str) -> Option<(&str, &str, bool)> {
+    match operator_of(text) {
+        Prefix::Within(low, high) => Some((low, high, false)),
+        Prefix::Outside(low, high) => Some((low, high, true)),
+        _ => None,
+    }
+}
+
 /// Length of `[-|+]?\d+(\.\d+)?[A-Za-z]*` at the beginning.
 fn endpoint(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();

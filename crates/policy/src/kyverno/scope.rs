@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -211,9 +211,13 @@ impl<'a> Scope<'a> {
         Ok(())
     }
 
-    /// Evaluates a rule that is written in CEL.
-    pub(crate) fn cel(&mut self, cel: &crate::admission::CelRule) -> (super::Status, String, Option<String>) {
-        let ((status, message), needs) = cel.check(self.rule, self.input, self.snapshot, self.surroundings);
+    /// Evaluates a rule that is written in CEL. `namespace`: that of its policy, if it lies in one.
+    pub(crate) fn cel(
+        &mut self,
+        cel: &crate::admission::CelRule,
+        namespace: Option<&str>,
+    ) -> (super::Status, String, Option<String>) {
+        let ((status, message), needs) = cel.check(self.rule, namespace, self.input, self.snapshot, self.surroundings);
         self.needs.extend(needs);
         (status, message, None)
     }
@@ -228,7 +232,8 @@ impl<'a> Scope<'a> {
         let root = if self.handed_in("target").is_some() { "target" } else { "request.object" };
         let mut expression = root.to_owned();
         for part in path.split('/').filter(|part| !part.is_empty()) {
-            let part = super::anchors::bare(part);
+            let part = part.replace(super::variables::SLASH, "/");
+            let part = super::anchors::bare(&part);
             if !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()) {
                 expression.push_str(&format!("[{part}]"));
             } else {
@@ -339,7 +344,12 @@ impl<'a> Scope<'a> {
                 let method = method.clone();
                 let need = match (url_path, url) {
                     (Some(url_path), _) => Need::Api { method, url_path: text(url_path, self)?, body },
-                    (None, url) => Need::Service { method, url: text(url.as_deref().unwrap_or_default(), self)?, body },
+                    (None, url) => Need::Service {
+                        method,
+                        url: text(url.as_deref().unwrap_or_default(), self)?,
+                        headers: BTreeMap::new(),
+                        body,
+                    },
                 };
                 (need, path.as_deref(), default.as_ref())
             }

@@ -165,7 +165,8 @@ fn resolve(value: &Value, scope: &mut Scope<'_>, path: &mut String) -> Result<Va
             let mut found = Map::new();
             for (key, item) in entries {
                 path.push('/');
-                path.push_str(key);
+                // A slash of the key is none of the path.
+                path.push_str(&key.replace('/', SLASH));
                 let resolved = resolve(item, scope, path)?;
                 let key = if key.contains("{{") {
                     match resolve_text(key, scope, path)? {
@@ -179,7 +180,7 @@ fn resolve(value: &Value, scope: &mut Scope<'_>, path: &mut String) -> Result<Va
                 // Which of both is meant nobody can say, and what the other one asks would be lost.
                 if found.contains_key(&key) {
                     let err = QueryError::Wrong(format!("the key `{}` comes out twice", key.escape_debug()));
-                    return Err(Unresolved { variable: key, path: path.clone(), err: Box::new(err) });
+                    return Err(Unresolved { variable: key, path: path.replace(SLASH, "/"), err: Box::new(err) });
                 }
                 found.insert(key, resolved);
             }
@@ -207,7 +208,8 @@ fn resolve_text(text: &str, scope: &mut Scope<'_>, path: &str) -> Result<Value, 
         if scope.deleting() {
             expression = expression.replace("request.object", "request.oldObject");
         }
-        let unresolved = |err| Unresolved { variable: expression.clone(), path: path.to_owned(), err: Box::new(err) };
+        let unresolved =
+            |err| Unresolved { variable: expression.clone(), path: path.replace(SLASH, "/"), err: Box::new(err) };
         scope.work.steps(current.len() / 64).map_err(unresolved)?;
         let value = scope.query(&expression).map_err(unresolved)?;
         if found.start() == 0 && found.end() == current.len() {
@@ -225,10 +227,13 @@ fn resolve_text(text: &str, scope: &mut Scope<'_>, path: &str) -> Result<Value, 
     }
     Err(Unresolved {
         variable: text.chars().take(80).collect(),
-        path: path.to_owned(),
+        path: path.replace(SLASH, "/"),
         err: Box::new(QueryError::TooLarge),
     })
 }
+
+/// A slash in a key of a path, of Unicode's private use.
+pub(crate) const SLASH: &str = "\u{E003}";
 
 /// A character of Unicode's private use, behind which a letter stands for what must not be read as syntax.
 const GUARD: char = '\u{E002}';

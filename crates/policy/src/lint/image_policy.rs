@@ -3,8 +3,31 @@
 use signet_yaml::Node;
 
 use super::{Remark, Weight, items, mappings, patterns, remark};
+use crate::image_policy::{Policy, TrustRoot};
+
+/// `TrustRoot` of the same group.
+pub(super) fn trust_root(root: &Node, remarks: &mut Vec<Remark>) {
+    match TrustRoot::load(root) {
+        Err(problems) => remarks.extend(problems.into_iter().map(Remark::from)),
+        Ok(found) => {
+            for why in found.unusable {
+                let message = format!("{why}: each policy that needs this trust root refuses");
+                remarks.push(remark(
+                    root.get("spec").unwrap_or(root),
+                    Weight::Warning,
+                    "invalid",
+                    message,
+                    "write it as base64",
+                ));
+            }
+        }
+    }
+}
 
 pub(super) fn policy(root: &Node, remarks: &mut Vec<Remark>) {
+    if let Err(problems) = Policy::load(root) {
+        remarks.extend(problems.into_iter().map(Remark::from));
+    }
     let Some(spec) = root.get("spec") else {
         remarks.push(remark(root, Weight::Error, "invalid", "the policy has no `spec`".to_owned(), ""));
         return;

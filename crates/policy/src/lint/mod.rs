@@ -9,6 +9,8 @@
 //! A document without remarks is not thereby a good policy; one with remarks may be meant as it is. Nothing is evaluated.
 
 mod admission;
+mod connaisseur;
+mod gatekeeper;
 mod image_policy;
 mod kyverno;
 mod patterns;
@@ -70,18 +72,24 @@ impl From<PolicyError> for Remark {
 /// The checks, with what each one finds.
 pub const CHECKS: &[(&str, &str)] = &[
     ("anybody", "an identity that everybody has: any subject, or any issuer"),
+    ("asks-nothing", "a section that asks for nothing"),
     ("audit", "failures are reported and refuse nothing"),
     ("containers-only", "init and ephemeral containers are not looked at"),
     ("count", "more attestors are asked for than there are, or none"),
     ("cue", "a policy in CUE, which is refused for each image that it matches"),
+    ("engine", "a part of a template that is not used"),
     ("fails-open", "a request is admitted when the policy cannot be evaluated"),
     ("image-volumes", "image volumes are not looked at"),
     ("invalid", "the document cannot be loaded"),
     ("missing-slash", "a pattern of images that also matches another registry or repository"),
     ("no-log", "signatures count that no transparency log has seen"),
     ("not-kyverno", "Kyverno itself refuses this"),
+    ("not-pinned", "a tag is judged, and may be another image when it is pulled"),
     ("not-verified", "images are matched and nothing is asked of them"),
+    ("stale", "findings of any age count"),
     ("unanchored-regexp", "a regular expression that matches in the middle of a text"),
+    ("undefined", "a negation that does not hold where what it asks for is missing"),
+    ("unsealed", "evidence for which nobody vouches, or that can never count"),
     ("untagged", "an image without a tag passes, and is pulled as `latest`"),
 ];
 
@@ -95,6 +103,10 @@ pub fn lint(root: &Node) -> Option<Vec<Remark>> {
         ("kyverno.io", "PolicyException") => kyverno::exception(root, &mut remarks),
         _ if admission::is_one(root) => admission::policy(root, &mut remarks),
         ("policy.sigstore.dev", "ClusterImagePolicy") => image_policy::policy(root, &mut remarks),
+        ("policy.sigstore.dev", "TrustRoot") => image_policy::trust_root(root, &mut remarks),
+        ("templates.gatekeeper.sh", "ConstraintTemplate") => gatekeeper::template(root, &mut remarks),
+        ("constraints.gatekeeper.sh", _) => gatekeeper::constraint(root, &mut remarks),
+        _ if crate::connaisseur::Config::is(root) => connaisseur::config(root, &mut remarks),
         ("signet.dev", "TrustPolicy") => trust::policy(root, &mut remarks),
         _ => return None,
     }

@@ -57,6 +57,28 @@ pub(super) fn identity(node: &Node, what: &str, remarks: &mut Vec<Remark>) {
     }
 }
 
+/// The wildcard of an identity, anchored at both ends, that begins or ends in the midst of a name.
+pub(super) fn identity_edges(node: &Node, what: &str, remarks: &mut Vec<Remark>) {
+    let Some(text) = node.text() else { return };
+    let is_word = |letter: char| letter.is_alphanumeric() || matches!(letter, '-' | '_' | '.');
+    if let Some((before, _)) = text.split_once('*')
+        && before.ends_with(is_word)
+    {
+        let message =
+            format!("`{text}` also names each {what} that only begins with `{before}`, such as `{before}-evil`");
+        let hint = format!("write `{before}/*`");
+        remarks.push(remark(node, Weight::Warning, "missing-slash", message, &hint));
+    }
+    if let Some((_, behind)) = text.rsplit_once('*')
+        && behind.starts_with(is_word)
+        && !behind.contains('/')
+    {
+        let message = format!("`{text}` also names each {what} that only ends with `{behind}`, such as `evil{behind}`");
+        let hint = format!("write what stands before it: `*@{behind}`, `*/{behind}`");
+        remarks.push(remark(node, Weight::Warning, "missing-slash", message, &hint));
+    }
+}
+
 /// A wildcard over images that is not behind a slash.
 pub(super) fn image(node: &Node, remarks: &mut Vec<Remark>) {
     let Some(text) = node.text() else { return };

@@ -163,7 +163,7 @@ fn policies_in_cel() {
 #[test]
 fn cluster_image_policies() {
     check(
-        "apiVersion: policy.sigstore.dev/v1beta1\nkind: ClusterImagePolicy\nmetadata: {name: p}\nspec:\n  mode: warn\n  images:\n  - glob: 'r.example.com*'\n  - glob: '**'\n  authorities:\n  - static: {action: pass}\n  - keyless:\n      identities: [{issuer: i, subjectRegExp: '.*'}]\n    attestations:\n    - policy: {type: cue, data: x}\n",
+        "apiVersion: policy.sigstore.dev/v1beta1\nkind: ClusterImagePolicy\nmetadata: {name: p}\nspec:\n  mode: warn\n  images:\n  - glob: 'r.example.com*'\n  - glob: '**'\n  authorities:\n  - static: {action: pass}\n  - keyless:\n      identities: [{issuer: i, subjectRegExp: '.*'}]\n    attestations:\n    - {name: a, predicateType: vuln, policy: {type: cue, data: x}}\n",
         &[
             (5, "audit"),
             (7, "missing-slash"),
@@ -174,17 +174,111 @@ fn cluster_image_policies() {
         ],
     );
     check(
-        "apiVersion: policy.sigstore.dev/v1beta1\nkind: ClusterImagePolicy\nspec:\n  images: [{glob: r/**}]\n",
-        &[(4, "not-verified")],
+        "apiVersion: policy.sigstore.dev/v1beta1\nkind: ClusterImagePolicy\nmetadata: {name: p}\nspec:\n  images: [{glob: r/**}]\n",
+        &[(5, "invalid"), (5, "not-verified")],
     );
+    check(
+        "apiVersion: policy.sigstore.dev/v1alpha1\nkind: TrustRoot\nmetadata: {name: r}\nspec:\n  remote: {mirror: 'https://m', root: _}\n",
+        &[(5, "invalid")],
+    );
+}
+
+#[test]
+fn gatekeeper_documents() {
+    let template = |body: &str| {
+        format!(
+            "apiVersion: templates.gatekeeper.sh/v1\nkind: ConstraintTemplate\nmetadata: {{name: k}}\nspec:\n  crd: {{spec: {{names: {{kind: K}}}}}}\n  targets:\n  - target: admission.k8s.gatekeeper.sh\n    rego: |\n      package k\n      violation[{{\"msg\": \"m\"}}] {{ {body} }}\n"
+        )
+    };
+    check(&template("input.review.object.spec.hostNetwork"), &[]);
+    check(&template("not startswith(input.review.object.a, \"b\")"), &[(7, "undefined")]);
+    check(&template("data.secrets.x"), &[(7, "invalid")]);
+    let constraint = |spec: &str| {
+        format!("apiVersion: constraints.gatekeeper.sh/v1beta1\nkind: K\nmetadata: {{name: c}}\nspec:\n{spec}\n")
+    };
+    check(&constraint("  match: {kinds: [{apiGroups: [''], kinds: [Pod]}]}"), &[]);
+    check(
+        &constraint("  enforcementAction: dryrun\n  match: {kinds: [{apiGroups: [apps], kinds: [Pod]}]}"),
+        &[(5, "audit"), (6, "not-verified")],
+    );
+    check(&constraint("  enforcementAction: maybe"), &[(5, "invalid")]);
+}
+
+#[test]
+fn connaisseur_configurations() {
+    let config = |rules: &str| {
+        format!(
+            "validators:\n- {{name: default, type: static, approve: true}}\n- {{name: dct, type: notaryv1, trustRoots: [{{name: r, key: k}}]}}\n- {{name: c, type: cosign, trustRoots: [{{name: r, key: k}}]}}\npolicy:\n{rules}"
+        )
+    };
+    check(&config("- {pattern: '*:*', validator: c}\n"), &[]);
+    check(&config("- pattern: '*:*'\n"), &[(6, "not-verified")]);
+    check(&config("- {pattern: 'a.example/*', validator: x}\n"), &[(6, "invalid")]);
+    check(&config("- {pattern: 'a.example/*', validator: dct}\n"), &[(6, "invalid")]);
+    check(&config("- pattern: 'a.example/*'\n"), &[(6, "missing-slash")]);
+    check(
+        &config(
+            "- pattern: 'a.example/*'\n  validator: c\n  with:\n    mode: insecureValidateOnly\n    verifyInTransparencyLog: false\n",
+        ),
+        &[(9, "not-pinned"), (10, "no-log")],
+    );
+    check(&config("- validator: c\n"), &[(6, "invalid")]);
 }
 
 #[test]
 fn trust_policies() {
     check(
         "apiVersion: signet.dev/v1\nkind: TrustPolicy\nspec:\n  mode: audit\n  otherwise: ignore\n  images: ['r.example.com**', 'r.example.com/**']\n  signatures:\n    require: 2\n    authorities: [{keyless: {issuer: i, subject: '*'}}]\n",
-        &[(4, "audit"), (5, "fails-open"), (6, "missing-slash"), (8, "count"), (9, "anybody")],
+        &[(4, "audit"), (5, "fails-open"), (6, "missing-slash"), (8, "not-pinned"), (8, "count"), (9, "anybody")],
     );
+    let spec =
+        |lines: &[&str]| format!("apiVersion: signet.dev/v1\nkind: TrustPolicy\nspec:\n  {}\n", lines.join("\n  "));
+    const SIGNED: &str =
+        "signatures: {authorities: [{keyless: {issuer: 'https://i.example', subject: 'https://a.example/b/*'}}]}";
+    check(&spec(&["digest: pin", SIGNED]), &[]);
+    check(&spec(&["digest: pin", SIGNED, "vulnerabilities: {deny: kev, maxAge: 24h}", "sbom: {}"]), &[]);
+    check(&spec(&["digest: pin", SIGNED, "vulnerabilities: {deny: kev}"]), &[(6, "stale")]);
+    check(&spec(&["digest: ignore", SIGNED]), &[(4, "not-pinned")]);
+    check(&spec(&["digest: ignore"]), &[(4, "not-verified")]);
+    check(&spec(&["digest: require", "sbom: {}", "secrets: {deny: verified}"]), &[(5, "unsealed"), (6, "unsealed")]);
+    check(&spec(&["otherwise: deny", "digest: require"]), &[(4, "asks-nothing")]);
+    // One section each that asks for nothing, beside one that asks.
+    for idle in [
+        "sbom: {require: false}",
+        "secrets: {}",
+        "config: {}",
+        "provenance: {level: 0}",
+        "freshness: {notOlderThanRunning: false}",
+        "base: {endOfLife: ignore}",
+    ] {
+        let found = spec(&["digest: pin", SIGNED, idle]);
+        check(&found, &[(6, "asks-nothing")]);
+        check(
+            &spec(&["digest: pin", idle]),
+            &[(4, "asks-nothing")]
+                .map(|(_, check)| (5, check))
+                .into_iter()
+                .chain((idle.starts_with("se") || idle.starts_with("co")).then_some((5, "unsealed")))
+                .collect::<Vec<_>>(),
+        );
+    }
+    check(&spec(&["digest: pin", SIGNED, "vulnerabilities: {deny: 'false', maxAge: 24h}"]), &[(6, "asks-nothing")]);
+    for (subject, expected) in [
+        ("https://a.example/b*", Some("missing-slash")),
+        ("*example.com", Some("missing-slash")),
+        ("*@example.com", None),
+        ("https://*.example/x", None),
+        ("*", Some("anybody")),
+        ("exact", None),
+    ] {
+        let policy = spec(&["digest: pin", &SIGNED.replace("https://a.example/b/*", subject)]);
+        check(&policy, &expected.map(|check| (5, check)).into_iter().collect::<Vec<_>>());
+    }
+    check(
+        &spec(&["digest: pin", "provenance: {builder: '*', source: 'github.com/a*'}"]),
+        &[(5, "anybody"), (5, "missing-slash")],
+    );
+    check(&spec(&["digest: pin", "base: {allow: ['r.example*/**']}"]), &[(5, "missing-slash")]);
 }
 
 /// The book names the checks, and only those.

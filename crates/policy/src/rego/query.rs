@@ -49,6 +49,9 @@ thread_local! {
     static LOOKUP: RefCell<(Lookup, BTreeSet<(String, String)>)> = const { RefCell::new((BTreeMap::new(), BTreeSet::new())) };
 }
 
+/// Providers and keys that were looked for in vain.
+type Missing = BTreeSet<(String, String)>;
+
 /// Keys of one call of `external_data`.
 const MAX_KEYS: usize = 1_000;
 
@@ -151,6 +154,11 @@ impl Query {
         }
     }
 
+    /// The package of the first module, as `data.NAME`.
+    pub(crate) fn package(&self) -> &str {
+        self.rule.rsplit_once('.').map_or("", |(package, _)| package)
+    }
+
     /// Asks for the rule. Failures of functions are undefined, as in OPA; that they happened is told.
     pub(crate) fn ask(
         &self,
@@ -201,7 +209,7 @@ impl Query {
         lookup: &Lookup,
         now: Timestamp,
         strict: bool,
-    ) -> (Result<Vec<Json>, Denied>, BTreeSet<(String, String)>) {
+    ) -> (Result<Vec<Json>, Denied>, Missing) {
         LOOKUP.with_borrow_mut(|cell| *cell = (lookup.clone(), BTreeSet::new()));
         let result = self.evaluate(input, data, now, strict);
         let missing = LOOKUP.with_borrow_mut(|cell| std::mem::take(&mut cell.1));

@@ -62,6 +62,24 @@ pub struct TrustPolicy {
     pub break_glass: Option<BreakGlassRule>,
 }
 
+impl TrustPolicy {
+    /// Takes files of keys for lying beside the policy: each gets this folder before its name, unless it begins with `/`.
+    pub fn with_keys_in(&mut self, folder: &str) {
+        if folder.is_empty() {
+            return;
+        }
+        let signatures = self.signatures.iter_mut().flat_map(|found| &mut found.authorities);
+        let approvers = self.break_glass.iter_mut().flat_map(|found| &mut found.approvers);
+        for authority in signatures.chain(approvers) {
+            if let Authority::Key(KeySource::File(name)) = authority
+                && !name.starts_with('/')
+            {
+                *name = format!("{}/{name}", folder.trim_end_matches('/'));
+            }
+        }
+    }
+}
+
 /// For images that the policy does not name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each variant is its own name")]

@@ -16,14 +16,19 @@ const MOST: i64 = 100_000;
 /// A function on a list.
 pub(super) fn on_list<'a>(name: &str, args: &[Value<'a>], budget: &Budget) -> Called<'a> {
     let Some((list, rest)) = args.split_first() else { return Err(Error::no_such_overload()) };
-    let items = list.items().ok_or_else(Error::no_such_overload)?;
-    budget.spend_items(items.len())?;
+    // What looks at one item has no need of a list of all.
+    if let ("first" | "last", []) = (name, rest) {
+        let length = list.length().ok_or_else(Error::no_such_overload)?;
+        let at = if name == "first" { Some(0) } else { length.checked_sub(1) };
+        return at.and_then(|at| list.item(at)).map_or(Ok(Value::Optional(None)), Value::some);
+    }
+    let items = list.listed().ok_or_else(Error::no_such_overload)?;
     let position = |index: Option<usize>| Value::Int(index.and_then(|index| i64::try_from(index).ok()).unwrap_or(-1));
     Ok(match (name, rest) {
         ("isSorted", []) => {
             let mut in_order = true;
             for (one, other) in items.iter().zip(items.iter().skip(1)) {
-                in_order &= compare(one, other, budget)?.is_some_and(Ordering::is_le);
+                in_order &= compare(one, other, budget)?.is_le();
             }
             Value::Bool(in_order)
         }
@@ -59,26 +64,21 @@ pub(super) fn on_list<'a>(name: &str, args: &[Value<'a>], budget: &Budget) -> Ca
                 return Err(Error::new("level must be non-negative"));
             }
             let mut flat = Vec::new();
-            flatten(items, depth, &mut flat, budget)?;
+            flatten(&items, depth, &mut flat, budget)?;
             Value::list(flat)?
         }
         ("distinct", []) => {
             let mut kept: Vec<Value<'a>> = Vec::new();
-            for item in items {
-                if !holds(&kept, &item, budget)? {
-                    kept.push(item);
+            for item in items.iter() {
+                if !holds(&kept, item, budget)? {
+                    kept.push(item.clone());
                 }
             }
             Value::list(kept)?
         }
-        ("sort", []) => {
-            let keys = items.clone();
-            sorted(items, &keys, budget)?
-        }
-        ("reverse", []) => Value::list(items.into_iter().rev().collect())?,
-        ("first", []) => items.first().cloned().map_or(Ok(Value::Optional(None)), Value::some)?,
-        ("last", []) => items.last().cloned().map_or(Ok(Value::Optional(None)), Value::some)?,
-        ("unwrapOpt", []) => unwrap(std::slice::from_ref(list), budget)?,
+        ("sort", []) => sorted(&items, &items, budget)?,
+        ("reverse", []) => Value::list(items.iter().rev().cloned().collect())?,
+        ("unwrapOpt", []) => unwrap(std::slice::from_ref(list))?,
         _ => return Err(Error::no_such_overload()),
     })
 }
@@ -115,7 +115,7 @@ fn extreme<'a>(items: &[Value<'a>], wanted: Ordering, name: &str, budget: &Budge
     for item in items {
         let better = match found {
             None => true,
-            Some(found) => compare(item, found, budget)? == Some(wanted),
+            Some(found) => compare(item, found, budget)? == wanted,
         };
         if better {
             found = Some(item);
@@ -124,25 +124,24 @@ fn extreme<'a>(items: &[Value<'a>], wanted: Ordering, name: &str, budget: &Budge
     found.cloned().ok_or_else(|| Error::new(format!("{name} called on empty list")))
 }
 
-fn flatten<'a>(items: Vec<Value<'a>>, depth: i64, flat: &mut Vec<Value<'a>>, budget: &Budget) -> Result<(), Error> {
+fn flatten<'a>(items: &[Value<'a>], depth: i64, flat: &mut Vec<Value<'a>>, budget: &Budget) -> Result<(), Error> {
     budget.spend_items(items.len())?;
     for item in items {
-        match item.items() {
-            Some(inner) if depth > 0 => flatten(inner, depth - 1, flat, budget)?,
-            _ => flat.push(item),
+        match item.listed() {
+            Some(inner) if depth > 0 => flatten(&inner, depth - 1, flat, budget)?,
+            _ => flat.push(item.clone()),
         }
     }
     Ok(())
 }
 
 /// The contents of the optionals that have one.
-pub(super) fn unwrap<'a>(args: &[Value<'a>], budget: &Budget) -> Called<'a> {
-    let items = args.first().and_then(Value::items).ok_or_else(Error::no_such_overload)?;
-    budget.spend_items(items.len())?;
+pub(super) fn unwrap<'a>(args: &[Value<'a>]) -> Called<'a> {
+    let items = args.first().and_then(Value::listed).ok_or_else(Error::no_such_overload)?;
     let mut found = Vec::new();
-    for item in items {
+    for item in items.iter() {
         match item {
-            Value::Optional(Some(inner)) => found.push((*inner).clone()),
+            Value::Optional(Some(inner)) => found.push((**inner).clone()),
             Value::Optional(None) => {}
             _ => return Err(Error::no_such_overload()),
         }
@@ -163,7 +162,7 @@ pub(super) fn range<'a>(args: &[Value<'a>], budget: &Budget) -> Called<'a> {
 /// `sets.contains`, `sets.equivalent`, `sets.intersects`.
 pub(super) fn sets<'a>(name: &str, args: &[Value<'a>], budget: &Budget) -> Called<'a> {
     let [one, other] = args else { return Err(Error::no_such_overload()) };
-    let (Some(one), Some(other)) = (one.items(), other.items()) else { return Err(Error::no_such_overload()) };
+    let (Some(one), Some(other)) = (one.listed(), other.listed()) else { return Err(Error::no_such_overload()) };
     let all_in = |these: &[Value<'a>], those: &[Value<'a>]| -> Result<bool, Error> {
         for item in these {
             if !holds(those, item, budget)? {
@@ -176,7 +175,7 @@ pub(super) fn sets<'a>(name: &str, args: &[Value<'a>], budget: &Budget) -> Calle
         "contains" => all_in(&other, &one)?,
         "equivalent" => all_in(&other, &one)? && all_in(&one, &other)?,
         "intersects" => {
-            for item in &one {
+            for item in one.iter() {
                 if holds(&other, item, budget)? {
                     return Ok(Value::Bool(true));
                 }

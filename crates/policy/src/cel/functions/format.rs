@@ -5,7 +5,6 @@ use std::rc::Rc;
 use base64::Engine as _;
 
 use super::Called;
-use crate::cel::budget::Budget;
 use crate::cel::error::Error;
 use crate::cel::opaque::Opaque;
 use crate::cel::value::Value;
@@ -41,8 +40,7 @@ pub(super) fn named<'a>(name: &str, args: &[Value<'a>]) -> Called<'a> {
 }
 
 /// What is wrong with a text; nothing, if it has the form.
-pub(super) fn validate<'a>(format: &str, text: &str, budget: &Budget) -> Called<'a> {
-    budget.spend_bytes(text.len())?;
+pub(super) fn validate<'a>(format: &str, text: &str) -> Called<'a> {
     let problem = match format {
         "dns1123Label" => label(text),
         "dns1035Label" => label_1035(text),
@@ -56,7 +54,8 @@ pub(super) fn validate<'a>(format: &str, text: &str, budget: &Budget) -> Called<
         "uuid" => (!is_uuid(text)).then_some("does not match the UUID format"),
         "byte" => base64::engine::general_purpose::STANDARD.decode(text).err().map(|_| "invalid base64"),
         "date" => (text.len() != 10 || text.parse::<jiff::civil::Date>().is_err()).then_some("invalid date"),
-        _ => match crate::cel::convert::convert("timestamp", &Value::text(text)) {
+        // Unlike `timestamp()`, a `datetime` may be written in small letters.
+        _ => match crate::cel::convert::convert("timestamp", &Value::text(text.to_ascii_uppercase())) {
             Ok(_) => None,
             Err(_) => Some("invalid datetime"),
         },

@@ -66,18 +66,18 @@ pub(super) fn call<'a>(name: &str, args: &[Value<'a>], budget: &Budget) -> Calle
 
 /// The greatest or the least number of the arguments, or of the one list that they are.
 fn extreme<'a>(args: &[Value<'a>], wanted: Ordering, budget: &Budget) -> Called<'a> {
-    let items = match args {
-        [only] => only.items().unwrap_or_else(|| args.to_vec()),
-        args => args.to_vec(),
+    let listed = match args {
+        [only] => only.listed(),
+        _ => None,
     };
     let mut found: Option<&Value<'a>> = None;
-    for item in &items {
+    for item in listed.as_deref().unwrap_or(args) {
         if !matches!(item, Value::Int(_) | Value::Uint(_) | Value::Double(_)) {
             return Err(Error::no_such_overload());
         }
         let better = match found {
             None => true,
-            Some(found) => compare(item, found, budget)? == Some(wanted),
+            Some(found) => compare(item, found, budget)? == wanted,
         };
         if better {
             found = Some(item);

@@ -42,19 +42,23 @@ impl Url {
                 Some(behind) => {
                     let end = behind.find('/').unwrap_or(behind.len());
                     let (authority, path) = behind.split_at_checked(end)?;
-                    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+                    let (user, host) = authority.rsplit_once('@').unwrap_or(("", authority));
+                    if !user_fits(user) {
+                        return None;
+                    }
                     (scheme, host, path)
                 }
                 None => (scheme, "", behind.strip_prefix('/').map_or("", |_| behind)),
             }
         };
-        if !percent_fits(path) || !host_fits(host) || (scheme.is_empty() && !rest.starts_with('/')) {
+        let host = host_of(host)?;
+        if !percent_fits(path) || (scheme.is_empty() && !rest.starts_with('/')) {
             return None;
         }
         Some(Url {
             text: text.to_owned(),
             scheme: scheme.to_ascii_lowercase(),
-            host: host.to_owned(),
+            host,
             path: path.to_owned(),
             query: query.to_owned(),
         })
@@ -85,8 +89,45 @@ fn percent_fits(text: &str) -> bool {
     true
 }
 
+/// What may stand before `@`. Source: golang/go:src/net/url/url.go, `validUserinfo`.
+fn user_fits(user: &str) -> bool {
+    let sign = |byte: u8| b"-._:~!$&'()*+,;=%@".contains(&byte);
+    percent_fits(user) && user.bytes().all(|byte| byte.is_ascii_alphanumeric() || sign(byte))
+}
+
+/// A host with its port, as Go has it after it was read. `None`: it is none. Source: the same file, `parseHost`, `unescape`, `shouldEscape`.
+fn host_of(host: &str) -> Option<String> {
+    if !host_fits(host) {
+        return None;
+    }
+    // A zone may hold any escape; elsewhere only what is no ASCII may be written as one.
+    let zone = host.find("%25").filter(|_| host.starts_with('[')).unwrap_or(host.len());
+    let mut out = Vec::with_capacity(host.len());
+    let mut rest = host.as_bytes();
+    while let Some((first, behind)) = rest.split_first() {
+        let at = host.len().saturating_sub(rest.len());
+        if *first != b'%' {
+            let sign = b"!$&'()*+,;=:[]<>\"-_.~".contains(first);
+            if first.is_ascii() && !sign && !first.is_ascii_alphanumeric() {
+                return None;
+            }
+            out.push(*first);
+            rest = behind;
+            continue;
+        }
+        let digits = std::str::from_utf8(behind.get(..2)?).ok().filter(|digits| !digits.starts_with('+'))?;
+        let byte = u8::from_str_radix(digits, 16).ok()?;
+        if byte.is_ascii() && at < zone {
+            return None;
+        }
+        out.push(byte);
+        rest = behind.get(2..)?;
+    }
+    String::from_utf8(out).ok()
+}
+
 fn host_fits(host: &str) -> bool {
-    let (name, port) = match host.strip_prefix('[') {
+    let (_, port) = match host.strip_prefix('[') {
         Some(rest) => match rest.split_once(']') {
             Some((name, behind)) => match behind.strip_prefix(':') {
                 Some(port) => (name, port),
@@ -97,8 +138,7 @@ fn host_fits(host: &str) -> bool {
         },
         None => host.rsplit_once(':').unwrap_or((host, "")),
     };
-    let bad = |letter: char| matches!(letter, '<' | '>' | '"' | '\\' | '^' | '`' | '{' | '|' | '}' | '[' | ']' | ' ');
-    !name.contains(bad) && port.bytes().all(|digit| digit.is_ascii_digit())
+    port.bytes().all(|digit| digit.is_ascii_digit())
 }
 
 /// Text with its `%..` and `+` resolved, as in a query. What is no UTF-8 becomes the sign that stands for it.

@@ -1,28 +1,34 @@
 //! Text. Positions count characters. Source: cel-go:ext/strings.go, ext/regex.go, ext/encoders.go; k8s.io/apiserver pkg/cel/library/regex.go.
 
-use base64::Engine as _;
-use regex::Regex;
-
 use super::{Called, whole};
 use crate::cel::budget::Budget;
 use crate::cel::convert;
 use crate::cel::error::Error;
-use crate::cel::value::{Key, Value};
-use crate::go;
+use crate::cel::pattern::Pattern;
+use crate::cel::value::Value;
+use base64::Engine as _;
+use regex::Regex;
 
 /// Most parts that a text is split into, and most matches that are found in it.
 const MOST: usize = 100_000;
 
-/// A function on text.
-pub(super) fn on_text<'a>(name: &str, text: &str, rest: &[Value<'a>], budget: &Budget) -> Called<'a> {
-    budget.spend_bytes(text.len())?;
+/// A function on text. `literal`: the regular expression that stands in the arguments, if it is a literal.
+pub(super) fn on_text<'a>(
+    name: &str,
+    text: &str,
+    rest: &[Value<'a>],
+    literal: Option<&Pattern>,
+    budget: &Budget,
+) -> Called<'a> {
+    let compiled = |pattern: &str| literal.map_or_else(|| Pattern::known(pattern, budget), |known| Ok(known.clone()));
     Ok(match (name, rest) {
         ("contains", [Value::String(part)]) => Value::Bool(text.contains(&**part)),
         ("startsWith", [Value::String(part)]) => Value::Bool(text.starts_with(&**part)),
         ("endsWith", [Value::String(part)]) => Value::Bool(text.ends_with(&**part)),
-        ("matches", [Value::String(pattern)]) => Value::Bool(compiled(pattern, budget)?.is_match(text)),
+        ("matches", [Value::String(pattern)]) => Value::Bool(compiled(pattern)?.over(text, budget)?.is_match(text)),
         ("find", [Value::String(pattern)]) => {
-            let found = compiled(pattern, budget)?.find(text);
+            let pattern = compiled(pattern)?;
+            let found = pattern.over(text, budget)?.find(text);
             Value::text(found.map_or("", |found| found.as_str()))
         }
         ("findAll", [Value::String(pattern), most @ ..]) => {
@@ -30,8 +36,9 @@ pub(super) fn on_text<'a>(name: &str, text: &str, rest: &[Value<'a>], budget: &B
                 [] => MOST,
                 [most, ..] => usize::try_from(whole(most)?).unwrap_or(MOST).min(MOST),
             };
-            let regex = compiled(pattern, budget)?;
-            Value::texts(regex.find_iter(text).take(most).map(|found| found.as_str()))
+            let pattern = compiled(pattern)?;
+            let found = pattern.over(text, budget)?.find_iter(text).take(most);
+            gathered(found.map(|found| found.as_str()), budget)?
         }
         ("charAt", [index]) => {
             let index = whole(index)?;
@@ -61,12 +68,12 @@ pub(super) fn on_text<'a>(name: &str, text: &str, rest: &[Value<'a>], budget: &B
             // What comes out is weighed before it is made.
             let found =
                 if from.is_empty() { text.chars().count() + 1 } else { text.matches(&**from).count() }.min(most);
-            budget.spend_bytes(found.saturating_mul(to.len()).saturating_add(text.len()))?;
+            budget.spend_bytes(found.saturating_mul(to.len()))?;
             Value::text(text.replacen(&**from, to, most))
         }
         ("split", [Value::String(by), count @ ..]) => {
             let count = count.first().map(whole).transpose()?.unwrap_or(-1);
-            Value::texts(split(text, by, count, budget)?)
+            split(text, by, count, budget)?
         }
         ("substring", [from, to @ ..]) => {
             let count = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
@@ -90,18 +97,14 @@ pub(super) fn on_text<'a>(name: &str, text: &str, rest: &[Value<'a>], budget: &B
 }
 
 /// A function of a namespace about text.
-pub(super) fn call<'a>(name: &str, args: &[Value<'a>], budget: &Budget) -> Called<'a> {
+pub(super) fn call<'a>(name: &str, args: &[Value<'a>], literal: Option<&Pattern>, budget: &Budget) -> Called<'a> {
+    let compiled = |pattern: &str| literal.map_or_else(|| Pattern::known(pattern, budget), |known| Ok(known.clone()));
     Ok(match (name, args) {
-        ("strings.quote", [Value::String(text)]) => {
-            budget.spend_bytes(text.len())?;
-            Value::text(quoted(text))
-        }
+        ("strings.quote", [Value::String(text)]) => Value::text(quoted(text)),
         ("base64.encode", [Value::Bytes(bytes)]) => {
-            budget.spend_bytes(bytes.len())?;
             Value::text(base64::engine::general_purpose::STANDARD.encode(bytes))
         }
         ("base64.decode", [Value::String(text)]) => {
-            budget.spend_bytes(text.len())?;
             let standard = base64::engine::general_purpose::STANDARD.decode(text.as_bytes());
             let decoded =
                 standard.or_else(|_| base64::engine::general_purpose::STANDARD_NO_PAD.decode(text.as_bytes()));
@@ -110,34 +113,37 @@ pub(super) fn call<'a>(name: &str, args: &[Value<'a>], budget: &Budget) -> Calle
         ("jsonpatch.escapeKey", [Value::String(text)]) => Value::text(text.replace('~', "~0").replace('/', "~1")),
         ("regex.replace", [Value::String(text), Value::String(pattern), Value::String(by), count @ ..]) => {
             let count = count.first().map(whole).transpose()?.unwrap_or(-1);
-            Value::text(replaced(text, pattern, by, count, budget)?)
+            Value::text(replaced(text, &compiled(pattern)?, by, count, budget)?)
         }
         ("regex.extract", [Value::String(text), Value::String(pattern)]) => {
-            budget.spend_bytes(text.len())?;
-            let regex = one_group(pattern, budget)?;
+            let pattern = compiled(pattern)?;
+            let regex = one_group(pattern.over(text, budget)?)?;
             match regex.captures(text).and_then(|found| found.get(1).or(found.get(0))) {
                 Some(found) => Value::some(Value::text(found.as_str()))?,
                 None => Value::Optional(None),
             }
         }
         ("regex.extractAll", [Value::String(text), Value::String(pattern)]) => {
-            budget.spend_bytes(text.len())?;
-            let regex = one_group(pattern, budget)?;
-            let found = regex.captures_iter(text).take(MOST);
-            Value::texts(found.filter_map(|found| Some(found.get(1).or(found.get(0))?.as_str().to_owned())))
+            let pattern = compiled(pattern)?;
+            let found = one_group(pattern.over(text, budget)?)?.captures_iter(text).take(MOST);
+            gathered(found.filter_map(|found| Some(found.get(1).or(found.get(0))?.as_str())), budget)?
         }
         _ => return Err(Error::no_such_overload()),
     })
 }
 
-fn compiled(pattern: &str, budget: &Budget) -> Result<Regex, Error> {
-    // A pattern costs more than the text it looks at: it is compiled each time.
-    budget.spend_bytes(pattern.len().saturating_mul(100))?;
-    go::regex::compile(pattern).map_err(Error::new)
+/// Texts into a list, each paid for before it is copied.
+fn gathered<'a, 't>(found: impl Iterator<Item = &'t str>, budget: &Budget) -> Called<'a> {
+    let mut items = Vec::new();
+    for text in found {
+        budget.spend(1)?;
+        budget.spend_bytes(text.len())?;
+        items.push(Value::text(text));
+    }
+    Value::list(items)
 }
 
-fn one_group(pattern: &str, budget: &Budget) -> Result<Regex, Error> {
-    let regex = compiled(pattern, budget)?;
+fn one_group(regex: &Regex) -> Result<&Regex, Error> {
     if regex.captures_len() > 2 {
         return Err(Error::new("regular expression has more than one capturing group"));
     }
@@ -191,33 +197,32 @@ fn last_position(text: &str, part: &str, to: Option<i64>) -> Result<i64, Error> 
     Ok(window.rfind(part).map_or(-1, |at| characters(text.get(..at).unwrap_or_default())))
 }
 
-fn split(text: &str, by: &str, count: i64, budget: &Budget) -> Result<Vec<String>, Error> {
+fn split<'a>(text: &str, by: &str, count: i64, budget: &Budget) -> Called<'a> {
     let most = match count {
-        0 => return Ok(Vec::new()),
+        0 => return Value::list(Vec::new()),
         count if count < 0 => usize::MAX,
         count => usize::try_from(count).unwrap_or(usize::MAX),
     };
-    let parts: Vec<String> = if by.is_empty() {
-        // Into letters, the last part with all that is left.
-        let letters = text.chars().count();
-        let whole = letters.min(most.saturating_sub(1));
-        let mut parts: Vec<String> = text.chars().take(whole).map(String::from).collect();
-        let rest: String = text.chars().skip(whole).collect();
-        if !rest.is_empty() {
-            parts.push(rest);
-        }
-        parts
-    } else {
-        text.splitn(most, by).map(str::to_owned).collect()
-    };
-    budget.spend_items(parts.len())?;
-    Ok(parts)
+    if !by.is_empty() {
+        return gathered(text.splitn(most, by), budget);
+    }
+    // Into letters, the last part with all that is left.
+    let mut rest = text;
+    let mut left = most;
+    let letters = std::iter::from_fn(|| {
+        let letter = rest.chars().next()?;
+        left = left.saturating_sub(1);
+        let end = if left == 0 { rest.len() } else { letter.len_utf8() };
+        let (part, behind) = rest.split_at_checked(end)?;
+        rest = behind;
+        Some(part)
+    });
+    gathered(letters, budget)
 }
 
 /// `\1` in what replaces stands for a group; a backslash before anything else is wrong.
-fn replaced(text: &str, pattern: &str, by: &str, count: i64, budget: &Budget) -> Result<String, Error> {
-    budget.spend_bytes(text.len())?;
-    let regex = compiled(pattern, budget)?;
+fn replaced(text: &str, pattern: &Pattern, by: &str, count: i64, budget: &Budget) -> Result<String, Error> {
+    let regex = pattern.over(text, budget)?;
     if count == 0 {
         return Ok(text.to_owned());
     }
@@ -236,16 +241,17 @@ fn replaced(text: &str, pattern: &str, by: &str, count: i64, budget: &Budget) ->
                             regex.captures_len() - 1
                         )));
                     }
+                    budget.spend(1)?;
                     parts.push(Err(group));
-                    parts.push(Ok(String::new()));
                     continue;
                 }
                 _ => return Err(Error::new("invalid replacement string: '\\' must be followed by a digit or '\\'")),
             },
             (letter, false) => letter,
         };
-        if let Some(Ok(text)) = parts.last_mut() {
-            text.push(written);
+        match parts.last_mut() {
+            Some(Ok(text)) => text.push(written),
+            _ => parts.push(Ok(String::from(written))),
         }
     }
     let mut out = String::new();
@@ -253,14 +259,16 @@ fn replaced(text: &str, pattern: &str, by: &str, count: i64, budget: &Budget) ->
     for found in regex.captures_iter(text).take(most) {
         let Some(whole) = found.get(0) else { continue };
         out.push_str(text.get(last..whole.start()).unwrap_or_default());
-        let before = out.len();
         for part in &parts {
-            match part {
-                Ok(literal) => out.push_str(literal),
-                Err(group) => out.push_str(found.get(*group).map_or("", |group| group.as_str())),
-            }
+            let part = match part {
+                Ok(literal) => literal,
+                Err(group) => found.get(*group).map_or("", |group| group.as_str()),
+            };
+            // Each is paid for before it is written: a long match under many groups is more than memory holds.
+            budget.spend(1)?;
+            budget.spend_bytes(part.len())?;
+            out.push_str(part);
         }
-        budget.spend_bytes(out.len() - before)?;
         last = whole.end();
     }
     out.push_str(text.get(last..).unwrap_or_default());
@@ -290,7 +298,7 @@ fn quoted(text: &str) -> String {
 
 /// `%s`, `%d`, `%f`, `%e`, `%b`, `%x`, `%X`, `%o`, each with the next value. Source: cel-go:ext/formatting.go.
 fn formatted(text: &str, values: &Value<'_>, budget: &Budget) -> Result<String, Error> {
-    let values = values.items().ok_or_else(Error::no_such_overload)?;
+    let values = values.listed().ok_or_else(Error::no_such_overload)?;
     let mut values = values.iter().enumerate();
     let mut out = String::new();
     let mut letters = text.chars().peekable();
@@ -325,7 +333,9 @@ fn formatted(text: &str, values: &Value<'_>, budget: &Budget) -> Result<String, 
                 value.type_name()
             ))
         };
-        let before = out.len();
+        // The longest number with the most digits behind its point; what may be longer is paid for before it is written.
+        budget.spend(1)?;
+        budget.spend_bytes(precision.map_or(0, |digits| digits + 400))?;
         match (verb, value) {
             ('s', value) => plain(value, &mut out, budget, 0)?,
             ('d', Value::Int(value)) => out.push_str(&value.to_string()),
@@ -347,8 +357,8 @@ fn formatted(text: &str, values: &Value<'_>, budget: &Budget) -> Result<String, 
                 out.push_str(&radix(verb, value.unsigned_abs()));
             }
             ('b' | 'o' | 'x' | 'X', Value::Uint(value)) => out.push_str(&radix(verb, *value)),
-            ('x' | 'X', Value::String(text)) => hex(verb, text.as_bytes(), &mut out),
-            ('x' | 'X', Value::Bytes(bytes)) => hex(verb, bytes, &mut out),
+            ('x' | 'X', Value::String(text)) => hex(verb, text.as_bytes(), &mut out, budget)?,
+            ('x' | 'X', Value::Bytes(bytes)) => hex(verb, bytes, &mut out, budget)?,
             ('b' | 'o' | 'd', _) => return Err(wrong()),
             _ => {
                 return Err(Error::new(format!(
@@ -356,7 +366,6 @@ fn formatted(text: &str, values: &Value<'_>, budget: &Budget) -> Result<String, 
                 )));
             }
         }
-        budget.spend_bytes(out.len() - before)?;
     }
     if values.next().is_some() {
         return Err(Error::new("too many arguments supplied to string.format"));
@@ -393,20 +402,21 @@ fn radix(verb: char, value: u64) -> String {
     }
 }
 
-fn hex(verb: char, bytes: &[u8], out: &mut String) {
+fn hex(verb: char, bytes: &[u8], out: &mut String, budget: &Budget) -> Result<(), Error> {
+    budget.spend_bytes(bytes.len().saturating_mul(2))?;
     for byte in bytes {
         out.push_str(&if verb == 'x' { format!("{byte:02x}") } else { format!("{byte:02X}") });
     }
+    Ok(())
 }
 
-/// A value as `%s` writes it: lists and maps too, keys in order.
+/// A value as `%s` writes it: lists and maps too, keys in order. Each text, key or value, is paid for before it is written.
 fn plain(value: &Value<'_>, out: &mut String, budget: &Budget, depth: usize) -> Result<(), Error> {
     budget.spend(1)?;
     if depth > 128 {
         return Err(Error::limit("a value nests too deep to be written"));
     }
-    let start = out.len();
-    if let Some(items) = value.items() {
+    if let Some(items) = value.listed() {
         out.push('[');
         for (index, item) in items.iter().enumerate() {
             out.push_str(if index > 0 { ", " } else { "" });
@@ -415,21 +425,23 @@ fn plain(value: &Value<'_>, out: &mut String, budget: &Budget, depth: usize) -> 
         out.push(']');
         return Ok(());
     }
-    if let Some(pairs) = value.pairs() {
+    if let Some(pairs) = value.each_pair() {
         out.push('{');
-        for (index, (key, item)) in pairs.iter().enumerate() {
+        for (index, (key, item)) in pairs.enumerate() {
+            budget.spend_bytes(key.bytes())?;
             out.push_str(if index > 0 { ", " } else { "" });
-            out.push_str(&Key::of(key).map(|key| key.spelt()).unwrap_or_default());
+            out.push_str(&key.spelt());
             out.push_str(": ");
-            plain(item, out, budget, depth + 1)?;
+            plain(&item, out, budget, depth + 1)?;
         }
         out.push('}');
         return Ok(());
     }
+    budget.spend_bytes(value.weight().1)?;
     match value {
         Value::Null => out.push_str("null"),
         Value::Double(value) if !value.is_finite() => out.push_str(&not_finite(*value)),
         other => out.push_str(&convert::spelt(other)?),
     }
-    budget.spend_bytes(out.len() - start)
+    Ok(())
 }

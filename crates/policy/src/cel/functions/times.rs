@@ -17,7 +17,7 @@ pub(super) fn part<'a>(name: &str, args: &[Value<'a>]) -> Called<'a> {
                 "getHours" => nanoseconds / 3_600_000_000_000,
                 "getMinutes" => nanoseconds / 60_000_000_000,
                 "getSeconds" => nanoseconds / 1_000_000_000,
-                "getMilliseconds" => nanoseconds / 1_000_000 % 1_000,
+                "getMilliseconds" => nanoseconds / 1_000_000,
                 _ => return Err(Error::no_such_overload()),
             }));
         }
@@ -51,7 +51,9 @@ fn offset(zone: &str) -> Result<Offset, Error> {
         Some(rest) => (-1, rest),
         None => (1, zone.strip_prefix('+').unwrap_or(zone)),
     };
-    let (hours, minutes) = rest.split_once(':').ok_or_else(unknown)?;
+    // A zone by its name may well be one; we have no table of them.
+    let named = || Error::lack(format!("time zone {} is not known here", crate::cel::convert::shortened(zone)));
+    let (hours, minutes) = rest.split_once(':').ok_or_else(named)?;
     let number = |text: &str| text.parse::<i32>().ok().filter(|_| text.len() <= 2 && !text.starts_with('+'));
     let (hours, minutes) = (number(hours).ok_or_else(unknown)?, number(minutes).ok_or_else(unknown)?);
     Offset::from_seconds(sign * (hours * 3600 + minutes * 60)).map_err(|_| unknown())

@@ -13,7 +13,8 @@ use crate::cel::value::Value;
 #[derive(Clone, Debug)]
 pub struct Version {
     numbers: [u64; 3],
-    before: Vec<String>,
+    /// What stands behind the hyphen: `rc.1`.
+    before: String,
 }
 
 impl PartialEq for Version {
@@ -48,13 +49,17 @@ impl Version {
         if count != 3 && !normalize {
             return None;
         }
-        let before: Vec<String> =
-            before.map(|before| before.split('.').map(str::to_owned).collect()).unwrap_or_default();
         let numeric = |text: &str| text.bytes().all(|digit| digit.is_ascii_digit());
-        if before.iter().any(|text| !part(text) || (numeric(text) && text.len() > 1 && text.starts_with('0'))) {
+        let wrong = |text: &str| !part(text) || (numeric(text) && text.len() > 1 && text.starts_with('0'));
+        if before.is_some_and(|before| before.split('.').any(wrong)) {
             return None;
         }
-        Some(Version { numbers: found, before })
+        Some(Version { numbers: found, before: before.unwrap_or_default().to_owned() })
+    }
+
+    /// Bytes of its text.
+    pub(crate) fn bytes(&self) -> usize {
+        self.before.len()
     }
 
     fn order(&self, other: &Version) -> Ordering {
@@ -63,8 +68,9 @@ impl Version {
             (true, false) => Ordering::Greater,
             (false, true) => Ordering::Less,
             (false, false) => {
-                let pairs = self.before.iter().zip(&other.before).map(|(one, other)| identifiers(one, other));
-                pairs.fold(Ordering::Equal, Ordering::then).then(self.before.len().cmp(&other.before.len()))
+                let (one, other) = (self.before.split('.'), other.before.split('.'));
+                let pairs = one.clone().zip(other.clone()).map(|(one, other)| identifiers(one, other));
+                pairs.fold(Ordering::Equal, Ordering::then).then_with(|| one.count().cmp(&other.count()))
             }
         })
     }

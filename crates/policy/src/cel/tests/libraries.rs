@@ -24,7 +24,12 @@ fn strings_count_characters() {
     fails("'abc'.substring(2, 1)", "invalid substring range");
     fails("'abc'.charAt(4)", "index out of range");
     fails("'%d'.format(['x'])", "error during formatting");
-    fails("'a'.matches('(')", "no regular expression");
+    fails("'a'.matches('(')", "load: no regular expression");
+    fails("'a'.matches('a{1001}')", "load: no regular expression");
+    fails("'a'.matches(object.kind + '(')", "no regular expression");
+    fails("regex.replace('a', '(', '')", "load: no regular expression");
+    check("'abc'.split('', 2) + 'ab'.split('', 1) + ''.split('') + 'a,b'.split(',', 0)", json!(["a", "bc", "ab"]));
+    check(r"regex.replace('a1b2', '([a-z])([0-9])', r'\2-\1\\', 1)", json!("1-a\\b2"));
 }
 
 #[test]
@@ -62,11 +67,19 @@ fn kubernetes_knows_quantities_addresses_and_versions() {
     check("quantity('1Gi').isGreaterThan(quantity('1000Mi'))", json!(true));
     check("quantity('100m').add(quantity('0.9')).asInteger()", json!(1));
     check("quantity('1.5').isInteger()", json!(false));
+    check("quantity('0m') == quantity('0') && quantity('1Gi') == quantity('1024Mi')", json!(true));
+    check("quantity('1000m') in [quantity('1.0')] && quantity('1') != quantity('1001m')", json!(true));
     check("[isQuantity('5k'), isQuantity('five')]", json!([true, false]));
     check("quantity('2').compareTo(quantity('3'))", json!(-1));
     check("url('https://user@h.example:8080/p%20a?x=1&x=2').getQuery()['x']", json!(["1", "2"]));
     check("url('https://[::1]:80/p').getHostname() + url('https://[::1]:80/p').getPort()", json!("::180"));
     check("[isURL('https://a.b/c'), isURL('../x'), isURL('a b')]", json!([true, false, false]));
+    // Where Go finds no host, nobody else may find one.
+    for other in ["u#@h/", "good%2ex/", "%65vil/", "a#b/", "a%zz/", "a%+5/", "[::1%41]/", "a\\\\b/", "a%C3%28/"] {
+        check(&format!("isURL('https://{other}')"), json!(false));
+    }
+    check("url('https://a%C3%A9:1/').getHost() + url('https://u%20:p@h/').getHostname()", json!("a\u{e9}:1h"));
+    check("url('http://[fe80::1%25en%30]/').getHostname()", json!("fe80::1%en0"));
     check("cidr('10.0.0.0/8').containsIP('10.1.2.3') && !cidr('10.0.0.0/8').containsIP('11.0.0.1')", json!(true));
     check(
         "cidr('10.0.0.0/8').containsCIDR('10.1.0.0/16') && cidr('10.1.2.3/8').masked() == cidr('10.0.0.0/8')",
@@ -87,6 +100,7 @@ fn kubernetes_knows_quantities_addresses_and_versions() {
         "format.dns1123Label().validate('Not_A').hasValue() && !format.dns1123Label().validate('a-b').hasValue()",
         json!(true),
     );
+    check("!format.datetime().validate('2024-02-29t12:30:45z').hasValue()", json!(true));
     check("format.named('uuid').hasValue() && !format.named('none').hasValue()", json!(true));
     check("regex.replace('docker.io/a', '^docker\\\\.io/(.*)', r'mine.io/\\1')", json!("mine.io/a"));
     check("regex.extract('v12', 'v([0-9]+)').value() + regex.extractAll('a1b2', '[0-9]').join('')", json!("1212"));
@@ -112,6 +126,25 @@ fn kyverno_adds_its_own() {
     check("listObjToMap([{'n': 'a'}], [{'d': 'x'}], 'n', 'd')", json!({"a": "x"}));
     check("resource.Get('v1', 'configmaps', 'default', 'known').data.a", json!("b"));
     check("resource.get(resource.toGVR('v1', 'configmaps'), 'default', 'known').data.a", json!("b"));
+    check("resource.Get(resource.ToGVR('v1', 'ConfigMap'), 'default', 'known').data.a", json!("b"));
+    for (kind, path) in [
+        ("NetworkPolicy", "networkpolicies"),
+        ("Ingress", "ingresses"),
+        ("Endpoints", "endpoints"),
+        ("Gateway", "gateways"),
+    ] {
+        let wanted = format!("the answer of the API server to GET `/apis/g/v1/namespaces/n/{path}/x` was not given");
+        fails(&format!("resource.Get(resource.ToGVR('g/v1', '{kind}'), 'n', 'x')"), &wanted);
+    }
+    fails(
+        "resource.Post('authorization.k8s.io/v1', 'subjectaccessreviews', {'kind': 'SubjectAccessReview'})",
+        "the answer of the API server to POST `/apis/authorization.k8s.io/v1/subjectaccessreviews` was not given",
+    );
+    // The stand-in answers with the headers that it was asked with.
+    check("http.Get('http://echo/', {'X-Token': 'a', 'Accept': 'b'})", json!({"X-Token": "a", "Accept": "b"}));
+    check("http.Post('http://echo/', {'a': 1}, {'X-Token': 'a'}).size()", json!(1));
+    fails("http.Get('http://echo/', {'X: y': 'a'})", "`X: y` is no header of a request");
+    fails("http.Get('http://echo/', {'X': 'a\\nY: z'})", "`X` is no header of a request");
     fails(
         "resource.get('v1', 'secrets', 'default', 'x')",
         "the answer of the API server to GET `/api/v1/namespaces/default/secrets/x` was not given",

@@ -18,7 +18,7 @@ fn work_is_bounded() {
     fails("lists.range(100001)", "lists.range() is asked for more");
     fails(
         "'a'.replace('', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa').matches('(a{1000}){1000}')",
-        "the regular expression is too large",
+        "load: the regular expression is too large",
     );
     // A limit is not absorbed, or `||` would hide it.
     fails("true && (lists.range(100000).all(a, lists.range(100).all(b, true)) || true)", cost);

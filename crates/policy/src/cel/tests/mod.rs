@@ -1,5 +1,6 @@
 //! The language, from its specification: https://github.com/google/cel-spec/blob/master/doc/langdef.md.
 
+mod costs;
 mod language;
 mod libraries;
 mod limits;
@@ -35,6 +36,7 @@ impl<'a> Host<'a> for Given<'a> {
             Need::Api { url_path, .. } if url_path == "/api/v1/namespaces/default/configmaps/known" => {
                 Ok(Value::of(self.map))
             }
+            Need::Service { url, headers, .. } if url == "http://echo/" => Value::from_json(json!(headers)),
             _ => Err(Error::new(format!("{need} was not given"))),
         }
     }

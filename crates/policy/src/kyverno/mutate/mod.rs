@@ -85,6 +85,11 @@ impl Mutation {
             targets: targets.map(Target::compile).collect::<Result<_, _>>()?,
         })
     }
+
+    /// Whether other resources are changed.
+    pub(crate) fn has_targets(&self) -> bool {
+        !self.targets.is_empty()
+    }
 }
 
 impl Change {
@@ -185,8 +190,13 @@ impl Policy {
             }
             let given = Given { expressions: &rule.expressions, snapshot, surroundings, extractors: &rule.extractors };
             let request = current.request_for(&rule.name);
-            let mut run =
-                Run { policy: self, rule, input: &current, scope: Scope::new(&current, request, &rule.name, given) };
+            let mut run = Run {
+                policy: self,
+                rule,
+                input: &current,
+                scope: Scope::new(&current, request, &rule.name, given),
+                properties: std::collections::BTreeMap::new(),
+            };
             let respond = |status, message, target| Response {
                 rule: rule.name.clone(),
                 status,

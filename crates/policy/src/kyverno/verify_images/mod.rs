@@ -17,7 +17,10 @@ mod question;
 #[cfg(test)]
 mod tests;
 
-pub use question::{Answer, Authority, Credentials, Evidence, ImageNeed, Keyless, Layout, Logs, Signed};
+pub use question::{
+    Answer, Authority, Credentials, Demand, DemandedLog, DemandedSigner, Evidence, Found, Identity, ImageNeed, Keyless,
+    Layout, Logs, RootRef, SignatureSource, Signed,
+};
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -220,8 +223,13 @@ impl Policy {
             let outcomes = verified.outcomes.get_or_insert_default();
             let given = Given { expressions: &rule.expressions, snapshot, surroundings, extractors: &rule.extractors };
             let request = current.request_for(&rule.name);
-            let mut run =
-                Run { policy: self, rule, input: &current, scope: Scope::new(&current, request, &rule.name, given) };
+            let mut run = Run {
+                policy: self,
+                rule,
+                input: &current,
+                scope: Scope::new(&current, request, &rule.name, given),
+                properties: BTreeMap::new(),
+            };
             let (base, overridden) = (run.action(&view), run.overridden(&view));
             let mut of_failures: Option<Action> = None;
             let mut changed = None;

@@ -104,6 +104,116 @@ pub enum ImageNeed {
     },
     /// Whether somebody signed it, or which statements about it they signed.
     Signed(Box<Signed>),
+    /// The same for policies that ask for more than Kyverno's: several identities, trust roots of their own, timestamps, Notary Project.
+    Verified(Box<Demand>),
+    /// The configurations of the image, one for each platform.
+    Configs {
+        /// `registry/path@digest`
+        reference: String,
+        /// How to reach it.
+        credentials: Credentials,
+    },
+}
+
+/// Who must have signed an image, and what must be trusted for that.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Demand {
+    /// `registry/path@digest`
+    pub reference: String,
+    /// How signatures lie.
+    pub layout: Layout,
+    /// Who.
+    pub signer: DemandedSigner,
+    /// Which transparency log must know of it.
+    pub log: DemandedLog,
+    /// A signed time is needed, by an authority of this trust root.
+    pub timestamp: Option<RootRef>,
+    /// Annotations that the signature must have.
+    pub annotations: Vec<(String, String)>,
+    /// Where the signatures lie, if not beside the image.
+    pub source: Option<SignatureSource>,
+    /// The type of the statements that are asked for; `None` for a signature.
+    pub predicate_type: Option<String>,
+    /// How to reach it.
+    pub credentials: Credentials,
+}
+
+/// Whose signature counts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DemandedSigner {
+    /// The holder of a key.
+    Key {
+        /// PEM, or where the key lives: `k8s://NAMESPACE/SECRET`, or the URI of a key service.
+        key: String,
+        /// `sha256`, ...
+        algorithm: String,
+    },
+    /// One of these identities, by a certificate of this authority.
+    Keyless {
+        /// One suffices; never empty.
+        identities: Vec<Identity>,
+        /// Who issued the certificate.
+        authority: RootRef,
+        /// No proof of a certificate log is needed.
+        ignore_certificate_log: bool,
+        /// The key of the certificate log, PEM; empty for those of the trust root.
+        certificate_log_key: String,
+    },
+    /// A certificate below one of these, as the Notary Project verifies it.
+    Notation {
+        /// Certificates of authorities, PEM.
+        roots: Vec<String>,
+        /// Certificates of timestamp authorities, PEM.
+        timestamp_roots: Vec<String>,
+        /// `strict`, `permissive` or `audit`.
+        level: String,
+        /// Whether a timestamp is verified `always`, or only `afterCertExpiry`.
+        verify_timestamp: String,
+    },
+}
+
+/// Who signs, by what their certificate says. Empty fields ask for nothing; all others must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Identity {
+    /// As it is.
+    pub issuer: String,
+    /// A regular expression.
+    pub issuer_pattern: String,
+    /// As it is.
+    pub subject: String,
+    /// A regular expression.
+    pub subject_pattern: String,
+}
+
+/// What is trusted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RootRef {
+    /// The program's own trust root.
+    Default,
+    /// A service, whose certificates or keys the program's own trust root must hold.
+    Url(String),
+    /// A key or certificates, PEM, or where they live.
+    Material(String),
+    /// A `TrustRoot` document, by its name.
+    Named(String),
+}
+
+/// Which transparency log must know of a signature.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DemandedLog {
+    /// None.
+    Ignored,
+    /// This one.
+    Required(RootRef),
+}
+
+/// Another place of signatures.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SignatureSource {
+    /// A repository, or empty for that of the image.
+    pub repository: String,
+    /// What stands before the digest in the tags of signatures.
+    pub tag_prefix: String,
 }
 
 /// Whether somebody signed an image.
@@ -142,10 +252,25 @@ pub enum Answer {
         /// in-toto statements, with `predicateType` and `predicate`.
         statements: Vec<Value>,
     },
+    /// What was found to be as demanded.
+    Found(Box<Found>),
+    /// Configurations by platform, as `linux/amd64`.
+    Configs(Value),
     /// It is not signed so, or it is not there. The rule fails.
     Refused(String),
     /// It could not be found out. The rule is an error.
     Unknown(String),
+}
+
+/// Signatures or statements that are as demanded.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Found {
+    /// The digest that they are about.
+    pub digest: String,
+    /// One object for each signature: `id`, and of certificates `subject`, `issuer` and `githubWorkflow...`.
+    pub signatures: Vec<Value>,
+    /// One for each statement: the same, with `predicateType`, and the in-toto statement itself.
+    pub statements: Vec<(Value, Value)>,
 }
 
 /// What was answered.
@@ -155,6 +280,28 @@ impl std::fmt::Display for ImageNeed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             ImageNeed::Digest { reference, .. } => write!(f, "the digest of `{reference}`"),
+            ImageNeed::Configs { reference, .. } => write!(f, "the configuration of `{reference}`"),
+            ImageNeed::Verified(demand) => {
+                match &demand.predicate_type {
+                    None => write!(f, "the signatures of `{}`", demand.reference)?,
+                    Some(kind) => write!(f, "the attestations `{kind}` of `{}`", demand.reference)?,
+                }
+                match &demand.signer {
+                    DemandedSigner::Key { key, .. } if !key.contains("-----") => write!(f, " by key `{key}`"),
+                    DemandedSigner::Key { .. } => f.write_str(" by a key of the policy"),
+                    DemandedSigner::Notation { .. } => f.write_str(" by a certificate of the policy"),
+                    DemandedSigner::Keyless { identities, .. } => {
+                        let either = |plain: &String, pattern: &String| {
+                            if plain.is_empty() { pattern.clone() } else { plain.clone() }
+                        };
+                        let shown = identities.iter().map(|who| {
+                            let subject = either(&who.subject, &who.subject_pattern);
+                            format!("`{subject}` of `{}`", either(&who.issuer, &who.issuer_pattern))
+                        });
+                        write!(f, " by {}", shown.collect::<Vec<_>>().join(" or "))
+                    }
+                }
+            }
             ImageNeed::Signed(signed) => {
                 match &signed.predicate_type {
                     None => write!(f, "the signatures of `{}`", signed.reference)?,

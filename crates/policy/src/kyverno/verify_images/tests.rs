@@ -47,6 +47,7 @@ fn key_of(need: &ImageNeed) -> String {
             _ => String::new(),
         },
         ImageNeed::Digest { .. } => String::new(),
+        other => unreachable!("Kyverno asks no `{other}`"),
     }
 }
 
@@ -127,6 +128,7 @@ fn an_answer_about_another_digest_is_none() {
         Some(match need {
             ImageNeed::Digest { .. } => Answer::Digest(DIGEST.to_owned()),
             ImageNeed::Signed(_) => Answer::Signed { digest: OTHER.to_owned() },
+            other => unreachable!("Kyverno asks no `{other}`"),
         })
     };
     check(&entries("", &["a"]), "ghcr.io/org/app:1", moved, Status::Fail, "not about sha256:1111");
@@ -277,6 +279,7 @@ fn statements_of_the_type_must_exist_and_all_be_as_conditions_say() {
                         )
                         .collect(),
                 },
+                other => unreachable!("Kyverno asks no `{other}`"),
             })
         }
     };
@@ -309,6 +312,7 @@ fn predicates(found: Value) -> impl Fn(&ImageNeed) -> Option<Answer> {
                 digest: DIGEST.to_owned(),
                 statements: statements.map(|predicate| json!({"predicateType": "T", "predicate": predicate})).collect(),
             },
+            other => unreachable!("Kyverno asks no `{other}`"),
         })
     }
 }
@@ -392,6 +396,7 @@ fn a_variable_that_says_nothing_is_no_demand_left_out() {
         let verified = ask(&load(entry).expect("a policy"), object, |need| match need {
             ImageNeed::Digest { .. } => Some(Answer::Digest(DIGEST.to_owned())),
             ImageNeed::Signed(_) => Some(Answer::Signed { digest: DIGEST.to_owned() }),
+            other => unreachable!("Kyverno asks no `{other}`"),
         });
         let response = &verified.responses[0];
         assert_eq!(response.status, status, "{}", response.message);
@@ -431,6 +436,7 @@ fn a_tag_has_one_digest_in_a_policy() {
             ImageNeed::Digest { credentials, .. } if credentials.secrets.is_empty() => Answer::Digest(OTHER.to_owned()),
             ImageNeed::Digest { .. } => Answer::Digest(DIGEST.to_owned()),
             ImageNeed::Signed(_) => Answer::Signed { digest: DIGEST.to_owned() },
+            other => unreachable!("Kyverno asks no `{other}`"),
         })
     };
     let signed = "{imageReferences: ['*'], imageRegistryCredentials: {secrets: [a]}, attestors: [{entries: [{keys: {kms: a}}]}]}";
@@ -548,6 +554,7 @@ fn a_rule_asks_so_much_and_no_more() {
                 Some(Answer::Signed { digest: signed.reference.split_once('@').expect("a digest").1.to_owned() })
             }
             ImageNeed::Digest { .. } => None,
+            other => unreachable!("Kyverno asks no `{other}`"),
         };
         let verified = ask(&one, containers(count), answer);
         assert!(verified.responses[0].message.contains(message), "{}", verified.responses[0].message);

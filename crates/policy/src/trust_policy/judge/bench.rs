@@ -1,6 +1,6 @@
 //! What all policies share while one image is judged: the answers, what was looked at, and what is still to be asked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use signet_model::{Digest, Timestamp, Verdict};
 
@@ -193,7 +193,11 @@ pub(super) fn is_by(authority: &Authority, signer: &Signer) -> bool {
 /// Whether a signer is trusted no more.
 pub(super) fn is_revoked(revoked: &Revoked, signer: &Signer) -> bool {
     match signer {
-        Signer::Keyless { subject, .. } => revoked.identities.iter().any(|pattern| identity_matches(pattern, subject)),
+        Signer::Keyless { subject, .. } => {
+            // Addresses differ in case and reach the same person.
+            let subject = subject.to_lowercase();
+            revoked.identities.iter().any(|pattern| identity_matches(&pattern.to_lowercase(), &subject))
+        }
         Signer::Key { fingerprint, .. } => revoked.keys.contains(fingerprint),
     }
 }
@@ -202,13 +206,23 @@ pub(super) fn is_revoked(revoked: &Revoked, signer: &Signer) -> bool {
 ///
 /// A signer that two patterns name is one person: this is the size of a largest matching between authorities and signers.
 pub(super) fn count(authorities: &[Authority], seals: &[&Seal]) -> usize {
-    let signers: BTreeSet<&Signer> = seals.iter().take(MOST).map(|seal| &seal.signer).collect();
-    let signers: Vec<&Signer> = signers.into_iter().collect();
+    let mut people: BTreeMap<String, Vec<&Signer>> = BTreeMap::new();
+    for seal in seals.iter().take(MOST) {
+        let who = match &seal.signer {
+            Signer::Keyless { issuer, subject } => format!("{issuer} {subject}"),
+            // One key that a policy names twice is one.
+            Signer::Key { fingerprint, .. } => fingerprint.to_string(),
+        };
+        people.entry(who).or_default().push(&seal.signer);
+    }
+    let signers: Vec<Vec<&Signer>> = people.into_values().collect();
     let fits: Vec<Vec<usize>> = authorities
         .iter()
         .take(MOST)
         .map(|authority| {
-            (0..signers.len()).filter(|at| signers.get(*at).is_some_and(|who| is_by(authority, who))).collect()
+            (0..signers.len())
+                .filter(|at| signers.get(*at).is_some_and(|who| who.iter().any(|who| is_by(authority, who))))
+                .collect()
         })
         .collect();
     let mut taken: Vec<Option<usize>> = vec![None; signers.len()];

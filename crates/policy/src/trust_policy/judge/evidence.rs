@@ -34,6 +34,12 @@ pub(super) fn subject(manifest: &Manifest) -> String {
     if manifest.platform.is_empty() { manifest.digest.to_string() } else { manifest.platform.clone() }
 }
 
+/// The signatures that count, if they are enough; else those that count, and how many are of revoked signers.
+type Enough<'a> = Result<Vec<&'a Seal>, (Vec<&'a Seal>, usize)>;
+
+/// Where the generators of the SLSA project lie.
+const GENERATORS: &str = "https://github.com/slsa-framework/slsa-github-generator/.github/workflows/";
+
 impl<'a> Case<'_, '_, 'a> {
     /// `signatures`: of the whole, which covers all that it serves, or else of each manifest.
     pub(super) fn signatures(&mut self) {
@@ -60,8 +66,7 @@ impl<'a> Case<'_, '_, 'a> {
     }
 
     /// The signatures of one digest: enough of them, or those that count and those that do not.
-    #[allow(clippy::type_complexity, reason = "read where it is made, in one place")]
-    fn signed(&mut self, section: &Signatures, digest: Digest) -> Told<Result<Vec<&'a Seal>, (Vec<&'a Seal>, usize)>> {
+    fn signed(&mut self, section: &Signatures, digest: Digest) -> Told<Enough<'a>> {
         let question =
             Question::Signatures { name: self.bench.name.clone(), digest, authorities: section.authorities.clone() };
         let told = self.bench.ask(question, |answer| match answer {
@@ -75,13 +80,7 @@ impl<'a> Case<'_, '_, 'a> {
         })
     }
 
-    fn signature(
-        &mut self,
-        section: &Signatures,
-        digest: Digest,
-        subject: Option<String>,
-        told: Told<Result<Vec<&'a Seal>, (Vec<&'a Seal>, usize)>>,
-    ) {
+    fn signature(&mut self, section: &Signatures, digest: Digest, subject: Option<String>, told: Told<Enough<'a>>) {
         const RULE: &str = "signatures.require";
         match told {
             Told::Open(why) | Told::Unknown(why) => self.unknown(RULE, Verdict::Deny, subject, vec![why]),
@@ -144,9 +143,15 @@ impl<'a> Case<'_, '_, 'a> {
         if others.is_empty() {
             return self.build(section, None, whole);
         }
-        for manifest in others {
-            let told = self.builds(manifest.digest);
-            self.build(section, Some(subject(manifest)), told);
+        let told: Vec<(String, Told<&'a [Build]>)> =
+            others.into_iter().map(|manifest| (subject(manifest), self.builds(manifest.digest))).collect();
+        // Where none of them has any, what is wrong with that of the whole says more.
+        let is_bare = |told: &Told<&[Build]>| matches!(told, Told::Known([]));
+        if !is_bare(&whole) && told.iter().all(|(_, told)| is_bare(told)) {
+            return self.build(section, None, whole);
+        }
+        for (who, told) in told {
+            self.build(section, Some(who), told);
         }
     }
 
@@ -173,7 +178,11 @@ impl<'a> Case<'_, '_, 'a> {
         {
             return Some(("provenance.source", format!("it was built from `{}`, not from `{source}`", build.source)));
         }
-        match (section.level, build.level) {
+        // A workflow that others call is out of its callers' reach, which is level 3; but anybody can write one. It counts as such where the policy
+        // names the builder, or where it is one of the generators of the SLSA project.
+        let trusted = section.builder.is_some() || build.builder.starts_with(GENERATORS);
+        let level = build.level.map(|level| if trusted { level } else { level.min(2) });
+        match (section.level, level) {
             (Some(wanted), Some(level)) if level < wanted => {
                 Some(("provenance.level", format!("its builder reaches level {level}, and {wanted} is required")))
             }

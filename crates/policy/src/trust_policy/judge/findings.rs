@@ -261,7 +261,7 @@ fn acts_on(program: &Program, findings: &[CheckData]) -> (Vec<String>, Vec<Strin
     (hits, unique(missing), is_open)
 }
 
-fn newest<'a, T>(reports: Vec<&'a Report<T>>) -> Option<&'a Report<T>> {
+fn newest<T>(reports: Vec<&Report<T>>) -> Option<&Report<T>> {
     reports.into_iter().max_by_key(|report| (report.made_at, report.content))
 }
 

@@ -18,7 +18,7 @@ mod open;
 #[cfg(test)]
 mod tests;
 
-use signet_model::{ImageRef, NotJudged, Timestamp, Verdict};
+use signet_model::{ImageRef, Mode, NotJudged, Timestamp, Verdict};
 
 use self::bench::Bench;
 use self::case::Case;
@@ -76,6 +76,13 @@ pub fn judge(policies: &[&TrustPolicy], asked: &Asked, facts: &Facts, circumstan
         let naming: Vec<&TrustPolicy> = policies.iter().filter(named).copied().collect();
         if naming.is_empty() {
             reasons.extend(unnamed(policies, &mut rulings));
+        } else if !naming.iter().any(|policy| policy.mode == Mode::Enforce) {
+            // One that refuses nothing does not let in what those refuse that do.
+            let enforced: Vec<&TrustPolicy> =
+                policies.iter().filter(|policy| policy.mode == Mode::Enforce).copied().collect();
+            if !enforced.is_empty() {
+                unnamed(&enforced, &mut rulings);
+            }
         }
         // Who may attach what is said once for all ephemeral containers, whatever image is attached.
         let others = policies.iter().filter(|policy| !policy.names(&asked.image) && policy.debug.is_some());
@@ -96,8 +103,12 @@ pub fn judge(policies: &[&TrustPolicy], asked: &Asked, facts: &Facts, circumstan
         || reasons.iter().any(certain)
         || enforced.flat_map(|ruling| &ruling.reasons).any(certain);
     let digest = bench.digest();
-    let pins: Vec<&&TrustPolicy> =
-        policies.iter().filter(|policy| policy.digest == Some(DigestRule::Pin) && policy.names(&asked.image)).collect();
+    let pins: Vec<&&TrustPolicy> = policies
+        .iter()
+        .filter(|policy| {
+            policy.mode != Mode::Audit && policy.digest == Some(DigestRule::Pin) && policy.names(&asked.image)
+        })
+        .collect();
     let pin = digest.filter(|_| !pins.is_empty() && outcome < Verdict::Deny && bench.needs.is_empty());
     Decision {
         image: asked.image.to_string(),
