@@ -20,6 +20,7 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
 pub const TARGETS: &[Target] = &[
+    ("admission_review", admission_review),
     ("artifact", artifact),
     ("attestation", attestation),
     ("authority", authority),
@@ -432,6 +433,28 @@ pub fn jmespath(data: &[u8]) {
         let _outcome = expression.search(&document, &surroundings);
     }
     let _tree = expression.tree();
+}
+
+/// A review of an API server, its images, and an answer that holds its texts.
+pub fn admission_review(data: &[u8]) {
+    use signet_admission::{Answer, Denial, Images, Pass, Request, ReviewLimits};
+    let limits = ReviewLimits { depth: 100, values: 20_000 };
+    match Request::parse(data, &limits) {
+        Ok(request) => {
+            for pass in [Pass::Mutate, Pass::Validate] {
+                let images = Images::of(&request, pass);
+                let warnings = images.warnings.clone();
+                let denial = images.refusal().map(Denial::forbidden);
+                let annotations = [(request.label(), images.listed())].into();
+                let (uid, version) = (request.uid.clone(), request.version);
+                let answer = Answer { uid, version, denial, warnings, annotations, ..Answer::default() };
+                let review: serde_json::Value =
+                    serde_json::from_slice(&answer.to_bytes()).expect("because an answer is JSON");
+                assert_eq!(review.pointer("/response/uid").and_then(|uid| uid.as_str()), Some(request.uid.as_str()));
+            }
+        }
+        Err(bad) => assert!(!bad.message.is_empty()),
+    }
 }
 
 /// Policies that are written in CEL, and an expression on its own, on a Pod and on the text itself.

@@ -286,6 +286,12 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
             let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/pages/src/testdata");
             ["tables.sqlite", "index.sqlite"].map(|name| std::fs::read(files.join(name)).unwrap()).to_vec()
         }
+        "admission_review" => text(&[
+            r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u","operation":"CREATE","kind":{"group":"","version":"v1","kind":"Pod"},"resource":{"group":"","version":"v1","resource":"pods"},"namespace":"a","userInfo":{"username":"system:serviceaccount:a:b","groups":["c"]},"object":{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p"},"spec":{"initContainers":[{"name":"i","image":"a@sha256:abc"}],"containers":[{"name":"c","image":"ghcr.io/org/app:1"},{"name":"d"}],"volumes":[{"image":{"reference":"v:1"}}]}}}}"#,
+            r#"{"apiVersion":"admission.k8s.io/v1beta1","kind":"AdmissionReview","request":{"uid":"u","operation":"UPDATE","subResource":"ephemeralcontainers","kind":{"group":"apps","version":"v1","kind":"Deployment"},"object":{"spec":{"template":{"spec":{"containers":[{"image":"A"}]}}}},"oldObject":{"spec":{"template":{"spec":{"containers":[{"image":"A"}]}}}},"dryRun":true}}"#,
+            r#"{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v2","request":{"uid":"u"}}"#,
+            "null",
+        ]),
         "cel" => text(&[
             "object.spec.containers.all(c, c.image.contains(':')) ? 1 : 2",
             "object.spec.?none[?'x'].orValue([1, 2u, 3.5]).map(i, v, i).transformMap(k, v, v)",

@@ -11,7 +11,7 @@ use crate::set::Set;
 /// Every folder `area/set` of the corpora.
 pub(crate) fn all() -> Vec<Set> {
     vec![
-        Set::waiting("admit/admission-reviews"),
+        Set::scored("admit/admission-reviews", admit::reviews::evaluate),
         Set::support("admit/cases.tsv", "the list of cases of the area"),
         Set::scored("admit/cip", admit::image_policies::cip),
         Set::scored("admit/kyverno-chainsaw", admit::chainsaw::evaluate),

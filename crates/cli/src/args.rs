@@ -84,6 +84,9 @@ pub(crate) enum Command {
     /// Policies as files.
     #[command(subcommand)]
     Policy(crate::policy::args::Command),
+    /// Run as a service.
+    #[command(subcommand)]
+    Serve(crate::serve::args::Command),
     /// Write digests beside the tags in Dockerfiles, Kubernetes YAML, Kustomize, Helm values, Compose and workflows.
     Pin(crate::pin::args::PinArgs),
     /// Roots of trust: whose authorities and logs are believed.

@@ -38,6 +38,7 @@ mod reference;
 mod report;
 mod sbom;
 mod scan;
+mod serve;
 mod settings;
 mod sign;
 mod source;
@@ -111,6 +112,7 @@ fn run(cli: &Cli) -> Result<Exit> {
         Command::Trust(wanted) => trust::command(wanted, &settings),
         Command::Gate(args) => gate::command(args, &settings),
         Command::Policy(wanted) => policy::command(wanted, &settings),
+        Command::Serve(wanted) => serve::command(wanted, &settings),
         Command::Pin(args) => pin::command(args, &settings),
         Command::Login(args) => login::command(args, &settings),
         Command::Db(DbCommand::Update(args)) => database::update_command(args, &settings),

@@ -5,3 +5,5 @@ pub(crate) mod connaisseur;
 pub(crate) mod documents;
 pub(crate) mod image_policies;
 pub(crate) mod kyverno;
+pub(crate) mod reviews;
+mod webhook;

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use signet_yaml::{Limits, Node};
+
+use crate::harness::Room;
 
 fn read(path: &str) -> (String, Vec<Node>) {
     let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy").join(path);
@@ -106,4 +109,42 @@ fn the_template_of_gitlab_holds_one_token_and_no_code() {
         job.get("script").and_then(Node::as_seq).unwrap().iter().map(|line| line.as_str().unwrap()).collect();
     assert!(script.iter().all(|line| !line.contains("$[[")), "an input becomes part of a script");
     assert!(script.last().unwrap().contains("signet attest --provenance --yes \"$IMAGE@$DIGEST\""));
+}
+
+/// The manifests of the webhook: pinned, without rights, watched in both calls alike, and with a policy that can be read.
+#[test]
+fn the_webhooks_manifests_hold_what_they_promise() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/kubernetes");
+    let read = |name: &str| -> Vec<Value> {
+        let text = std::fs::read_to_string(folder.join(name)).unwrap();
+        let documents = signet_yaml::parse(&text, &Limits::default()).unwrap();
+        documents.iter().map(|document| signet_yaml::to_json(&document.root)).collect()
+    };
+    let room = Room::new();
+    let documents = read("webhook.yaml");
+    room.file("webhook.yaml", &std::fs::read_to_string(folder.join("webhook.yaml")).unwrap());
+    room.check("pin --check webhook.yaml", 0, &[]);
+    let of = |kind: &str| documents.iter().find(|document| document["kind"] == kind).unwrap();
+    let pod = &of("Deployment")["spec"]["template"]["spec"];
+    assert_eq!(of("Deployment")["spec"]["replicas"], 3);
+    assert_eq!(pod["automountServiceAccountToken"], false);
+    assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+    let container = &pod["containers"][0];
+    assert_eq!(container["securityContext"]["readOnlyRootFilesystem"], true);
+    assert_eq!(container["securityContext"]["capabilities"]["drop"], serde_json::json!(["ALL"]));
+    assert_eq!(of("PodDisruptionBudget")["spec"]["minAvailable"], 2);
+    let (mutating, validating) =
+        (&of("MutatingWebhookConfiguration")["webhooks"][0], &of("ValidatingWebhookConfiguration")["webhooks"][0]);
+    for key in ["rules", "namespaceSelector", "failurePolicy", "timeoutSeconds"] {
+        assert_eq!(mutating[key], validating[key], "{key}");
+    }
+    assert_eq!(mutating["failurePolicy"], "Fail");
+    // The flags are the program's.
+    let mut line: Vec<&str> = container["args"].as_array().unwrap().iter().map(|arg| arg.as_str().unwrap()).collect();
+    line.push("--help");
+    room.check(&line.join(" "), 0, &["--tls-dir"]);
+    let policies = read("policies.yaml");
+    let text = policies[0]["data"]["production.yaml"].as_str().unwrap();
+    room.file("production.yaml", text);
+    room.check("policy lint production.yaml", 0, &["0 errors, 0 warnings"]);
 }

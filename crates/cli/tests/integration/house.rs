@@ -23,7 +23,7 @@ const PURE: &[&str] = &[
 /// Rooms that open files, sockets and databases.
 const IO: &[&str] = &["signet-keys", "signet-oci-client", "signet-sources", "signet-store"];
 /// Daemons: they use pure and I/O rooms, and never each other.
-const SERVICE: &[&str] = &["signet-authority"];
+const SERVICE: &[&str] = &["signet-admission", "signet-authority"];
 /// Programs.
 const EDGE: &[&str] = &["signet-cli", "signet-conformance", "signet-bench", "signet-fuzz"];
 

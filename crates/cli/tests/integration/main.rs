@@ -7,6 +7,7 @@
     reason = "a test that cannot go on says where, one that is skipped says so, and one that waits for a peer needs the time"
 )]
 
+mod admission;
 mod articles;
 mod articles_policies;
 mod articles_signing;

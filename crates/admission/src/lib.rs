@@ -1,0 +1,42 @@
+//! Kubernetes asks whether an object may be stored: `AdmissionReview` in, decision out.
+//!
+//! ```text
+//!   bytes ─▶ review ─▶ Request ─▶ Engine::judge ─▶ Judged ─┬─ decided ──▶ answer ─▶ bytes, in one write
+//!            (bounded)               ▲                     └─ Needs ─▶ Outside (bounded, once for all who ask) ─┐
+//!                                    └──────────────────── Known ◀────────────────────────────────────────────┘
+//! ```
+//!
+//! What this room never does: it lets nothing pass that it could not judge, unless the policy itself says so; it believes no annotation and
+//! nothing that its own mutating pass wrote; it keeps no answer about an image by its tag; it asks no clock and reads no file; it never depends
+//! on another service. A request without an answer in time is an answer that says what was missing.
+#![forbid(unsafe_code)]
+
+mod answer;
+pub mod authority;
+mod cache;
+mod desk;
+mod engine;
+mod images;
+mod metrics;
+mod outside;
+mod policies;
+mod request;
+mod roles;
+mod server;
+mod tls;
+mod weigh;
+
+#[cfg(test)]
+mod tests;
+
+pub use answer::{Answer, Denial};
+pub use cache::{CacheLimits, Cached};
+pub use desk::{Clock, Desk, DeskLimits, Outcome, Reply, Seen, Witness};
+pub use engine::{Engine, Pass};
+pub use images::{Image, Images};
+pub use metrics::Metrics;
+pub use outside::{Asked, Nobody, Outside};
+pub use policies::{LoadError, Loader, PolicySet};
+pub use request::{BadReview, Request, ReviewLimits, Version};
+pub use server::{ServeError, Server, ServerLimits};
+pub use tls::{Certificates, TlsError};

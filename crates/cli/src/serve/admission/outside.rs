@@ -1,0 +1,189 @@
+//! Objects of files that stand for the cluster, and registries for images. No API server is asked, and no other service.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use serde_json::Value;
+use signet_admission::{Asked, Outside};
+use signet_policy::kyverno::Need;
+use signet_policy::kyverno::verify_images::{Answer, ImageNeed};
+use signet_policy::trust_policy::facts;
+use signet_yaml::to_json;
+
+use super::super::args::AdmissionArgs;
+use super::files::{documents, files};
+use crate::args::DatabaseArgs;
+use crate::evidence::{self, Bench};
+use crate::kyverno::values::Mocks;
+use crate::settings::Settings;
+
+/// What files say of the cluster.
+#[derive(Debug)]
+pub(super) struct Files {
+    mocks: Mocks,
+    given: bool,
+    /// `None` offline.
+    registries: Option<Arc<Registries>>,
+    /// Threads for questions. A registry that does not answer holds up nobody who judges.
+    threads: tokio::runtime::Handle,
+}
+
+/// What is asked about images. It waits for answers, so every question has a thread of its own while it is asked.
+struct Registries {
+    outside: evidence::Outside,
+    /// Which may be asked. Who makes a Pod names a host, and it may be one that only this machine reaches.
+    named: Vec<String>,
+    database: DatabaseArgs,
+    /// What signatures are verified with.
+    trust: String,
+}
+
+impl std::fmt::Debug for Registries {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Registries").field("trust", &self.trust).finish_non_exhaustive()
+    }
+}
+
+impl Files {
+    pub(super) fn read(args: &AdmissionArgs, threads: tokio::runtime::Handle, settings: &Settings) -> Result<Files> {
+        let paths = &args.objects;
+        let mut objects = Vec::new();
+        for file in files(paths)? {
+            for document in documents(&file)? {
+                take(to_json(&document.root), &mut objects);
+            }
+        }
+        let given = !paths.is_empty();
+        let targets = given.then(|| objects.clone());
+        let registries = match settings.offline {
+            true => None,
+            false => {
+                let outside = evidence::Outside::new(&args.reach, args.trusted_root.clone(), settings)?.forgetful();
+                // What cannot be trusted at all is told when the service begins, and not with the first Pod.
+                let trust = outside.trust_version()?;
+                let named = args.registries.iter().map(|name| canonical(name)).collect();
+                Some(Arc::new(Registries { outside, named, database: args.database.clone(), trust }))
+            }
+        };
+        Ok(Files { mocks: Mocks { objects, targets, ..Mocks::default() }, given, registries, threads })
+    }
+}
+
+fn take(mut value: Value, objects: &mut Vec<Value>) {
+    let kind = value.get("kind").and_then(Value::as_str).unwrap_or_default();
+    if kind.is_empty() {
+        return;
+    }
+    if kind.ends_with("List")
+        && let Some(Value::Array(items)) = value.get_mut("items").map(Value::take)
+    {
+        items.into_iter().for_each(|item| take(item, objects));
+        return;
+    }
+    objects.push(value);
+}
+
+impl Registries {
+    fn may_ask(&self, reference: &str) -> Result<(), String> {
+        let image = crate::image_name::image(reference).map_err(|err| format!("{err:#}"))?;
+        let host = canonical(image.registry());
+        if self.named.iter().any(|named| named == "*" || *named == host) {
+            return Ok(());
+        }
+        Err(format!("the registry `{host}` is not asked: `--registry {host}` allows it"))
+    }
+}
+
+/// One spelling of a registry's name.
+fn canonical(name: &str) -> String {
+    let name = name.trim().to_lowercase();
+    match name.as_str() {
+        "index.docker.io" | "registry-1.docker.io" => "docker.io".to_owned(),
+        _ => name,
+    }
+}
+
+/// The image that a question is about.
+fn name_of(question: &facts::Question) -> &str {
+    use facts::Question;
+    match question {
+        Question::Digest { reference } => reference,
+        Question::Manifests { name, .. }
+        | Question::Signatures { name, .. }
+        | Question::Provenance { name, .. }
+        | Question::Sboms { name, .. }
+        | Question::Findings { name, .. }
+        | Question::Base { name, .. }
+        | Question::Running { name, .. } => name,
+    }
+}
+
+const OFFLINE: &str = "no registry is asked offline";
+
+impl Files {
+    /// Asks on a thread that may wait.
+    async fn ask<T: Send + 'static>(
+        &self,
+        unknown: impl Fn(String) -> T,
+        ask: impl FnOnce(&Registries) -> T + Send + 'static,
+    ) -> T {
+        let Some(registries) = self.registries.clone() else { return unknown(OFFLINE.to_owned()) };
+        match self.threads.spawn_blocking(move || ask(&registries)).await {
+            Ok(answer) => answer,
+            Err(_) => unknown("the question broke off: this is an error of Signet".to_owned()),
+        }
+    }
+}
+
+impl Outside for Files {
+    fn context<'a>(&'a self, need: &'a Need) -> Asked<'a, Result<Value, String>> {
+        let answer = self.mocks.answer(need).ok_or_else(|| match self.given {
+            true => "it is not among `--objects`".to_owned(),
+            false => "this server asks no cluster and no service; `--objects PATH` can stand for one".to_owned(),
+        });
+        Box::pin(async move {
+            match need {
+                Need::Image { reference } if answer.is_err() => {
+                    let reference = reference.clone();
+                    let ask = move |to: &Registries| {
+                        to.may_ask(&reference)?;
+                        to.outside.facts(&reference).map_err(|err| format!("{err:#}"))
+                    };
+                    self.ask(Err, ask).await
+                }
+                _ => answer,
+            }
+        })
+    }
+
+    fn image<'a>(&'a self, need: &'a ImageNeed) -> Asked<'a, Answer> {
+        let need = need.clone();
+        let ask = move |to: &Registries| {
+            let reference = match &need {
+                ImageNeed::Digest { reference, .. } | ImageNeed::Configs { reference, .. } => reference,
+                ImageNeed::Signed(signed) => &signed.reference,
+                ImageNeed::Verified(demand) => &demand.reference,
+            };
+            to.may_ask(reference).map_or_else(Answer::Unknown, |()| to.outside.answer(None, &need))
+        };
+        Box::pin(self.ask(Answer::Unknown, ask))
+    }
+
+    fn question<'a>(&'a self, question: &'a facts::Question) -> Asked<'a, facts::Answer> {
+        let question = question.clone();
+        let ask = move |to: &Registries| {
+            if let Err(why) = to.may_ask(name_of(&question)) {
+                return facts::Answer::Unknown(why);
+            }
+            let answer = Bench::new(&to.outside, &to.database).answer(&question);
+            answer.unwrap_or_else(|err| facts::Answer::Unknown(format!("{err:#}")))
+        };
+        Box::pin(self.ask(facts::Answer::Unknown, ask))
+    }
+
+    fn trust_version(&self) -> String {
+        let Some(registries) = &self.registries else { return String::new() };
+        // What cannot be read now is not what it was: nothing that is kept counts, and who verifies says what is wrong.
+        registries.outside.trust_version().unwrap_or_else(|err| format!("{}: {err:#}", crate::settings::now()))
+    }
+}

@@ -1,0 +1,76 @@
+//! `signet serve` as a table over plain values.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::args::DatabaseArgs;
+use crate::verify::args::ReachArgs;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Answer the admission reviews of a Kubernetes API server by the policies of files.
+    Admission(AdmissionArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  signet serve admission --dev --policy policies/\n  signet serve admission --policy /etc/signet/policies --tls-dir /etc/signet/tls \\\n    --listen 0.0.0.0:8443\n\nReviews come to /mutate and /validate by POST; /healthz, /readyz and /metrics are read by GET."
+)]
+pub(crate) struct AdmissionArgs {
+    /// Policies: files and directories of YAML or JSON. They are read again when they change.
+    #[arg(long = "policy", env = "SIGNET_ADMISSION_POLICY", value_name = "PATH", value_delimiter = ',')]
+    pub(crate) policies: Vec<PathBuf>,
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, env = "SIGNET_ADMISSION_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8443")]
+    pub(crate) listen: SocketAddr,
+    /// A directory with `tls.crt` and `tls.key`, as cert-manager keeps one. It is read again when it changes.
+    #[arg(long, env = "SIGNET_ADMISSION_TLS_DIR", value_name = "DIR", conflicts_with = "ca_dir")]
+    pub(crate) tls_dir: Option<PathBuf>,
+    /// Keep an authority of our own in this directory; certificates are renewed, and `ca.crt` is what clients must trust.
+    #[arg(long, env = "SIGNET_ADMISSION_CA_DIR", value_name = "DIR")]
+    pub(crate) ca_dir: Option<PathBuf>,
+    /// To try things out: a certificate that lives as long as the process, and every review on standard output.
+    #[arg(long)]
+    pub(crate) dev: bool,
+    /// Names and addresses of the certificate that is made.
+    #[arg(
+        long = "name",
+        env = "SIGNET_ADMISSION_NAME",
+        value_name = "NAME",
+        value_delimiter = ',',
+        default_values = ["localhost", "127.0.0.1", "::1"]
+    )]
+    pub(crate) names: Vec<String>,
+    /// Write what clients must trust (PEM) to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Objects that stand for the cluster (namespaces, ConfigMaps, role bindings): files and directories. Without them nothing of a cluster is
+    /// known, and what a policy asks of one refuses.
+    #[arg(long = "objects", value_name = "PATH", value_delimiter = ',')]
+    pub(crate) objects: Vec<PathBuf>,
+    /// Reviews that are judged at one time [default: the number of processors, at most 16].
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) workers: Option<u16>,
+    /// Bytes of a review.
+    #[arg(long, value_name = "BYTES", default_value_t = 8 << 20, value_parser = clap::value_parser!(u32).range(1024..=67_108_864))]
+    pub(crate) max_body: u32,
+    /// How long to go on after a signal to end, while `/readyz` says no [default: 10; with `--dev` 0].
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(0..=600))]
+    pub(crate) drain: Option<u16>,
+    /// A registry (HOST[:PORT]) that is asked about images, repeatable; `*` for every one that an image names. Without it none is, and what a policy asks
+    /// of images refuses: who makes a Pod names a host, and it may be one that only this machine reaches.
+    #[arg(long = "registry", env = "SIGNET_ADMISSION_REGISTRY", value_name = "HOST", value_delimiter = ',')]
+    pub(crate) registries: Vec<String>,
+    /// A Sigstore `trusted_root.json` [default: that of the instance chosen by `signet trust init`, else the public one's].
+    #[arg(long, env = "SIGNET_TRUSTED_ROOT", value_name = "FILE")]
+    pub(crate) trusted_root: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
+    #[command(flatten)]
+    pub(crate) reach: ReachArgs,
+    /// How reviews are shown with `--dev`: text, or json for one object a line.
+    #[arg(short, long, value_name = "FORMAT", value_parser = ["text", "json"], default_value = "text")]
+    pub(crate) output: String,
+}
