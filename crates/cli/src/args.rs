@@ -84,6 +84,8 @@ pub(crate) enum Command {
     /// Policies as files.
     #[command(subcommand)]
     Policy(crate::policy::args::Command),
+    /// Write a first TrustPolicy in audit, and a pipeline that asks it, out of what a repository says of itself.
+    Init(crate::init::InitArgs),
     /// Run as a service.
     #[command(subcommand)]
     Serve(crate::serve::args::Command),

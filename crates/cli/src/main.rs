@@ -21,6 +21,7 @@ mod gate;
 mod grype;
 mod image_name;
 mod in_parts;
+mod init;
 mod key;
 mod kyverno;
 mod licences;
@@ -112,6 +113,7 @@ fn run(cli: &Cli) -> Result<Exit> {
         Command::Trust(wanted) => trust::command(wanted, &settings),
         Command::Gate(args) => gate::command(args, &settings),
         Command::Policy(wanted) => policy::command(wanted, &settings),
+        Command::Init(args) => init::command(args, &settings),
         Command::Serve(wanted) => serve::command(wanted, &settings),
         Command::Pin(args) => pin::command(args, &settings),
         Command::Login(args) => login::command(args, &settings),

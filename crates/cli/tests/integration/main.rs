@@ -33,6 +33,7 @@ mod grype;
 mod grype_data;
 mod harness;
 mod house;
+mod init;
 mod interop;
 mod java_index;
 mod keyless;
