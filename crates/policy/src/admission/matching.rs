@@ -158,7 +158,7 @@ pub(super) fn namespace_object<'i>(input: &'i Input, snapshot: &'i Snapshot) -> 
 }
 
 /// The namespace of a request; empty for what lies in none.
-pub(super) fn namespace(input: &Input) -> &str {
+pub(crate) fn namespace(input: &Input) -> &str {
     if is_namespace(input) {
         return "";
     }

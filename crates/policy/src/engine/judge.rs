@@ -14,7 +14,7 @@ use crate::image_policy;
 use crate::images;
 use crate::jmespath::Surroundings;
 use crate::kyverno::verify_images::{Evidence, ImageNeed, Outcomes, annotated, join_outcomes};
-use crate::kyverno::{Action, Input, Need, Operation, Response, Snapshot, Status};
+use crate::kyverno::{Action, Exception, Input, Need, Operation, Response, Snapshot, Status};
 use crate::trust_policy::facts::{Facts, Question};
 use crate::trust_policy::{self, Asked, Circumstances, Override, Revoked, Role, TrustPolicy};
 
@@ -105,6 +105,7 @@ impl Set {
             set: self,
             entries: concerned.iter().filter_map(|index| self.entries.get(*index)).collect(),
             input: Cow::Borrowed(input),
+            exceptions: Cow::Borrowed(&self.exceptions),
             known,
             surroundings,
             reasons: Vec::new(),
@@ -112,6 +113,7 @@ impl Set {
             needs: Needs::default(),
             object: None,
         };
+        judge.without_namespace();
         if stages != Stages::Validate {
             judge.mutate();
         }
@@ -142,6 +144,7 @@ struct Judge<'a> {
     entries: Vec<&'a Entry>,
     /// The request, about the object as it is now.
     input: Cow<'a, Input>,
+    exceptions: Cow<'a, [Exception]>,
     known: &'a Known,
     surroundings: &'a Surroundings,
     reasons: Vec<Reason>,
@@ -151,13 +154,35 @@ struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
+    /// Kyverno's selectors take labels that nobody knows for none. No namespace is without labels, so a policy that selects by them is undecided then, and an
+    /// exception that does excepts nothing.
+    fn without_namespace(&mut self) {
+        let lies_in = crate::admission::namespace(&self.input);
+        if lies_in.is_empty() || !self.input.namespace_labels.is_empty() || self.input.namespace_object.is_some() {
+            return;
+        }
+        let message = format!("the labels of namespace `{lies_in}` are not known, and the policy selects by them");
+        if self.exceptions.iter().any(Exception::selects_namespaces) {
+            self.exceptions.to_mut().retain(|exception| !exception.selects_namespaces());
+        }
+        for entry in self.entries.clone() {
+            let Body::Kyverno(policy) = &entry.body else { continue };
+            if policy.selects_namespaces() {
+                let action = if policy.may_refuse() || policy.mutates() { Action::Enforce } else { Action::Audit };
+                let (rule, message) = (String::new(), message.clone());
+                let response = Response { rule, status: Status::Error, message, path: None, action, target: None };
+                self.say(entry, vec![response], policy.fails_closed);
+            }
+        }
+    }
+
     fn mutate(&mut self) {
         for entry in self.entries.clone() {
             let Body::Kyverno(policy) = &entry.body else { continue };
             if !policy.mutates() {
                 continue;
             }
-            let mutated = policy.mutate(&self.input, &self.set.exceptions, &self.known.context, self.surroundings);
+            let mutated = policy.mutate(&self.input, &self.exceptions, &self.known.context, self.surroundings);
             self.needs.context.extend(mutated.needs);
             // A change that could not be made leaves an object that the policy did not mean.
             self.say(entry, unmade(mutated.responses), policy.fails_closed);
@@ -199,7 +224,7 @@ impl<'a> Judge<'a> {
             }
             let verified = policy.verify_images(
                 &self.input,
-                &self.set.exceptions,
+                &self.exceptions,
                 &self.known.context,
                 &self.known.images,
                 self.surroundings,
@@ -254,8 +279,7 @@ impl<'a> Judge<'a> {
         for entry in self.entries.clone() {
             match &entry.body {
                 Body::Kyverno(policy) => {
-                    let judged =
-                        policy.evaluate(&self.input, &self.set.exceptions, &self.known.context, self.surroundings);
+                    let judged = policy.evaluate(&self.input, &self.exceptions, &self.known.context, self.surroundings);
                     self.needs.context.extend(judged.needs);
                     self.say(entry, judged.responses, policy.fails_closed);
                 }
@@ -447,6 +471,11 @@ impl<'a> Judge<'a> {
                     };
                     self.trusted(entry, &image.label(), reason, consequence, &image.pointer);
                 }
+            }
+            // The reasons say why; that it is refused does not hang on one of them saying so.
+            if !decision.admits() && !self.reasons.iter().any(|reason| reason.consequence == Consequence::Denies) {
+                let message = format!("{}: the policies refuse it", image.label());
+                self.refuse(first, "images", message, Some(image.pointer.clone()));
             }
             let Some(pin) = decision.pin else { continue };
             if stages == Stages::Validate {

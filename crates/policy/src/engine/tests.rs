@@ -180,7 +180,8 @@ fn a_reason_names_its_place() {
 #[test]
 fn the_same_policies_have_the_same_digest() {
     let digest = |documents: &[&str]| set(documents).digest();
-    assert_eq!(digest(&[ADD_LABEL, ASKS]), digest(&[ADD_LABEL, ASKS]));
+    let remarked = format!("# For the teams.\n{}", ADD_LABEL.replace("{name: add-team}", "\n  name: 'add-team'"));
+    assert_eq!(digest(&[ADD_LABEL, ASKS]), digest(&[&remarked, ASKS]), "what it says counts, not how it is written");
     assert_ne!(digest(&[ADD_LABEL, ASKS]), digest(&[ASKS, ADD_LABEL]), "the order of changes matters");
     assert_ne!(digest(&[ADD_LABEL]), digest(&[&ADD_LABEL.replace("team", "gang")]));
     assert_ne!(digest(&[UNBOUND]), digest(&[UNBOUND, BINDING]));
@@ -240,6 +241,33 @@ fn the_plan_leaves_out_nothing_that_matters() {
                 }
             }
             assert_eq!(all, [], "{kind} {}", operation.as_str());
+        }
+    }
+}
+
+/// Where nobody knows the labels of a namespace, nothing passes because they were taken for none.
+#[test]
+fn unknown_labels_of_a_namespace_pass_nothing() {
+    let selecting =
+        NEEDS_COPY.replace("{kinds: [Pod]}", "{kinds: [Pod], namespaceSelector: {matchLabels: {env: prod}}}");
+    check(&[&selecting], Stages::All, false, &[("needs-copy", Consequence::Denies)]);
+    let exception = "
+apiVersion: kyverno.io/v2
+kind: PolicyException
+metadata: {name: e, namespace: d}
+spec:
+  exceptions: [{policyName: needs-copy, ruleNames: [copy]}]
+  match: {any: [{resources: {kinds: [Pod], namespaceSelector: {matchExpressions: [{key: env, operator: NotIn, values: [prod]}]}}}]}
+";
+    check(&[NEEDS_COPY, exception], Stages::All, false, &[("needs-copy/copy", Consequence::Denies)]);
+    // Known, they decide.
+    let surroundings = Surroundings::kyverno(Timestamp::UNIX_EPOCH, [7; 32]);
+    for (env, allowed) in [("prod", false), ("test", true)] {
+        let mut input = pod();
+        input.namespace_labels.insert("env".to_owned(), env.to_owned());
+        for documents in [vec![selecting.as_str()], vec![NEEDS_COPY, exception]] {
+            let judged = set(&documents).judge(&input, &Known::default(), &surroundings, Stages::All);
+            assert_eq!(judged.decision.allowed, allowed, "{env} {:#}", judged.decision.to_json());
         }
     }
 }

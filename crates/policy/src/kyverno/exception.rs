@@ -65,6 +65,11 @@ impl Exception {
         })
     }
 
+    /// Whether it looks at labels of the request's namespace.
+    pub(crate) fn selects_namespaces(&self) -> bool {
+        self.matches.selects_namespaces()
+    }
+
     /// Whether a rule is excepted for a request. What cannot be decided excepts nothing.
     pub(crate) fn excepts(&self, policy: &str, rule: &str, input: &Input, scope: &mut Scope<'_>) -> bool {
         // By the name that stands there alone: who excepts Pods has not excepted what makes them.

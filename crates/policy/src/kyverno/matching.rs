@@ -107,6 +107,15 @@ impl Filter {
         }
     }
 
+    /// Whether it looks at labels of the request's namespace.
+    pub(crate) fn selects_namespaces(&self) -> bool {
+        let selects = |block: &Block| block.namespace_selector.is_some();
+        match self {
+            Filter::Any(blocks) | Filter::All(blocks) => blocks.iter().any(selects),
+            Filter::One(block) => selects(block),
+        }
+    }
+
     /// Whether some request of this kind, subresource and operation may be meant by `match`.
     pub(crate) fn may_concern(&self, input: &Input) -> bool {
         let may = |block: &Block| {

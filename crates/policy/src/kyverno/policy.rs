@@ -4,6 +4,7 @@ use serde_json::Value;
 use signet_yaml::{Node, to_json};
 
 use super::input::Input;
+use super::matching::Filter;
 use super::rule::{Action, Override, Rule, overrides, text};
 use super::{autogen, schema};
 use crate::admission::WebhookConditions;
@@ -123,6 +124,17 @@ impl Policy {
     /// The rules, declared ones first.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// Whether what it says hangs on labels of the request's namespace.
+    pub(crate) fn selects_namespaces(&self) -> bool {
+        let overrides = |all: &[Override]| all.iter().any(|one| one.selector.is_some());
+        overrides(&self.overrides)
+            || self.rules.iter().any(|rule| {
+                rule.matches.selects_namespaces()
+                    || rule.excludes.as_ref().is_some_and(Filter::selects_namespaces)
+                    || overrides(&rule.overrides)
+            })
     }
 
     /// Whether a rule may be about a request of this kind, subresource and operation, whatever its names, labels and users.
