@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params};
 use signet_model::Digest;
 
 use crate::{RecordKey, Store, StoreError};
@@ -27,6 +27,11 @@ const MIGRATIONS: &[&str] = &["
 /// Largest record that is restored, in bytes. Ours are a few megabytes; more is damage.
 const MAX_RECORD: usize = 512 << 20;
 
+/// Longest wait for somebody else who writes.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Between two attempts to open it.
+const PAUSE: Duration = Duration::from_millis(5);
+
 /// A store in one SQLite file.
 #[derive(Debug)]
 pub struct SqliteStore {
@@ -39,9 +44,24 @@ impl SqliteStore {
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent).map_err(|err| StoreError::Directory { path: parent.to_owned(), err })?;
         }
+        // SQLite waits for a lock by itself, but not while it changes the journal of a file that others have open too, as those who make a store at
+        // the same time do: it says at once that the file is busy.
+        let mut waited = Duration::ZERO;
+        loop {
+            match Self::open_now(path) {
+                Err(StoreError::Open { err, .. }) if is_busy(&err) && waited < PATIENCE => {
+                    std::thread::sleep(PAUSE);
+                    waited += PAUSE;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn open_now(path: &Path) -> Result<SqliteStore, StoreError> {
         let open = |err| StoreError::Open { path: path.to_owned(), err };
         let connection = Connection::open(path).map_err(open)?;
-        connection.busy_timeout(Duration::from_secs(10)).map_err(open)?;
+        connection.busy_timeout(PATIENCE).map_err(open)?;
         Self::prepare(connection, path)
     }
 
@@ -76,6 +96,11 @@ impl SqliteStore {
         }
         Ok(SqliteStore { connection: Mutex::new(connection) })
     }
+}
+
+/// Whether somebody else only holds the file just now.
+fn is_busy(err: &rusqlite::Error) -> bool {
+    matches!(err.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
 /// Kind, blob and digest columns of a key.
@@ -174,6 +199,27 @@ mod tests {
         assert_eq!(store.get(&layer(b"a"), 1).unwrap(), None);
         store.connection.lock().execute("UPDATE record SET body = x'00', size = -1", []).unwrap();
         assert_eq!(store.get(&layer(b"a"), 1).unwrap(), None);
+    }
+
+    #[test]
+    fn those_who_make_the_store_at_the_same_time_all_get_it() {
+        const OPENERS: usize = 8;
+        for _ in 0..40 {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("store.db");
+            let start = std::sync::Barrier::new(OPENERS);
+            std::thread::scope(|scope| {
+                for place in 0..OPENERS {
+                    let (start, path) = (&start, &path);
+                    scope.spawn(move || {
+                        start.wait();
+                        let store = SqliteStore::open(path).unwrap();
+                        store.put(&layer(&[place as u8]), 1, b"record").unwrap();
+                        assert!(store.get(&layer(&[place as u8]), 1).unwrap().is_some());
+                    });
+                }
+            });
+        }
     }
 
     #[test]
