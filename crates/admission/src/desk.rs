@@ -514,8 +514,9 @@ fn denial(done: &Step, missing: &BTreeMap<String, String>, late: bool) -> Option
         return None;
     }
     let mut message = format!("resource {} was blocked due to the following policies\n", request.label());
+    let undecided = refusing.iter().all(|reason| reason.status == Status::Error);
     let mut policy = "";
-    for reason in &refusing {
+    for reason in refusing.iter().filter(|reason| undecided || reason.status != Status::Error) {
         if reason.policy != policy {
             message.push_str(&format!("\n{}:\n", reason.policy));
             policy = &reason.policy;
@@ -523,7 +524,16 @@ fn denial(done: &Step, missing: &BTreeMap<String, String>, late: bool) -> Option
         let rule = if reason.rule.is_empty() { reason.kind } else { &reason.rule };
         message.push_str(&format!("  {rule}: {}\n", shortened(&reason.message, 4 << 10)));
     }
-    let undecided = refusing.iter().all(|reason| reason.status == Status::Error);
+    // What refuses already is not asked about: the reason is what was found, and not what nobody looked for.
+    let open: Vec<String> = refusing
+        .iter()
+        .filter(|reason| !undecided && reason.status == Status::Error)
+        .map(|reason| reason.name())
+        .collect();
+    if !open.is_empty() {
+        message
+            .push_str(&format!("\nnot decided, as it is refused anyway: {}\n", shortened(&open.join(", "), 1 << 10)));
+    }
     if undecided && !missing.is_empty() {
         message.push_str("\nnot known:\n");
         for (what, why) in missing.iter().take(10) {

@@ -298,6 +298,37 @@ fn fake(judge: impl Fn(&Request, Pass, &Known) -> Judged + Send + Sync + 'static
 }
 
 #[tokio::test]
+async fn what_refuses_already_is_told_without_what_nobody_looked_for() {
+    let said = |first: Status| {
+        move |_: &Request, _: Pass, _: &Known| {
+            let found = Reason {
+                rule: "signed".into(),
+                message: "nobody signed it".into(),
+                ..reason(first, Consequence::Denies)
+            };
+            let open = Reason {
+                rule: "scanned".into(),
+                message: "there is no scan".into(),
+                ..reason(Status::Error, Consequence::Denies)
+            };
+            judged(vec![found, open])
+        }
+    };
+    let told = message(&response(
+        &ask(&fake(said(Status::Fail), DeskLimits::default()), Pass::Validate, &pod(&with_image("a"))).await,
+    ));
+    assert!(
+        told.ends_with("\n\np:\n  signed: nobody signed it\n\nnot decided, as it is refused anyway: p/scanned"),
+        "{told}"
+    );
+    // Where nothing refuses but what is not known, all of it is the reason.
+    let told = message(&response(
+        &ask(&fake(said(Status::Error), DeskLimits::default()), Pass::Validate, &pod(&with_image("a"))).await,
+    ));
+    assert!(told.ends_with("\n\np:\n  signed: nobody signed it\n  scanned: there is no scan"), "{told}");
+}
+
+#[tokio::test]
 async fn an_engine_that_breaks_denies() {
     let desk = fake(|_, _, _| panic!("on purpose"), DeskLimits::default());
     let found = response(&ask(&desk, Pass::Validate, &pod(&with_image("a"))).await);
