@@ -3,18 +3,23 @@
 //! Everything runs through the code that `signet scan` runs. Every claim is asserted: the first that does not hold ends the demonstration with
 //! an error that names it.
 
+mod cluster;
 mod image;
 mod seal;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anstyle::{AnsiColor, Style};
 use anyhow::{Context as _, Result, ensure};
 use signet_advisories::MatchOptions;
 use signet_model::{Decision, Digest, Finding, Package, Timestamp, Verdict};
+use signet_policy::trust_policy::facts;
 use signet_trust::seal::Predicate;
 use signet_trust::{Check, Outcome, Signed};
 
+use self::cluster::{Cluster, Known, Said};
 use self::seal::{Notary, SIGNER};
 use crate::args::{DemoArgs, SourceArgs};
 use crate::database;
@@ -31,6 +36,9 @@ use crate::verify::judge::SIGNED;
 const NOW: i64 = 1_768_521_600;
 
 const POLICY: &str = "builtin:recommended";
+
+/// Characters of a reason, so that a line fits a narrow terminal.
+const WIDTH: usize = 88;
 
 /// Runs it. A claim that does not hold is an error.
 pub(crate) fn command(args: &DemoArgs, settings: &Settings) -> Result<Exit> {
@@ -179,14 +187,15 @@ impl Story<'_> {
             report.active().count() == 1 && settled(&report, &decision, "CVE-2026-0002").is_some(),
             "what is left is the finding without a fix, still in sight",
         )?;
-        self.sealed(&report)?;
+        let notary = Arc::new(Notary::new(self.settings.now)?);
+        self.sealed(&notary, &report)?;
+        self.admitted(&notary, &report)?;
         self.line(format!("\nAll {} claims hold.", self.claims))
     }
 
     /// Signs and attests the upgraded image, verifies both, and breaks the seal.
-    fn sealed(&mut self, report: &Report) -> Result<()> {
+    fn sealed(&mut self, notary: &Notary, report: &Report) -> Result<()> {
         self.heading("Sign it and attest its SBOM, by a private Sigstore in this process")?;
-        let notary = Notary::new(self.settings.now)?;
         let (image, first) = (image::upgraded().manifest_digest, image::shop().manifest_digest);
         let signed = Predicate::new(SIGNED, b"{}")?;
         let signature = notary.seal(image, &signed)?;
@@ -245,6 +254,86 @@ impl Story<'_> {
             output::replace(&path, bytes).with_context(|| format!("cannot write `{}`", path.display()))?;
         }
         Ok(())
+    }
+
+    /// Lets Pods ask a cluster's door to run the images.
+    fn admitted(&mut self, notary: &Arc<Notary>, upgraded: &Report) -> Result<()> {
+        self.heading("Ask a cluster to run it: one TrustPolicy and one of Kyverno's kind at the door")?;
+        let (first, good) = (image::shop().manifest_digest, image::upgraded().manifest_digest);
+        let unsigned = Digest::sha256(b"an image that nobody signed");
+        let signed = Predicate::new(SIGNED, b"{}")?;
+        let known = |seals: Vec<Vec<u8>>, report: &Report| -> Result<Known> {
+            let (findings, feeds) = gate::judged(report, self.settings.now);
+            let content = Digest::sha256(&report.render(Format::Json, Look::default())?);
+            let (made_at, seal) = (Some(self.settings.now), None);
+            let databases = report.database.iter().map(|database| database.digest).collect();
+            let report = facts::Report { content, seal, made_at, feeds, databases, incomplete: None, findings };
+            Ok(Known { seals, report })
+        };
+        let images = BTreeMap::from([
+            (good, known(vec![notary.seal(good, &signed)?], upgraded)?),
+            (first, known(vec![notary.seal(first, &signed)?], &self.scan("shop", "shop:1.0")?)?),
+            // The good image's seal lies beside another image.
+            (unsigned, known(vec![notary.seal(good, &signed)?], upgraded)?),
+        ]);
+        let cluster = Cluster::new(Arc::clone(notary), images, self.settings.now)?;
+        cluster.tag("1.1", good);
+        cluster.tag("latest", good);
+        cluster.tag("1.0", first);
+        cluster.tag("unsigned", unsigned);
+        let name = |tag: &str| format!("{}:{tag}", cluster::REPOSITORY);
+
+        let pinned = format!("{}@{good}", name("1.1"));
+        let said = self.asks(&cluster, &name("1.1"))?;
+        self.claim(
+            said.image.as_ref() == Some(&pinned),
+            "signed, and nothing exploited in it: it may run, and its digest is written beside the tag",
+        )?;
+        let said = self.asks(&cluster, &name("latest"))?;
+        self.claim(
+            said.image.is_none() && said.why.contains("block-latest-tag"),
+            "`latest` is refused, although signed",
+        )?;
+        let said = self.asks(&cluster, &name("unsigned"))?;
+        self.claim(
+            said.image.is_none() && said.why.contains("signatures"),
+            "refused: nobody signed it, and the seal that lies beside it is about another image",
+        )?;
+        let said = self.asks(&cluster, &name("1.0"))?;
+        self.claim(
+            said.image.is_none() && said.why.contains("CVE-2026-0001"),
+            "refused, although signed: it has CVE-2026-0001, critical, fixable and exploited",
+        )?;
+        cluster.tag("1.1", unsigned);
+        let said = self.asks(&cluster, &name("1.1"))?;
+        self.claim(
+            said.image.is_none() && said.why.contains("signatures"),
+            "somebody moved the tag 1.1: what was admitted a moment ago under that name is refused",
+        )?;
+        let said = cluster.ask(&pinned)?;
+        self.claim(said.image.as_ref() == Some(&pinned), "by its digest the good image still runs, and no other")
+    }
+
+    /// Asks to run an image, and tells the answer.
+    fn asks(&self, cluster: &Cluster, image: &str) -> Result<Said> {
+        let said = cluster.ask(image)?;
+        self.line(format!("   {image}"))?;
+        match &said.image {
+            Some(image) => {
+                let (name, digest) = image.split_once('@').unwrap_or((image, ""));
+                self.line(format!("   {}  {name}", self.verdict(Verdict::Allow)))?;
+                self.line(format!("          @{digest}"))?;
+            }
+            None => {
+                // The first line names the Pod; each policy that refuses is a line, and its rules stand indented below.
+                let reasons = said.why.lines().skip(1).filter(|line| !line.is_empty());
+                for (place, line) in reasons.flat_map(|line| wrapped(line, WIDTH)).enumerate() {
+                    let verdict = if place == 0 { self.verdict(Verdict::Deny) } else { "    ".to_owned() };
+                    self.line(format!("   {verdict}  {line}"))?;
+                }
+            }
+        }
+        Ok(said)
     }
 
     /// What the policy says of each finding, which layer brought it, and what to do.
@@ -380,6 +469,22 @@ impl Story<'_> {
     fn line(&self, text: impl std::fmt::Display) -> Result<()> {
         output::to_stdout(format!("{text}\n").as_bytes())
     }
+}
+
+/// A line in lines of at most so many characters, all of them indented as the first.
+fn wrapped(line: &str, width: usize) -> Vec<String> {
+    let indent = &line[..line.len() - line.trim_start().len()];
+    let mut lines: Vec<String> = Vec::new();
+    for word in line.split_whitespace() {
+        match lines.last_mut() {
+            Some(last) if last.chars().count() + 1 + word.chars().count() <= width => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => lines.push(format!("{indent}{word}")),
+        }
+    }
+    lines
 }
 
 /// Installed packages: a lock file only declares.
