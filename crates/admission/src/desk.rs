@@ -2,7 +2,7 @@
 //!
 //! Judging runs on a bounded number of threads of its own; waiting for registries and clusters holds none of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -15,9 +15,9 @@ use parking_lot::RwLock;
 use serde_json::Value;
 use signet_policy::engine::{Consequence, Judged, Known, Needs, Reason};
 use signet_policy::jmespath::Surroundings;
-use signet_policy::kyverno::Status;
 use signet_policy::kyverno::mutate::json_patch;
 use signet_policy::kyverno::verify_images::Answer as Found;
+use signet_policy::kyverno::{Need, Status};
 use signet_policy::trust_policy::facts;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
@@ -183,6 +183,13 @@ struct Step {
     patch: Vec<Value>,
 }
 
+/// What came of the first look.
+enum Read {
+    Judged(Step),
+    /// It is not judged before this was asked for.
+    Wants(Arc<Open>, BTreeSet<Need>),
+}
+
 /// Why a step gave nothing.
 enum Broken {
     Bad(BadReview),
@@ -278,13 +285,33 @@ impl Desk {
             drop(body);
             let _first = own.set((request.uid.clone(), request.version));
             let images = Images::of(&request, pass);
-            Ok(step(&*judge, Arc::new(Open { request, images, pass }), &Known::default(), &around))
+            let wants = if images.refused.is_empty() { judge.wants(&request) } else { BTreeSet::new() };
+            let open = Arc::new(Open { request, images, pass });
+            Ok(match wants.is_empty() {
+                true => Read::Judged(step(&*judge, open, &Known::default(), &around)),
+                false => Read::Wants(open, wants),
+            })
         });
-        let (mut done, mut known) = match first.await {
-            Ok(done) => (done, Known::default()),
+        let (mut known, mut missing) = (Known::default(), BTreeMap::new());
+        let mut done = match first.await {
+            Ok(Read::Judged(done)) => done,
+            Ok(Read::Wants(open, context)) => {
+                // What is not there in time is asked for again with the rest: by then it may be.
+                let until = Instant::now() + deadline.saturating_duration_since(Instant::now()) / 2;
+                let wanted = Needs { context, ..Needs::default() };
+                let _asked = timeout_at(until, self.find_out(wanted, &mut known, &mut missing)).await;
+                let Ok(Ok(place)) = timeout_at(deadline, Arc::clone(&self.workers).acquire_owned()).await else {
+                    self.metrics.turned_away("late");
+                    return Reply::refused(503, "no worker was free in time");
+                };
+                let (judge, around, with) = (Arc::clone(&engine), Arc::clone(&surroundings), known.clone());
+                match work(place, deadline, move || Ok(step(&*judge, open, &with, &around))).await {
+                    Ok(done) => done,
+                    Err(broken) => return self.broken(broken, name.get()),
+                }
+            }
             Err(broken) => return self.broken(broken, name.get()),
         };
-        let mut missing = BTreeMap::new();
         let mut late = false;
         let mut rounds = 0;
         let mut asked = 0_usize;

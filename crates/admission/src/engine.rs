@@ -1,9 +1,11 @@
 //! What judges a request, as this room sees it: a plain function of the request and of what is known, behind a trait.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use signet_policy::engine::{Judged, Known};
 use signet_policy::jmespath::Surroundings;
+use signet_policy::kyverno::Need;
 
 use crate::request::Request;
 
@@ -33,6 +35,12 @@ impl Pass {
 pub trait Engine: Debug + Send + Sync {
     /// Judges a request by what is known.
     fn judge(&self, request: &Request, pass: Pass, known: &Known, surroundings: &Surroundings) -> Judged;
+
+    /// What of the cluster is asked for whatever comes out, so that it need not be judged twice. Nothing is lost where it says too little.
+    fn wants(&self, request: &Request) -> BTreeSet<Need> {
+        let _ = request;
+        BTreeSet::new()
+    }
 
     /// How many policies there are.
     fn policies(&self) -> usize;

@@ -4,10 +4,10 @@
 //! that does not match (CVE-2025-46342).
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use signet_policy::engine::{Builder, Consequence, Judged, Known, Reason, Set, Stages, Taken};
+use signet_policy::engine::{Builder, Consequence, Judged, Known, Origin, Reason, Set, Stages, Taken};
 use signet_policy::jmespath::Surroundings;
 use signet_policy::kyverno::{Input, Need, Operation, Policy, Status};
 use signet_policy::trust_policy::PolicyError;
@@ -165,8 +165,13 @@ impl Loader {
                 first.map(|(origin, message)| (origin.file.to_string(), origin.line, message)).unwrap_or_default();
             LoadError::Binding { file, line, message }
         })?;
-        self.asks.retain(|_, asks| asks.namespaces || asks.roles);
-        Ok(PolicySet { set, asks: self.asks })
+        let asks = |(kind, key, origin): (&'static str, String, &Origin)| {
+            let asks = *self.asks.get(&(kind, key.clone())).filter(|asks| asks.namespaces || asks.roles)?;
+            Some(Asking { kind, key, origin: origin.clone(), asks })
+        };
+        let asking: Vec<Option<Asking>> = set.policies().map(asks).collect();
+        let asks = asking.iter().any(Option::is_some);
+        Ok(PolicySet { set, asking, asks })
     }
 }
 
@@ -174,8 +179,19 @@ impl Loader {
 #[derive(Debug)]
 pub struct PolicySet {
     set: Set,
-    /// Of the policies that ask for something.
-    asks: BTreeMap<(&'static str, String), Asks>,
+    /// What each policy asks for, in the order of the set.
+    asking: Vec<Option<Asking>>,
+    /// Whether any does.
+    asks: bool,
+}
+
+/// A policy that asks for something of the cluster.
+#[derive(Debug)]
+struct Asking {
+    kind: &'static str,
+    key: String,
+    origin: Origin,
+    asks: Asks,
 }
 
 impl PolicySet {
@@ -204,15 +220,14 @@ impl Engine for PolicySet {
             Pass::Mutate => Stages::Mutate,
             Pass::Validate => Stages::Validate,
         };
-        if self.asks.is_empty() {
+        if !self.asks {
             return self.set.judge(&request.input, known, surroundings, stages);
         }
         let mut input = Cow::Borrowed(&request.input);
         let mut undecided = Vec::new();
         let (mut namespace, mut roles) = (None, None);
         let mut needs = Vec::new();
-        for (kind, key, origin) in self.set.concerned(&request.input) {
-            let Some(asks) = self.asks.get(&(kind, key.clone())) else { continue };
+        for Asking { kind, key, origin, asks } in self.asking(request) {
             let mut missing: Vec<Need> = Vec::new();
             if asks.namespaces {
                 missing.extend_from_slice(namespace.get_or_insert_with(|| of_namespace(&mut input, request, known)));
@@ -222,8 +237,8 @@ impl Engine for PolicySet {
             }
             let Some(first) = missing.first() else { continue };
             undecided.push(Reason {
-                policy: key,
-                kind,
+                policy: key.clone(),
+                kind: *kind,
                 rule: String::new(),
                 status: Status::Error,
                 consequence: if asks.refuses { Consequence::Denies } else { Consequence::Warns },
@@ -242,6 +257,33 @@ impl Engine for PolicySet {
 
     fn policies(&self) -> usize {
         self.set.len()
+    }
+
+    fn wants(&self, request: &Request) -> BTreeSet<Need> {
+        let mut wanted = BTreeSet::new();
+        if !self.asks {
+            return wanted;
+        }
+        let (mut namespace, mut roles) = (false, false);
+        for Asking { asks, .. } in self.asking(request) {
+            namespace |= asks.namespaces;
+            roles |= asks.roles;
+        }
+        if namespace && !request.namespace().is_empty() {
+            wanted.insert(namespace_need(request.namespace()));
+        }
+        if roles && request.input.user.is_some() {
+            wanted.extend(roles::needs());
+        }
+        wanted
+    }
+}
+
+impl PolicySet {
+    /// Those of the policies that such a request concerns that ask for something.
+    fn asking(&self, request: &Request) -> impl Iterator<Item = &Asking> {
+        let places = self.set.concerned(&request.input);
+        (0..places.len()).filter_map(move |index| self.asking.get(*places.get(index)?)?.as_ref())
     }
 }
 

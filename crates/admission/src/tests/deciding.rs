@@ -280,6 +280,58 @@ fn a_document_that_nothing_enforces_is_no_policy_that_holds() {
     assert!(!crate::Loader::default().take("p.yaml", &other[0].root).unwrap());
 }
 
+/// Policies, and how often they judged.
+#[derive(Debug)]
+struct Counted(crate::PolicySet, Arc<AtomicUsize>);
+
+impl crate::Engine for Counted {
+    fn judge(
+        &self,
+        request: &Request,
+        pass: Pass,
+        known: &Known,
+        around: &signet_policy::jmespath::Surroundings,
+    ) -> Judged {
+        self.1.fetch_add(1, Ordering::SeqCst);
+        self.0.judge(request, pass, known, around)
+    }
+
+    fn policies(&self) -> usize {
+        self.0.policies()
+    }
+
+    fn wants(&self, request: &Request) -> std::collections::BTreeSet<Need> {
+        self.0.wants(request)
+    }
+}
+
+#[tokio::test]
+async fn what_policies_ask_of_every_request_is_there_before_they_judge() {
+    let text = latest("Enforce", "Fail")
+        .replace("kinds: [Pod]", "kinds: [Pod], namespaceSelector: {matchLabels: {team: shop}}");
+    let judged = |name| {
+        let count = Arc::new(AtomicUsize::new(0));
+        let engine = Counted(policies(&text), Arc::clone(&count));
+        let cluster = Cluster { name, ..Cluster::default() };
+        (desk_with(Arc::new(engine), Arc::new(cluster), DeskLimits::default()), count)
+    };
+    let (desk, count) = judged(Some("shop"));
+    let denied = response(&ask(&desk, Pass::Validate, &pod(&with_image("nginx:latest"))).await);
+    assert_eq!((&denied["allowed"], count.load(Ordering::SeqCst)), (&json!(false), 1), "{denied}");
+    // Nobody knows the namespace: it is judged once, and refused for that.
+    let (desk, count) = judged(None);
+    let denied = response(&ask(&desk, Pass::Validate, &pod(&with_image("nginx:1"))).await);
+    assert_eq!((&denied["allowed"], count.load(Ordering::SeqCst)), (&json!(false), 1), "{denied}");
+    assert!(message(&denied).contains("the cluster is away"), "{denied}");
+    // A namespace that lies in none has no labels to ask for.
+    let mut review = pod(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}));
+    review["request"]["kind"]["kind"] = json!("Namespace");
+    review["request"]["resource"]["resource"] = json!("namespaces");
+    let (desk, count) = judged(None);
+    let found = response(&ask(&desk, Pass::Validate, &review).await);
+    assert_eq!((&found["allowed"], count.load(Ordering::SeqCst)), (&json!(true), 1), "{found}");
+}
+
 fn reason(status: Status, consequence: Consequence) -> Reason {
     Reason {
         policy: "p".into(),

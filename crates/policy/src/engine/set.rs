@@ -302,11 +302,9 @@ impl Set {
         self.digest
     }
 
-    /// Kind and name of the policies that may be about such a request, whatever its names, labels and users.
-    pub fn concerned(&self, input: &Input) -> Vec<(&'static str, String, &Origin)> {
-        let places = self.plan.of(input, &self.entries);
-        let entries = places.iter().filter_map(|place| self.entries.get(*place));
-        entries.map(|entry| (entry.body.kind(), entry.body.key(), &entry.origin)).collect()
+    /// Which of [`Set::policies`], by their places, may be about such a request, whatever its names, labels and users.
+    pub fn concerned(&self, input: &Input) -> std::sync::Arc<[usize]> {
+        self.plan.of(input, &self.entries)
     }
 
     /// Policies of Kubernetes that hold nowhere, because nothing binds them.

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -436,19 +437,19 @@ impl<'a> Run<'a> {
     }
 
     /// The elements of a list expression; what is no list is its own only element.
-    fn elements(&mut self, foreach: &Foreach) -> Result<Vec<Value>, QueryError> {
+    fn elements(&mut self, foreach: &Foreach) -> Result<Vec<Arc<Value>>, QueryError> {
         let list = if self.scope.deleting() {
             Cow::Owned(foreach.list.replace("request.object", "request.oldObject"))
         } else {
             Cow::Borrowed(&foreach.list)
         };
         Ok(match self.scope.query(&list)? {
-            Value::Array(items) => items,
-            other => vec![other],
+            Value::Array(items) => items.into_iter().map(Arc::new).collect(),
+            other => vec![Arc::new(other)],
         })
     }
 
-    fn foreach(&mut self, foreach: &'a Foreach, elements: &[Value], nesting: usize) -> (Outcome, usize) {
+    fn foreach(&mut self, foreach: &'a Foreach, elements: &[Arc<Value>], nesting: usize) -> (Outcome, usize) {
         let mark = self.scope.mark();
         let mut applied = 0;
         let mut undecided: Outcome = None;
@@ -477,8 +478,8 @@ impl<'a> Run<'a> {
         (undecided, applied)
     }
 
-    fn element(&mut self, foreach: &'a Foreach, element: &Value, index: usize, nesting: usize) -> Outcome {
-        if let Err(err) = self.scope.set_element(element, index, nesting) {
+    fn element(&mut self, foreach: &'a Foreach, element: &Arc<Value>, index: usize, nesting: usize) -> Outcome {
+        if let Err(err) = self.scope.set_element(Arc::clone(element), index, nesting) {
             return error("failed to process foreach", &err);
         }
         let scoped = match foreach.element_scope {
@@ -502,7 +503,7 @@ impl<'a> Run<'a> {
                 Ok((true, _)) => {}
             }
         }
-        self.check(&foreach.check, scoped.then_some(element), nesting + 1)
+        self.check(&foreach.check, scoped.then_some(&**element), nesting + 1)
     }
 }
 

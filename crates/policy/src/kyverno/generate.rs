@@ -5,6 +5,7 @@
 //! Source: kyverno/kyverno:pkg/background/generate/{generate,data,clone}.go.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
@@ -243,7 +244,7 @@ impl Foreach {
     }
 
     fn element<'a>(&'a self, run: &mut Run<'a>, index: usize, element: &Value) -> Result<Vec<Value>, String> {
-        run.scope.set_element(element, index, 0).map_err(|err| err.to_string())?;
+        run.scope.set_element(Arc::new(element.clone()), index, 0).map_err(|err| err.to_string())?;
         run.scope.declare(&self.context);
         if let Some(conditions) = &self.preconditions {
             match conditions.hold(&mut run.scope) {

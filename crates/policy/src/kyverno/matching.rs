@@ -250,9 +250,10 @@ impl KindSelector {
 
     fn matches(&self, input: &Input, using: Use) -> bool {
         let kind = &input.kind;
-        wildcard::matches(&self.group, &kind.group)
+        // The kind tells most of them apart.
+        wildcard::matches(&self.kind, &kind.kind)
+            && wildcard::matches(&self.group, &kind.group)
             && wildcard::matches(&self.version, &kind.version)
-            && wildcard::matches(&self.kind, &kind.kind)
             && (wildcard::matches(&self.subresource, &input.subresource)
                 // A policy about Pods is about the containers that are added to a running one, though it does not say so.
                 || (using != Use::Except

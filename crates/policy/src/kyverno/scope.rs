@@ -62,7 +62,8 @@ pub(crate) struct Scope<'a> {
     snapshot: &'a Snapshot,
     surroundings: &'a Surroundings,
     extractors: &'a Extractors,
-    values: Vec<(String, Value)>,
+    /// Shared with what they were made of: an element of a list has two names.
+    values: Vec<(String, Arc<Value>)>,
     pending: Vec<Pending<'a>>,
     images: OnceCell<Result<Value, String>>,
     weight: usize,
@@ -186,7 +187,7 @@ impl<'a> Scope<'a> {
     }
 
     /// Sets the element of a `foreach`, and what was handed in for it.
-    pub(crate) fn set_element(&mut self, element: &Value, index: usize, nesting: usize) -> Result<(), QueryError> {
+    pub(crate) fn set_element(&mut self, element: Arc<Value>, index: usize, nesting: usize) -> Result<(), QueryError> {
         if let Some(handed) = self.input.elements_of(self.rule) {
             for (name, values) in handed {
                 if let Some(value) = values.get(index) {
@@ -194,13 +195,14 @@ impl<'a> Scope<'a> {
                 }
             }
         }
-        self.push("element".to_owned(), element.clone())?;
-        self.push(format!("element{nesting}"), element.clone())?;
+        self.push("element".to_owned(), Arc::clone(&element))?;
+        self.push(format!("element{nesting}"), element)?;
         self.push("elementIndex".to_owned(), Value::from(index))?;
         self.push(format!("elementIndex{nesting}"), Value::from(index))
     }
 
-    fn push(&mut self, name: String, value: Value) -> Result<(), QueryError> {
+    fn push(&mut self, name: String, value: impl Into<Arc<Value>>) -> Result<(), QueryError> {
+        let value = value.into();
         let weight = name.len().saturating_add(weigh(&value));
         self.work.bytes(weight)?;
         self.weight = self.weight.saturating_add(weight);
@@ -444,7 +446,7 @@ impl<'a> Scope<'a> {
             .iter()
             .rev()
             .find(|(known, _)| known == name)
-            .map(|(_, value)| value)
+            .map(|(_, value)| &**value)
             .or_else(|| self.input.roots_of(self.rule)?.get(name).filter(|_| name != "request"))
             .or_else(|| self.input.roots.get(name))
     }

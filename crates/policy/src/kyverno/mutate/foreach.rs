@@ -3,6 +3,8 @@
 //! Without an `order`, strategic patches go from the last element to the first: each puts its elements first, so that the list keeps its order.
 //! Source: kyverno/kyverno:pkg/engine/handlers/mutation/common.go.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::{Change, Outcome, Patch};
@@ -108,7 +110,7 @@ impl Foreach {
     ) -> Result<Option<Value>, String> {
         let place =
             |what: &str, err: &dyn std::fmt::Display| format!("failed to {what} mutate.foreach[{index}]: {err}");
-        scope.set_element(element, index, nesting).map_err(|err| place("add element to", &err))?;
+        scope.set_element(Arc::new(element.clone()), index, nesting).map_err(|err| place("add element to", &err))?;
         scope.declare(&self.context);
         if let Some(conditions) = &self.preconditions {
             match conditions.hold(scope) {
