@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a measurement reads the clock and is printed")]
 
+mod admission;
 mod clock;
 mod database;
 mod floor;
@@ -36,6 +37,8 @@ enum Command {
         /// The database: `signet db build --trivy-db FILE -o DATABASE` of what `bench/make-trivy-db` made.
         database: PathBuf,
     },
+    /// Send reviews to a webhook at a fixed rate, and print how long each took.
+    Admission(admission::Load),
     /// Verify bundles of each kind, beside the raw signature verifications that they need.
     Verify,
     /// Compare pairs of versions.
@@ -49,6 +52,7 @@ fn main() -> Result<()> {
     match Arguments::parse().command {
         Command::Floor { layout } => floor::run(&layout),
         Command::Database { database } => database::run(&database),
+        Command::Admission(load) => admission::run(&load),
         Command::Verify => verify::run(),
         Command::Versions { folder } => versions::run(&folder),
     }
