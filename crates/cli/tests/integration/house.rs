@@ -21,7 +21,7 @@ const PURE: &[&str] = &[
     "signet-twirp",
 ];
 /// Rooms that open files, sockets and databases.
-const IO: &[&str] = &["signet-keys", "signet-oci-client", "signet-sources", "signet-store"];
+const IO: &[&str] = &["signet-keys", "signet-kube", "signet-oci-client", "signet-sources", "signet-store"];
 /// Daemons: they use pure and I/O rooms, and never each other.
 const SERVICE: &[&str] = &["signet-admission", "signet-authority"];
 /// Programs.
