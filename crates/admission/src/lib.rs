@@ -36,7 +36,7 @@ pub use engine::{Engine, Pass};
 pub use images::{Image, Images};
 pub use metrics::Metrics;
 pub use outside::{Asked, Nobody, Outside};
-pub use policies::{LoadError, Loader, PolicySet};
+pub use policies::{LoadError, Loader, PolicySet, runs_images};
 pub use request::{BadReview, Request, ReviewLimits, Version};
 pub use server::{ServeError, Server, ServerLimits};
 pub use tls::{Certificates, TlsError};

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -51,9 +52,23 @@ struct Series {
     http: BTreeMap<u16, u64>,
 }
 
+/// Adds lines of somebody else.
+type Also = Arc<dyn Fn(&mut String) + Send + Sync>;
+
+/// Who adds lines.
+#[derive(Default)]
+struct Others(Mutex<Vec<Also>>);
+
+impl std::fmt::Debug for Others {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Others(..)")
+    }
+}
+
 /// Counters of a server.
 #[derive(Debug, Default)]
 pub struct Metrics {
+    others: Others,
     series: Mutex<Series>,
     bad_reviews: AtomicU64,
     panics: AtomicU64,
@@ -186,6 +201,11 @@ impl Metrics {
         one(&self.certificates);
     }
 
+    /// Lets somebody else add lines, each time that they are read.
+    pub fn also(&self, lines: impl Fn(&mut String) + Send + Sync + 'static) {
+        self.others.0.lock().push(Arc::new(lines));
+    }
+
     /// As Prometheus reads it.
     #[must_use]
     pub fn text(&self) -> String {
@@ -244,6 +264,9 @@ impl Metrics {
         for (labels, count) in &series.results {
             let _written = writeln!(out, "kyverno_policy_results_total{{{labels}}} {count}");
         }
+        drop(series);
+        let others = self.others.0.lock().clone();
+        others.iter().for_each(|also| also(&mut out));
         out
     }
 }

@@ -11,7 +11,7 @@ use signet_policy::engine::{Builder, Consequence, Judged, Known, Origin, Reason,
 use signet_policy::jmespath::Surroundings;
 use signet_policy::kyverno::{Input, Need, Operation, Policy, Status};
 use signet_policy::trust_policy::PolicyError;
-use signet_policy::{admission, gatekeeper};
+use signet_policy::{admission, gatekeeper, images};
 use signet_yaml::{Node, to_json};
 
 use crate::engine::{Engine, Pass};
@@ -171,7 +171,8 @@ impl Loader {
         };
         let asking: Vec<Option<Asking>> = set.policies().map(asks).collect();
         let asks = asking.iter().any(Option::is_some);
-        Ok(PolicySet { set, asking, asks })
+        let kinds = set.policies().map(|(kind, ..)| kind).collect();
+        Ok(PolicySet { set, asking, asks, kinds })
     }
 }
 
@@ -183,6 +184,8 @@ pub struct PolicySet {
     asking: Vec<Option<Asking>>,
     /// Whether any does.
     asks: bool,
+    /// The kind of each policy, in the order of the set.
+    kinds: Vec<&'static str>,
 }
 
 /// A policy that asks for something of the cluster.
@@ -200,6 +203,37 @@ impl PolicySet {
     pub fn unbound(&self) -> Vec<String> {
         self.set.not_in_force()
     }
+
+    /// Whether a policy may be about such a request, whatever its names, labels and users. What is about no policy need not be asked about.
+    #[must_use]
+    pub fn concerns(&self, request: &Request) -> bool {
+        let input = &request.input;
+        let runs = runs_images(request);
+        // Constraints may be about anything; what a kubelet reports of what runs, and tokens that it asks for, are not what they are written for.
+        let reported = matches!(input.subresource.as_str(), "status" | "finalize" | "token");
+        let of_entries = self.set.concerned(input).iter().any(|place| match self.kinds.get(*place) {
+            Some(&"TrustPolicy") => runs,
+            Some(&"Constraint") => !reported,
+            _ => true,
+        });
+        let named = self.set.policies();
+        let (mut all, mut by_image) = (0_usize, false);
+        for (kind, ..) in named {
+            all = all.saturating_add(1);
+            by_image |= kind == "ClusterImagePolicy";
+        }
+        // Those of Connaisseur have no name, and are about images like the others.
+        of_entries || (runs && (by_image || self.set.len() > all))
+    }
+}
+
+/// Whether an object is stored that names images where it is known that its kind does. What is made of other kinds comes by as a Pod.
+#[must_use]
+pub fn runs_images(request: &Request) -> bool {
+    let input = &request.input;
+    may_change(input.operation)
+        && matches!(input.subresource.as_str(), "" | "ephemeralcontainers")
+        && images::is_known(&input.kind.group, &input.kind.kind)
 }
 
 /// The namespace of a request, as it is asked for.

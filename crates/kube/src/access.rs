@@ -398,7 +398,7 @@ mod tests {
     fn nobody_is_told_in_the_clear_who_we_are() {
         refused(&FILE.replace("https://", "http://"), "must begin with https://");
         refused(&FILE.replace("https://k", "https://u:sesame@k"), "more than a host");
-        refused(&FILE.replace("https://", "file://"), "must begin with https://");
+        refused(&FILE.replace("https://", "file://"), "no address");
         assert!(of(&FILE.replace("https://k.example", "http://127.0.0.1")).is_ok());
         assert!(of(&FILE.replace("https://k.example", "http://[::1]")).is_ok());
     }

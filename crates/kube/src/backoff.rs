@@ -22,11 +22,6 @@ impl Backoff {
         self.failures = 0;
     }
 
-    /// How often it failed since it last went well.
-    pub(crate) fn failures(&self) -> u32 {
-        self.failures
-    }
-
     /// The next pause: between half and all of the doubled one, at most the longest.
     pub(crate) fn pause(&mut self) -> Duration {
         let factor = 1_u32.checked_shl(self.failures.min(16)).unwrap_or(u32::MAX);
@@ -62,7 +57,7 @@ mod tests {
             let (pause, full) = (backoff.pause(), Duration::from_secs(expected));
             assert!(pause >= full / 2 && pause <= full, "{pause:?} of {full:?}");
         }
-        assert_eq!(backoff.failures(), 8);
+        assert_eq!(backoff.failures, 8);
         backoff.reset();
         assert!(backoff.pause() <= second);
         let mut other = Backoff::new(second, second, 9);

@@ -14,12 +14,27 @@
 mod access;
 mod backoff;
 mod client;
+mod discovery;
 mod error;
+mod lease;
+mod lookup;
+mod mirror;
+mod policies;
 pub mod resource;
+pub mod rights;
+mod secret;
 mod stream;
+mod webhooks;
 
 pub use access::{Access, IN_POD};
 pub use client::{Client, ClientLimits, FIELD_MANAGER, ListOptions, Page, Watch, WatchOptions, identity_of, key_of};
+pub use discovery::{Discovery, Served};
 pub use error::KubeError;
+pub use lease::{Clock, Leader, LeaseTimes};
+pub use lookup::Lookup;
+pub use mirror::{Mirror, Objects, Pulse, Selection, Standing, View};
+pub use policies::{Document, KINDS, NATIVE, Policies, PolicyOptions, Snapshot};
 pub use resource::Resource;
+pub use secret::data_of;
 pub use stream::{Event, check_watch, version_of};
+pub use webhooks::{Address, Hooks, IGNORE, NAME, Rule, Written};

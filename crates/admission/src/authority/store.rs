@@ -165,6 +165,22 @@ impl Directory {
     }
 }
 
+impl Authority {
+    /// Everything that begins it again, its keys included: a secret.
+    #[must_use]
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(saved(self).to_string().into_bytes())
+    }
+
+    /// What [`Authority::to_bytes`] gave.
+    ///
+    /// # Errors
+    /// What is missing, as half a sentence. No key is quoted.
+    pub fn from_bytes(bytes: &[u8], lifetimes: Lifetimes) -> Result<Self, &'static str> {
+        restored(bytes, lifetimes)
+    }
+}
+
 fn certificate(of: &Certificate) -> Value {
     json!({"der": STANDARD.encode(&of.der), "from": of.from.as_second(), "until": of.until.as_second()})
 }
@@ -222,16 +238,4 @@ fn restored(bytes: &[u8], lifetimes: Lifetimes) -> Result<Authority, &'static st
         names: names.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         signed_by: decoded(&value, "signedBy")?,
     })
-}
-
-/// The state as it is written.
-#[cfg(test)]
-pub(super) fn for_tests(authority: &Authority) -> Vec<u8> {
-    saved(authority).to_string().into_bytes()
-}
-
-/// The state as it is read.
-#[cfg(test)]
-pub(super) fn from_tests(bytes: &[u8]) -> Result<Authority, &'static str> {
-    restored(bytes, Lifetimes::default())
 }

@@ -67,10 +67,61 @@ pub(crate) struct AdmissionArgs {
     #[arg(long, env = "SIGNET_TRUSTED_ROOT", value_name = "FILE")]
     pub(crate) trusted_root: Option<PathBuf>,
     #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+    #[command(flatten)]
     pub(crate) database: DatabaseArgs,
     #[command(flatten)]
     pub(crate) reach: ReachArgs,
     /// How reviews are shown with `--dev`: text, or json for one object a line.
     #[arg(short, long, value_name = "FORMAT", value_parser = ["text", "json"], default_value = "text")]
     pub(crate) output: String,
+}
+
+/// Of the cluster that the webhook runs in.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Cluster")]
+pub(crate) struct ClusterArgs {
+    /// Watch the policies of a cluster, and keep certificates and webhook configurations there: the cluster that this Pod runs in, or that of the
+    /// kubeconfig. Replicas share the work; one leads.
+    #[arg(long, env = "SIGNET_ADMISSION_CLUSTER")]
+    pub(crate) cluster: bool,
+    /// The kubeconfig, whose current context is taken [default: this Pod's own account, else `KUBECONFIG`, else `~/.kube/config`].
+    #[arg(long, env = "SIGNET_KUBECONFIG", value_name = "FILE", requires = "cluster")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// Our own namespace: of the Lease, the Secret and the service. It is never asked about [default: that of the account, else `signet-system`].
+    #[arg(long, env = "SIGNET_ADMISSION_NAMESPACE", value_name = "NAMESPACE", requires = "cluster")]
+    pub(crate) namespace: Option<String>,
+    /// The service by which API servers reach us.
+    #[arg(long, env = "SIGNET_ADMISSION_SERVICE", value_name = "NAME", default_value = "signet-admission")]
+    pub(crate) service: String,
+    /// An address by which API servers reach us instead of the service: `https://HOST:PORT`.
+    #[arg(long, value_name = "URL", requires = "cluster")]
+    pub(crate) advertise: Option<String>,
+    /// The Secret with the certificate. It is made and renewed by the leader; one that cert-manager keeps is only read [default: `signet-admission-tls`].
+    #[arg(long, env = "SIGNET_ADMISSION_TLS_SECRET", value_name = "NAME", requires = "cluster")]
+    pub(crate) tls_secret: Option<String>,
+    /// Ask about `kube-system`, too. While the webhook is down, a cluster cannot heal itself then.
+    #[arg(long, requires = "cluster")]
+    pub(crate) kube_system: bool,
+    /// Seconds that API servers wait for an answer.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u8).range(1..=30))]
+    pub(crate) webhook_timeout: u8,
+    /// A namespace whose PolicyExceptions count, repeatable; `*` for all. Without it none does: who may make one in his own namespace would except himself.
+    #[arg(
+        long,
+        env = "SIGNET_ADMISSION_EXCEPTIONS_FROM",
+        value_name = "NAMESPACE",
+        value_delimiter = ',',
+        requires = "cluster"
+    )]
+    pub(crate) exceptions_from: Vec<String>,
+    /// Judge by ValidatingAdmissionPolicies and MutatingAdmissionPolicies, too. An API server that has them evaluates them itself.
+    #[arg(long, requires = "cluster")]
+    pub(crate) kubernetes_policies: bool,
+    /// Leave the webhook configurations to somebody else.
+    #[arg(long, requires = "cluster")]
+    pub(crate) no_webhooks: bool,
+    /// Take the webhook configurations away, and end.
+    #[arg(long, requires = "cluster")]
+    pub(crate) uninstall: bool,
 }

@@ -116,6 +116,11 @@ pub struct Extractor {
 #[error("it names more than {MAX_IMAGES} images, or nests deeper than Kubernetes does")]
 pub struct TooMany;
 
+/// Whether it is known where a kind keeps its images.
+pub fn is_known(group: &str, kind: &str) -> bool {
+    kinds::known(group, kind).is_some()
+}
+
 /// The images of an object, in the order of the routes of its kind. `extractors` go beside what is known of a kind, never in its place.
 ///
 /// `Err` where there are too many to look at: nothing may be admitted then.

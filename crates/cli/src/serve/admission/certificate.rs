@@ -6,12 +6,12 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use signet_admission::authority::{Authority, Directory, Lifetimes, Published};
 use signet_admission::{Certificates, Clock};
+use zeroize::Zeroizing;
 
 use super::super::args::AdmissionArgs;
 use crate::output;
 
 /// Who makes it.
-#[derive(Debug)]
 enum Source {
     /// Somebody else, who puts it into a directory.
     Foreign(PathBuf, Box<Published>),
@@ -19,6 +19,8 @@ enum Source {
     Own(Directory),
     /// We, for this process.
     Passing(Box<Authority>),
+    /// A Secret of the cluster, of which we are told: chain and key.
+    Given(Vec<u8>, Zeroizing<Vec<u8>>),
 }
 
 /// Keeps the certificate that is shown.
@@ -50,7 +52,12 @@ impl Keeper {
                 crate::usage(anyhow::Error::new(err).context("cannot make a certificate of `--name`"))
             })?;
             let (certificates, bundle) = of(&authority)?;
-            (Source::Passing(Box::new(authority)), certificates, bundle)
+            if args.cluster.cluster && !args.dev {
+                // Nobody trusts this one. It is there until that of the Secret is.
+                (Source::Given(Vec::new(), Zeroizing::default()), certificates, None)
+            } else {
+                (Source::Passing(Box::new(authority)), certificates, bundle)
+            }
         };
         let file = args.ca_file.clone();
         let keeper = Keeper { source, certificates, names: args.names.clone(), clock: Arc::clone(clock), bundle, file };
@@ -70,6 +77,21 @@ impl Keeper {
     fn publish(&self) -> Result<()> {
         let (Some(file), Some(bundle)) = (&self.file, &self.bundle) else { return Ok(()) };
         output::replace(file, bundle).with_context(|| format!("cannot write `{}`", file.display()))
+    }
+
+    /// Shows what a Secret of the cluster holds. `true`: it is another one than before.
+    pub(super) fn given(&mut self, chain: Vec<u8>, key: Zeroizing<Vec<u8>>, bundle: Option<Vec<u8>>) -> Result<bool> {
+        let same = matches!(&self.source, Source::Given(old, known) if *old == chain && **known == *key);
+        if same && self.bundle == bundle {
+            return Ok(false);
+        }
+        if !same {
+            self.certificates.swap(&chain, &key)?;
+        }
+        self.source = Source::Given(chain, key);
+        self.bundle = bundle;
+        self.publish()?;
+        Ok(!same)
     }
 
     /// Does what is due. `true`: another certificate is shown.
@@ -95,6 +117,7 @@ impl Keeper {
                 self.certificates.swap(authority.chain().as_bytes(), authority.key().as_bytes())?;
                 self.bundle = bundle;
             }
+            Source::Given(..) => return Ok(false),
             Source::Passing(authority) => {
                 if authority.step(&self.names, now)?.is_empty() {
                     return Ok(false);

@@ -33,9 +33,20 @@ impl Policies {
 
     /// Reads all of them. A path without a policy is a mistake, and no policy that allows everything.
     pub(super) fn read(&mut self) -> Result<PolicySet> {
+        let mut loader = Loader::default();
+        self.fill(&mut loader)?;
+        Ok(loader.finish()?)
+    }
+
+    /// Whether a file changed since they were read last. What cannot be listed changed.
+    pub(super) fn look_again(&self) -> bool {
+        files(&self.paths).map_or(true, |files| look(&files) != self.seen)
+    }
+
+    /// Reads all of them into a loader that others fill, too.
+    pub(super) fn fill(&mut self, loader: &mut Loader) -> Result<()> {
         let files = files(&self.paths)?;
         self.seen = look(&files);
-        let mut loader = Loader::default();
         let mut taken = false;
         for file in &files {
             let name = file.display().to_string();
@@ -45,7 +56,7 @@ impl Policies {
             taken |= loader.take_text(&name, &text, &documents).with_context(|| format!("cannot load `{name}`"))?;
         }
         ensure!(taken || self.paths.is_empty(), "there is no policy in {}", shown(&self.paths));
-        Ok(loader.finish()?)
+        Ok(())
     }
 
     /// The policies, if a file changed; an error that was told already is not told again.

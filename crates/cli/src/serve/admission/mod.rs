@@ -1,11 +1,13 @@
-//! `signet serve admission`: the webhook over the policies of files.
+//! `signet serve admission`: the webhook over the policies of files, or of a cluster and files.
 //!
 //! ```text
 //!   files ─▶ PolicySet ─▶ Desk ◀─ Server ◀─ certificates (a directory, an authority of our own, or one for this process)
 //!     └──────── looked at every two seconds; what does not load changes nothing ───────┘
+//!   cluster ─▶ documents, certificate, Lease: see `cluster`
 //! ```
 
 mod certificate;
+mod cluster;
 mod files;
 mod outside;
 mod print;
@@ -22,6 +24,7 @@ use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use self::certificate::Keeper;
+use self::cluster::Cluster;
 use self::files::Policies;
 use super::args::AdmissionArgs;
 use crate::exit::Exit;
@@ -33,9 +36,9 @@ const QUESTIONS: usize = 32;
 const LOOK: Duration = Duration::from_secs(2);
 
 pub(super) fn command(args: &AdmissionArgs, settings: &Settings) -> Result<Exit> {
-    if !args.dev && args.tls_dir.is_none() && args.ca_dir.is_none() {
+    if !args.dev && !args.cluster.cluster && args.tls_dir.is_none() && args.ca_dir.is_none() {
         return Err(crate::usage(anyhow!(
-            "no certificate: give `--tls-dir DIR`, `--ca-dir DIR`, or `--dev` to try things out"
+            "no certificate: give `--tls-dir DIR`, `--ca-dir DIR`, `--cluster`, or `--dev` to try things out"
         )));
     }
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
@@ -67,6 +70,9 @@ async fn serve(
     workers: usize,
     asking: tokio::runtime::Handle,
 ) -> Result<()> {
+    if args.cluster.uninstall {
+        return cluster::uninstall(&args.cluster, settings).await;
+    }
     let mut policies = Policies::new(args.policies.clone());
     let set = policies.read()?;
     let unbound = set.unbound();
@@ -74,12 +80,17 @@ async fn serve(
         settings.warn(format!("no binding, so these policies hold nowhere: {}", unbound.join(", ")));
     }
     let count = set.policies();
-    if count == 0 {
+    if count == 0 && !args.cluster.cluster {
         settings.warn("there are no policies: everything passes whose images can be read");
     }
     let clock: Clock = Arc::new(settings::now);
     let mut keeper = Keeper::begin(args, &clock)?;
-    let outside: Arc<dyn Outside> = Arc::new(outside::Files::read(args, asking, settings)?);
+    let cluster = match args.cluster.cluster {
+        true => Some(Cluster::begin(args, &clock, settings)?),
+        false => None,
+    };
+    let lookup = cluster.as_ref().map(Cluster::lookup);
+    let outside: Arc<dyn Outside> = Arc::new(outside::Files::read(args, lookup, asking, settings)?);
     let cached = Cached::new(outside, CacheLimits::default());
     let limits = DeskLimits { workers, ..DeskLimits::default() };
     let mut desk = Desk::new(cached, clock, limits);
@@ -97,7 +108,9 @@ async fn serve(
     let address = server.address().context("cannot tell where we listen")?;
     let signals = Signals::take()?;
     let desk = Arc::new(desk);
-    desk.load(Arc::new(set));
+    if cluster.is_none() {
+        desk.load(Arc::new(set));
+    }
     match &printer {
         Some(printer) => printer.listening(address, keeper.bundle(), count),
         None => settings.say(format!("listening on https://{address}, {count} policies")),
@@ -105,6 +118,9 @@ async fn serve(
     let (stop, stopped) = watch::channel(());
     let serving = tokio::spawn(server.run(Arc::clone(&desk), keeper.certificates(), stopped));
     let looking = async {
+        if let Some(cluster) = &cluster {
+            return cluster.run(policies, keeper, &desk, settings).await;
+        }
         let mut ticks = tokio::time::interval(LOOK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -117,6 +133,9 @@ async fn serve(
         () = looking => {}
     }
     settings.detail("ending: what runs is answered, and nobody new is taken");
+    if let Some(cluster) = &cluster {
+        cluster.end(settings).await;
+    }
     drop(stop);
     serving.await.context("the server broke off")?.context("cannot serve")
 }

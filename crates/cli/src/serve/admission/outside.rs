@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use serde_json::Value;
 use signet_admission::{Asked, Outside};
+use signet_kube::Lookup;
 use signet_policy::kyverno::Need;
 use signet_policy::kyverno::verify_images::{Answer, ImageNeed};
 use signet_policy::trust_policy::facts;
@@ -24,6 +25,8 @@ pub(super) struct Files {
     given: bool,
     /// `None` offline.
     registries: Option<Arc<Registries>>,
+    /// `None` where no cluster is asked.
+    cluster: Option<Arc<Lookup>>,
     /// Threads for questions. A registry that does not answer holds up nobody who judges.
     threads: tokio::runtime::Handle,
 }
@@ -45,7 +48,12 @@ impl std::fmt::Debug for Registries {
 }
 
 impl Files {
-    pub(super) fn read(args: &AdmissionArgs, threads: tokio::runtime::Handle, settings: &Settings) -> Result<Files> {
+    pub(super) fn read(
+        args: &AdmissionArgs,
+        cluster: Option<Arc<Lookup>>,
+        threads: tokio::runtime::Handle,
+        settings: &Settings,
+    ) -> Result<Files> {
         let paths = &args.objects;
         let mut objects = Vec::new();
         for file in files(paths)? {
@@ -65,7 +73,7 @@ impl Files {
                 Some(Arc::new(Registries { outside, named, database: args.database.clone(), trust }))
             }
         };
-        Ok(Files { mocks: Mocks { objects, targets, ..Mocks::default() }, given, registries, threads })
+        Ok(Files { mocks: Mocks { objects, targets, ..Mocks::default() }, given, registries, cluster, threads })
     }
 }
 
@@ -118,6 +126,34 @@ fn name_of(question: &facts::Question) -> &str {
     }
 }
 
+/// What a cluster says, as far as it is asked: namespaces, ConfigMaps and role bindings. Nothing else is read there for a policy, whatever it names: our
+/// account may more than who wrote it.
+async fn of_cluster(cluster: &Lookup, need: &Need) -> Result<Value, String> {
+    match need {
+        Need::ConfigMap { namespace, name } => cluster.config_map(namespace, name).await,
+        Need::Objects { api_version, kind, namespace, name, uid, selector }
+            if uid.is_empty() && selector.is_empty() && namespace.is_empty() =>
+        {
+            match (api_version.as_str(), kind.as_str()) {
+                ("v1", "Namespace") if !name.is_empty() && !name.contains(['*', '?']) => {
+                    cluster.namespace(name).await.map(|found| Value::Array(vec![found]))
+                }
+                ("rbac.authorization.k8s.io/v1", "RoleBinding") if name.is_empty() => {
+                    cluster.role_bindings(false).await.map(Value::Array)
+                }
+                ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding") if name.is_empty() => {
+                    cluster.role_bindings(true).await.map(Value::Array)
+                }
+                _ => Err(format!("{kind} of `{api_version}` is not read in the cluster")),
+            }
+        }
+        _ => {
+            Err("the cluster is not asked for it: only namespaces, ConfigMaps and role bindings are read there"
+                .to_owned())
+        }
+    }
+}
+
 const OFFLINE: &str = "no registry is asked offline";
 
 impl Files {
@@ -151,6 +187,10 @@ impl Outside for Files {
                     };
                     self.ask(Err, ask).await
                 }
+                _ if answer.is_err() => match &self.cluster {
+                    Some(cluster) => of_cluster(cluster, need).await,
+                    None => answer,
+                },
                 _ => answer,
             }
         })
