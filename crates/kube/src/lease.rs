@@ -17,6 +17,7 @@ use crate::client::Client;
 use crate::error::KubeError;
 use crate::mirror::Pulse;
 use crate::resource::LEASES;
+use crate::stream::version_of;
 
 /// What time it is, for what is written into the Lease.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -54,7 +55,7 @@ enum Step {
 /// What was seen of another's hold.
 #[derive(Clone, Debug, PartialEq)]
 struct Seen {
-    /// Holder and time of renewal, as they are written.
+    /// Holder and renewal, as they are written.
     mark: (String, String),
     /// When they were first seen so.
     at: Instant,
@@ -71,7 +72,9 @@ fn number(lease: &Value, key: &str) -> i64 {
 /// The whole decision. No I/O, and no clock but `now`.
 fn step(lease: Option<&Value>, own: &str, seen: &mut Option<Seen>, now: Instant, times: &LeaseTimes) -> Step {
     let Some(lease) = lease else { return Step::Make };
-    let mark = (text(lease, "holderIdentity").to_owned(), text(lease, "renewTime").to_owned());
+    // Each renewal gives it another version, also where the holder's clock stands still.
+    let renewal = format!("{} {}", text(lease, "renewTime"), version_of(lease));
+    let mark = (text(lease, "holderIdentity").to_owned(), renewal);
     if mark.0 == own {
         return Step::Renew;
     }

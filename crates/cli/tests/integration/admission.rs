@@ -51,9 +51,9 @@ impl Drop for Server {
     }
 }
 
-type Connection = StreamOwned<ClientConnection, TcpStream>;
+pub(crate) type Connection = StreamOwned<ClientConnection, TcpStream>;
 
-fn trusting(bundle: &str) -> Arc<ClientConfig> {
+pub(crate) fn trusting(bundle: &str) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(bundle.as_bytes()) {
         roots.add(certificate.unwrap()).unwrap();
@@ -123,7 +123,7 @@ impl Server {
     }
 }
 
-fn post(stream: &mut Connection, path: &str, body: &[u8]) {
+pub(crate) fn post(stream: &mut Connection, path: &str, body: &[u8]) {
     let mut request = format!(
         "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
         body.len()
@@ -133,7 +133,7 @@ fn post(stream: &mut Connection, path: &str, body: &[u8]) {
     stream.write_all(&request).unwrap();
 }
 
-fn answer(stream: &mut Connection) -> (u16, Vec<u8>) {
+pub(crate) fn answer(stream: &mut Connection) -> (u16, Vec<u8>) {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
@@ -147,7 +147,7 @@ fn answer(stream: &mut Connection) -> (u16, Vec<u8>) {
     (head.split(' ').nth(1).unwrap().parse().unwrap(), body)
 }
 
-fn pod(image: &str) -> Value {
+pub(crate) fn pod(image: &str) -> Value {
     json!({
         "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
         "request": {

@@ -22,6 +22,7 @@ mod chains;
 #[allow(dead_code, reason = "shared with the tests of another crate")]
 mod chunked;
 mod closed;
+mod cluster;
 mod debian_gate;
 mod deploy;
 mod distribution;
