@@ -62,6 +62,7 @@ pub const TARGETS: &[Target] = &[
     ("twirp", twirp),
     ("versions", versions),
     ("vunnel", vunnel),
+    ("watch", watch),
     ("yaml", yaml),
 ];
 
@@ -213,6 +214,12 @@ pub fn sqlite(data: &[u8]) {
 /// A Trivy database.
 pub fn trivy_db(data: &[u8]) {
     let _read = signet_advisories::feeds::trivy_db::read(data, &mut |_| Ok(()));
+}
+
+/// What a watch of an API server brings, in pieces, and a kubeconfig.
+pub fn watch(data: &[u8]) {
+    let _events = signet_kube::check_watch(data);
+    let _read = signet_kube::check_kubeconfig(data);
 }
 
 /// A Grype database, and the listing of one.

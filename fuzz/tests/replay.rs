@@ -436,6 +436,10 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
         "versions" => (0..32u8)
             .map(|choice| [&[choice], &b">= 1:1.2.3~rc1-4.el9_2+b1 || ^2.0.0-alpha.1\n1.2.3"[..]].concat())
             .collect(),
+        "watch" => text(&[
+            "\x11{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"1\"}}}\n\n{\"type\":\"ERROR\",\"object\":{\"code\":410}}\n",
+            "current-context: c\ncontexts: [{name: c, context: {cluster: c, user: u}}]\nclusters: [{name: c, cluster: {server: \"https://k\"}}]\nusers: [{name: u, user: {token: t, exec: {command: x}}}]\n",
+        ]),
         "yaml" => text(&["a: &x [1, 0644, yes]\nb: *x\n---\n<<: {c: |\n  text\n}\n", "{a: [b, {c: d}]}"]),
         _ => Vec::new(),
     }

@@ -239,6 +239,14 @@ struct Settings {
     namespace: Option<String>,
 }
 
+/// Whether bytes are a kubeconfig that is understood. For fuzzing.
+///
+/// # Errors
+/// With a sentence that quotes no value.
+pub fn check_kubeconfig(bytes: &[u8]) -> Result<(), String> {
+    Settings::parse(bytes, Path::new("/")).map(|_| ())
+}
+
 impl Settings {
     fn parse(bytes: &[u8], folder: &Path) -> Result<Self, String> {
         // The parser's own message may quote a line, and lines hold tokens.

@@ -26,7 +26,7 @@ mod secret;
 mod stream;
 mod webhooks;
 
-pub use access::{Access, IN_POD};
+pub use access::{Access, IN_POD, check_kubeconfig};
 pub use client::{Client, ClientLimits, FIELD_MANAGER, ListOptions, Page, Watch, WatchOptions, identity_of, key_of};
 pub use discovery::{Discovery, Served};
 pub use error::KubeError;

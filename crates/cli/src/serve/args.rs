@@ -10,13 +10,13 @@ use crate::verify::args::ReachArgs;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Answer the admission reviews of a Kubernetes API server by the policies of files.
+    /// Answer the admission reviews of a Kubernetes API server by the policies of files, or of its cluster.
     Admission(AdmissionArgs),
 }
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  signet serve admission --dev --policy policies/\n  signet serve admission --policy /etc/signet/policies --tls-dir /etc/signet/tls \\\n    --listen 0.0.0.0:8443\n\nReviews come to /mutate and /validate by POST; /healthz, /readyz and /metrics are read by GET."
+    after_help = "Examples:\n  signet serve admission --dev --policy policies/\n  signet serve admission --policy /etc/signet/policies --tls-dir /etc/signet/tls \\\n    --listen 0.0.0.0:8443\n  signet serve admission --cluster --listen 0.0.0.0:8443\n\nReviews come to /mutate and /validate by POST; /healthz, /readyz and /metrics are read by GET."
 )]
 pub(crate) struct AdmissionArgs {
     /// Policies: files and directories of YAML or JSON. They are read again when they change.

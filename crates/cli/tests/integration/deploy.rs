@@ -127,24 +127,66 @@ fn the_webhooks_manifests_hold_what_they_promise() {
     let of = |kind: &str| documents.iter().find(|document| document["kind"] == kind).unwrap();
     let pod = &of("Deployment")["spec"]["template"]["spec"];
     assert_eq!(of("Deployment")["spec"]["replicas"], 3);
-    assert_eq!(pod["automountServiceAccountToken"], false);
+    assert_eq!(pod["serviceAccountName"], "signet-admission");
     assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
     let container = &pod["containers"][0];
     assert_eq!(container["securityContext"]["readOnlyRootFilesystem"], true);
     assert_eq!(container["securityContext"]["capabilities"]["drop"], serde_json::json!(["ALL"]));
     assert_eq!(of("PodDisruptionBudget")["spec"]["minAvailable"], 2);
-    let (mutating, validating) =
-        (&of("MutatingWebhookConfiguration")["webhooks"][0], &of("ValidatingWebhookConfiguration")["webhooks"][0]);
-    for key in ["rules", "namespaceSelector", "failurePolicy", "timeoutSeconds"] {
-        assert_eq!(mutating[key], validating[key], "{key}");
-    }
-    assert_eq!(mutating["failurePolicy"], "Fail");
+    // The leader makes the webhook configurations, of the policies that there are.
+    assert!(!documents.iter().any(|document| document["kind"].as_str().unwrap().ends_with("WebhookConfiguration")));
     // The flags are the program's.
     let mut line: Vec<&str> = container["args"].as_array().unwrap().iter().map(|arg| arg.as_str().unwrap()).collect();
     line.push("--help");
-    room.check(&line.join(" "), 0, &["--tls-dir"]);
+    room.check(&line.join(" "), 0, &["--kubeconfig"]);
     let policies = read("policies.yaml");
-    let text = policies[0]["data"]["production.yaml"].as_str().unwrap();
-    room.file("production.yaml", text);
-    room.check("policy lint production.yaml", 0, &["0 errors, 0 warnings"]);
+    assert_eq!(policies[0]["kind"], "TrustPolicy");
+    room.file("policies.yaml", &std::fs::read_to_string(folder.join("policies.yaml")).unwrap());
+    room.check("policy lint policies.yaml", 0, &["0 errors, 0 warnings"]);
+    let crd = &read("crds.yaml")[0];
+    assert_eq!(crd["metadata"]["name"], "trustpolicies.signet.dev");
+    assert_eq!(crd["spec"]["versions"][0]["name"], "v1");
+}
+
+/// The account may do what the program names, and nothing else; each right says what for.
+#[test]
+fn the_rights_of_the_webhook_are_those_that_the_program_names() {
+    use std::collections::BTreeSet;
+
+    use signet_kube::rights::{Scope, rights};
+    let (text, documents) = read("kubernetes/rbac.yaml");
+    let documents: Vec<Value> = documents.iter().map(signet_yaml::to_json).collect();
+    let list = |rule: &Value, key: &str| -> Vec<String> {
+        rule[key].as_array().into_iter().flatten().map(|entry| entry.as_str().unwrap().to_owned()).collect()
+    };
+    let mut given = BTreeSet::new();
+    for (kind, scope) in [("ClusterRole", Scope::Cluster), ("Role", Scope::Own)] {
+        let role = documents.iter().find(|document| document["kind"] == kind).unwrap();
+        for rule in role["rules"].as_array().unwrap() {
+            for (group, resource) in list(rule, "apiGroups")
+                .iter()
+                .flat_map(|group| list(rule, "resources").into_iter().map(move |of| (group.clone(), of)))
+            {
+                assert!(given.insert((scope, group, resource, list(rule, "verbs"), list(rule, "resourceNames"))));
+            }
+        }
+    }
+    let named: BTreeSet<_> = rights()
+        .into_iter()
+        .map(|right| {
+            let texts = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
+            (right.scope, right.group.to_owned(), right.resource.to_owned(), texts(right.verbs), texts(right.names))
+        })
+        .collect();
+    assert_eq!(given, named);
+    for right in rights() {
+        let why = right.why.get(1..).unwrap();
+        assert!(text.contains(why), "`{}` is not explained: {}", right.resource, right.why);
+    }
+    let subjects = documents.iter().filter_map(|document| document["subjects"].as_array()).flatten();
+    assert!(
+        subjects
+            .into_iter()
+            .all(|subject| subject["name"] == "signet-admission" && subject["namespace"] == "signet-system")
+    );
 }
