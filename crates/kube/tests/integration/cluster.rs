@@ -306,6 +306,7 @@ fn one_leads_and_another_takes_over_when_it_is_gone_and_never_both() {
         .await;
         let lease = stub.object("leases", "signet-system", "signet-admission").unwrap();
         assert_eq!((&lease["spec"]["holderIdentity"], &lease["spec"]["leaseTransitions"]), (&json!("two"), &json!(1)));
+        assert_eq!(lease["spec"]["renewTime"], "2026-01-16T00:00:00.000000Z");
         // Who cannot renew stops acting, before anybody else may begin.
         stub.manner(|manner| manner.gone = true);
         until("two stops", || two.until().is_none()).await;

@@ -348,7 +348,8 @@ impl Cluster {
             Some(secret) => {
                 let (bundle, changed) = self.charge.certificate(secret).await?;
                 written |= changed;
-                bundle
+                // Where the Secret was lost and made anew, what is shown is still of the authority before.
+                together(bundle, keeper.bundle().unwrap_or_default())
             }
             None => keeper.bundle().map(<[u8]>::to_vec).unwrap_or_default(),
         };
@@ -375,6 +376,24 @@ impl Cluster {
             settings.detail(format!("the Lease is not given back and runs out: {err}"));
         }
     }
+}
+
+/// Certificates in PEM, and those of another bundle that are not among them.
+fn together(bundle: Vec<u8>, other: &[u8]) -> Vec<u8> {
+    const END: &str = "-----END CERTIFICATE-----";
+    let (Ok(mut all), Ok(other)) = (String::from_utf8(bundle.clone()), std::str::from_utf8(other)) else {
+        return bundle;
+    };
+    for one in other.split_inclusive(END).map(str::trim).filter(|one| one.ends_with(END)) {
+        if !all.contains(one) {
+            if !all.ends_with('\n') {
+                all.push('\n');
+            }
+            all.push_str(one);
+            all.push('\n');
+        }
+    }
+    all.into_bytes()
 }
 
 /// Ends a task.
@@ -430,4 +449,37 @@ fn lines(told: &Told, out: &mut String) {
 
 fn count(number: usize) -> f64 {
     u32::try_from(number).map_or(f64::MAX, f64::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bundles_are_put_together_without_repeating() {
+        let one = |text: &str| format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n");
+        let (a, b) = (one("YQ=="), one("Yg=="));
+        let check = |bundle: &str, other: &str, expected: &str| {
+            let found = together(bundle.as_bytes().to_vec(), other.as_bytes());
+            assert_eq!(String::from_utf8(found).unwrap(), expected);
+        };
+        check(&a, &b, &format!("{a}{b}"));
+        check(&a, &a, &a);
+        check(&format!("{a}{b}"), &b, &format!("{a}{b}"));
+        check(&a, "nonsense", &a);
+        check(a.trim_end(), &b, &format!("{a}{b}"));
+    }
+
+    #[test]
+    fn metrics_say_how_old_what_is_known_is() {
+        let mut out = String::new();
+        lines(&Told { problems: 3, leads: true, ..Told::default() }, &mut out);
+        for line in [
+            "signet_admission_cluster_connected 1",
+            "signet_admission_leader 1",
+            "signet_admission_policies_not_loading 3",
+        ] {
+            assert!(out.lines().any(|found| found == line), "{out}");
+        }
+    }
 }
