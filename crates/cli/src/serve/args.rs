@@ -66,7 +66,7 @@ pub(crate) struct AdmissionArgs {
     /// A Sigstore `trusted_root.json` [default: that of the instance chosen by `signet trust init`, else the public one's].
     #[arg(long, env = "SIGNET_TRUSTED_ROOT", value_name = "FILE")]
     pub(crate) trusted_root: Option<PathBuf>,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "With --cluster")]
     pub(crate) cluster: ClusterArgs,
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
@@ -79,7 +79,6 @@ pub(crate) struct AdmissionArgs {
 
 /// Of the cluster that the webhook runs in.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Cluster")]
 pub(crate) struct ClusterArgs {
     /// Watch the policies of a cluster, and keep certificates and webhook configurations there: the cluster that this Pod runs in, or that of the
     /// kubeconfig. Replicas share the work; one leads.
