@@ -11,7 +11,7 @@
 //!   ClusterImagePolicy, TrustRoot (YAML) ─▶ image_policy::Policy ── request, evidence of its images ─▶ Judgement, or what is needed
 //!   ConstraintTemplate and constraint (YAML) ─▶ gatekeeper::Policy over rego or cel ── request, inventory ─▶ Judgement
 //!   ClusterPolicy, Policy (YAML) ─▶ kyverno::Policy ── request, what was fetched ─▶ Evaluation, or what is needed
-//!   all of them ─▶ engine::Set ── request, what was fetched ─▶ one Decision with its reasons
+//!   all of them ─▶ engine::Set ── request, what was fetched ─▶ one Decision with its reasons ─▶ report: reports and events
 //! ```
 //!
 //! What this room never does: it fetches nothing, asks no clock (`now` is handed in), and never takes what it does not know for good news:
@@ -37,6 +37,7 @@ pub mod licences;
 pub mod lint;
 pub mod quantity;
 pub mod rego;
+pub mod report;
 pub mod statement;
 mod suggest;
 pub mod trust_policy;

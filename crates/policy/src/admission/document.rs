@@ -439,6 +439,14 @@ impl Policy {
         self.everywhere = true;
     }
 
+    /// Whether a failure may refuse a request: of Kubernetes' own, where a binding says so.
+    pub fn may_refuse(&self) -> bool {
+        match self.kind.is_kubernetes() && !self.everywhere {
+            true => self.bindings.iter().any(|binding| binding.action == Action::Enforce),
+            false => self.action == Action::Enforce,
+        }
+    }
+
     /// Whether a binding puts it in force; policies of Kyverno need none.
     pub fn is_bound(&self) -> bool {
         !self.kind.is_kubernetes() || !self.bindings.is_empty()

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use serde_json::Value;
 use signet_model::Digest;
@@ -100,10 +101,41 @@ impl Set {
     /// Judges a request. Nothing is fetched: while [`Judged::needs`] is not empty and something of it can be fetched, fetch it and ask again. What
     /// stays unknown is an error of its rule, and refuses unless its policy says that errors do not.
     pub fn judge(&self, input: &Input, known: &Known, surroundings: &Surroundings, stages: Stages) -> Judged {
+        self.run(input, known, surroundings, stages, false, &|| Duration::ZERO).0
+    }
+
+    /// The same, and how long each reason took to find, in the order of the reasons. `watch`: how long it is since any fixed moment.
+    pub fn judge_timed(
+        &self,
+        input: &Input,
+        known: &Known,
+        surroundings: &Surroundings,
+        stages: Stages,
+        watch: &dyn Fn() -> Duration,
+    ) -> (Judged, Vec<Duration>) {
+        self.run(input, known, surroundings, stages, false, watch)
+    }
+
+    /// Judges an object that is there already, as a request that makes it and of which nobody knows who asks: by the policies that look at such
+    /// objects ([`super::About::background`]), and without changing it.
+    pub fn scan(&self, input: &Input, known: &Known, surroundings: &Surroundings) -> Judged {
+        self.run(input, known, surroundings, Stages::Validate, true, &|| Duration::ZERO).0
+    }
+
+    fn run(
+        &self,
+        input: &Input,
+        known: &Known,
+        surroundings: &Surroundings,
+        stages: Stages,
+        scans: bool,
+        watch: &dyn Fn() -> Duration,
+    ) -> (Judged, Vec<Duration>) {
         let concerned = self.plan.of(input, &self.entries);
+        let entries = concerned.iter().filter_map(|index| self.entries.get(*index));
         let mut judge = Judge {
             set: self,
-            entries: concerned.iter().filter_map(|index| self.entries.get(*index)).collect(),
+            entries: entries.filter(|entry| entry.background || !scans).collect(),
             input: Cow::Borrowed(input),
             exceptions: Cow::Borrowed(&self.exceptions),
             known,
@@ -112,6 +144,9 @@ impl Set {
             annotations: std::collections::BTreeMap::new(),
             needs: Needs::default(),
             object: None,
+            watch,
+            mark: watch(),
+            times: Vec::new(),
         };
         judge.without_namespace();
         if stages != Stages::Validate {
@@ -119,12 +154,16 @@ impl Set {
         }
         judge.verify_images(stages);
         judge.image_policies(stages);
+        judge.lap();
         judge.trust(stages);
+        judge.lap();
         if stages != Stages::Mutate {
             judge.validate();
         }
+        judge.lap();
+        let times = std::mem::take(&mut judge.times);
         let allowed = judge.reasons.iter().all(|reason| reason.consequence != Consequence::Denies);
-        Judged {
+        let judged = Judged {
             decision: Decision {
                 allowed,
                 reasons: judge.reasons,
@@ -134,12 +173,18 @@ impl Set {
             },
             object: judge.object,
             needs: judge.needs,
-        }
+        };
+        (judged, times)
     }
 }
 
 struct Judge<'a> {
     set: &'a Set,
+    watch: &'a dyn Fn() -> Duration,
+    /// When the policy was begun that is asked now.
+    mark: Duration,
+    /// How long reasons took; those of the policy that is asked now are not in it yet.
+    times: Vec<Duration>,
     /// The policies that such a request concerns.
     entries: Vec<&'a Entry>,
     /// The request, about the object as it is now.
@@ -551,7 +596,23 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// A policy has said what it had to say: what it took is shared by its reasons.
+    fn lap(&mut self) {
+        let now = (self.watch)();
+        let took = now.saturating_sub(self.mark);
+        self.mark = now;
+        let new = self.reasons.len().saturating_sub(self.times.len());
+        if let Some(share) = u32::try_from(new).ok().and_then(|new| took.checked_div(new)) {
+            self.times.resize(self.reasons.len(), share);
+        }
+    }
+
     fn say(&mut self, entry: &Entry, responses: Vec<Response>, fails_closed: bool) {
+        self.said(entry, responses, fails_closed);
+        self.lap();
+    }
+
+    fn said(&mut self, entry: &Entry, responses: Vec<Response>, fails_closed: bool) {
         for response in responses {
             let (consequence, message) = match (response.status, response.action) {
                 (Status::Pass | Status::Skip, _) => (Consequence::Nothing, response.message),

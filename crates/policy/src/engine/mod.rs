@@ -10,6 +10,7 @@
 //! What this module never does: it fetches nothing; a policy that could not be decided never counts as one that holds, unless the policy itself says
 //! so (`failurePolicy: Ignore`), and then the answer says it too; a document that looks like a policy and is none that is known here is an error.
 
+mod about;
 mod decision;
 mod judge;
 mod plan;
@@ -18,6 +19,7 @@ mod set;
 #[cfg(test)]
 mod tests;
 
+pub use about::{About, RuleKind};
 pub use decision::{Consequence, Decision, Reason};
 pub use judge::{Judged, Known, Needs, Stages};
 pub use set::{Builder, Origin, Set, Taken};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use signet_model::Digest;
 use signet_yaml::{Limits, Node, to_json};
 
+use super::about::{About, RuleKind, Sketch, Sketches};
 use super::plan::Plan;
 use crate::admission;
 use crate::connaisseur;
@@ -42,6 +43,8 @@ pub(super) struct Entry {
     pub(super) origin: Origin,
     /// Lines of the rules, by their names.
     lines: BTreeMap<String, u32>,
+    /// Whether it says anything of what is there already. Known when all documents are.
+    pub(super) background: bool,
 }
 
 /// What became of a document.
@@ -68,6 +71,7 @@ pub struct Builder {
     connaisseur: Vec<(Origin, connaisseur::Config)>,
     unbound: bool,
     digests: String,
+    sketches: Sketches,
 }
 
 /// What the Policy Controller of Sigstore would be given. Its policies are asked together, since an image that none of them names is refused.
@@ -90,6 +94,7 @@ pub struct Set {
     pub(super) unbound: bool,
     pub(super) plan: Plan,
     digest: Digest,
+    abouts: Vec<About>,
 }
 
 /// Kinds of `kyverno.io` and `policies.kyverno.io` that act on their own time, and on no request.
@@ -157,6 +162,7 @@ impl Builder {
                 );
                 let origin = Origin { file: Arc::clone(&file), line: root.span.line };
                 self.count(&policy.content.to_string());
+                self.sketch(&to_json(root));
                 self.enter(Body::Trust(Box::new(policy)), origin, BTreeMap::new());
                 Ok(Taken::Policy)
             })
@@ -221,8 +227,14 @@ impl Builder {
         } else {
             return Ok(Taken::Other);
         }
-        self.count(&Digest::sha256(to_json(node).to_string().as_bytes()).to_string());
+        let document = to_json(node);
+        self.count(&Digest::sha256(document.to_string().as_bytes()).to_string());
+        self.sketch(&document);
         Ok(Taken::Policy)
+    }
+
+    fn sketch(&mut self, document: &serde_json::Value) {
+        self.sketches.extend(Sketch::of(document));
     }
 
     fn count(&mut self, digest: &str) {
@@ -231,7 +243,7 @@ impl Builder {
     }
 
     fn enter(&mut self, body: Body, origin: Origin, lines: BTreeMap<String, u32>) {
-        self.entries.push(Entry { body, origin, lines });
+        self.entries.push(Entry { body, origin, lines, background: false });
     }
 
     /// Binds what belongs together. Errors: bindings that do not fit their policies, with their places; one that names a policy that is not there is
@@ -258,7 +270,7 @@ impl Builder {
             match gatekeeper::Policy::new(Arc::clone(template), constraint) {
                 Ok(policy) => {
                     let body = Body::Gatekeeper(Box::new(policy));
-                    self.entries.push(Entry { body, origin, lines: BTreeMap::new() });
+                    self.entries.push(Entry { body, origin, lines: BTreeMap::new(), background: false });
                 }
                 Err(problems) => {
                     errors.extend(problems.into_iter().map(|problem| (origin.clone(), problem.message)));
@@ -267,6 +279,26 @@ impl Builder {
         }
         if !errors.is_empty() {
             return Err(errors);
+        }
+        let mut abouts = Vec::new();
+        for entry in &mut self.entries {
+            let (kind, key) = (entry.body.kind(), entry.body.key());
+            let Some(sketch) = self.sketches.get(&(kind.to_owned(), key.clone())) else { continue };
+            // What hangs on who asks cannot be asked of what is there: nobody asks.
+            entry.background = entry.body.looks_back() && !sketch.asks_users;
+            abouts.push(sketch.about(kind, key, entry.background, entry.body.enforces(), entry.body.rules()));
+        }
+        let of_images = self
+            .images
+            .policies
+            .iter()
+            .map(|policy| ("ClusterImagePolicy", policy.name.clone(), policy.mode == image_policy::Mode::Enforce));
+        let configs =
+            self.connaisseur.iter().map(|(_, config)| ("Connaisseur", "Connaisseur".to_owned(), !config.detects_only));
+        for (kind, key, enforces) in of_images.chain(configs) {
+            if let Some(sketch) = self.sketches.get(&(kind.to_owned(), key.clone())) {
+                abouts.push(sketch.about(kind, key, true, enforces, vec![(String::new(), RuleKind::ImageVerify)]));
+            }
         }
         Ok(Set {
             entries: self.entries,
@@ -277,6 +309,7 @@ impl Builder {
             unbound: self.unbound,
             plan: Plan::default(),
             digest: Digest::sha256(self.digests.as_bytes()),
+            abouts,
         })
     }
 }
@@ -305,6 +338,26 @@ impl Set {
     /// Which of [`Set::policies`], by their places, may be about such a request, whatever its names, labels and users.
     pub fn concerned(&self, input: &Input) -> std::sync::Arc<[usize]> {
         self.plan.of(input, &self.entries)
+    }
+
+    /// What reports and metrics say of each policy.
+    pub fn abouts(&self) -> &[About] {
+        &self.abouts
+    }
+
+    /// Whether a policy may say something of an object of this kind that is there already.
+    pub fn looks_at(&self, input: &Input) -> bool {
+        let (group, kind) = (input.kind.group.as_str(), input.kind.kind.as_str());
+        let of_images = crate::images::may_name(group, kind);
+        let places = self.plan.of(input, &self.entries);
+        (of_images && !(self.images.policies.is_empty() && self.connaisseur.is_empty()))
+            || places.iter().filter_map(|place| self.entries.get(*place)).filter(|entry| entry.background).any(
+                |entry| match &entry.body {
+                    Body::Gatekeeper(policy) => policy.may_concern(group, kind),
+                    Body::Trust(_) => of_images,
+                    Body::Kyverno(_) | Body::Admission(_) => true,
+                },
+            )
     }
 
     /// Policies of Kubernetes that hold nowhere, because nothing binds them.
@@ -350,6 +403,49 @@ impl Body {
             Body::Admission(policy) => policy.key(),
             Body::Gatekeeper(policy) => policy.key(),
             Body::Trust(policy) => policy.name.clone(),
+        }
+    }
+
+    /// Whether it is asked of what is there already: what changes requests is not.
+    fn looks_back(&self) -> bool {
+        match self {
+            Body::Kyverno(policy) => policy.background,
+            Body::Admission(policy) => policy.background && policy.is_evaluated() && !policy.kind.is_mutating(),
+            Body::Gatekeeper(_) | Body::Trust(_) => true,
+        }
+    }
+
+    /// Whether it may refuse a request.
+    fn enforces(&self) -> bool {
+        match self {
+            Body::Kyverno(policy) => policy.may_refuse(),
+            Body::Admission(policy) => policy.may_refuse(),
+            Body::Gatekeeper(policy) => policy.may_refuse(),
+            Body::Trust(policy) => policy.mode == signet_model::Mode::Enforce,
+        }
+    }
+
+    fn rules(&self) -> Vec<(String, RuleKind)> {
+        match self {
+            Body::Kyverno(policy) => {
+                let kind = |rule: &crate::kyverno::Rule| match () {
+                    () if rule.mutates() => RuleKind::Mutate,
+                    () if rule.generates() => RuleKind::Generate,
+                    () if rule.verifies_images() => RuleKind::ImageVerify,
+                    () => RuleKind::Validate,
+                };
+                policy.rules().iter().map(|rule| (rule.name.clone(), kind(rule))).collect()
+            }
+            Body::Admission(policy) => {
+                let kind = match policy.kind {
+                    kind if kind.is_mutating() => RuleKind::Mutate,
+                    kind if kind.as_str().ends_with("ImageValidatingPolicy") => RuleKind::ImageVerify,
+                    _ => RuleKind::Validate,
+                };
+                vec![(policy.name.clone(), kind)]
+            }
+            Body::Gatekeeper(_) => vec![(String::new(), RuleKind::Validate)],
+            Body::Trust(_) => vec![(String::new(), RuleKind::ImageVerify)],
         }
     }
 

@@ -379,3 +379,110 @@ fn the_policy_controllers_policies_are_asked_together() {
         &[("ClusterImagePolicy", Consequence::Denies)],
     );
 }
+
+/// Says something of who asks.
+const USERS: &str = "
+apiVersion: kyverno.io/v1
+kind: ClusterPolicy
+metadata: {name: users}
+spec:
+  validationFailureAction: Enforce
+  rules:
+  - name: who
+    match: {any: [{resources: {kinds: [Pod]}}]}
+    validate: {message: m, deny: {conditions: {any: [{key: '{{ request.userInfo.username }}', operator: NotEquals, value: root}]}}}
+";
+
+/// What is there already is judged by the policies that look back, and by no other.
+#[test]
+fn a_scan_asks_the_policies_that_look_at_what_is_there() {
+    let surroundings = Surroundings::kyverno(Timestamp::UNIX_EPOCH, [7; 32]);
+    let scan = |documents: &[&str], input: &Input| {
+        let mut builder = Builder::default();
+        for text in documents {
+            assert_eq!(builder.take_text("f", text), [Ok(Taken::Policy)]);
+        }
+        let set = builder.finish().unwrap();
+        let judged = set.scan(input, &Known::default(), &surroundings);
+        let names: Vec<String> = judged.decision.reasons.iter().map(Reason::name).collect();
+        assert_eq!(judged.object, None, "a scan changes nothing");
+        (names, set.looks_at(input))
+    };
+    let never = NEEDS_COPY.replace("spec:", "spec:\n  background: false");
+    let roles = NEEDS_COPY.replace("{kinds: [Pod]}}", "{kinds: [Pod]}, clusterRoles: [admin]}");
+    for (documents, names, looks) in [
+        (vec![NEEDS_COPY], vec!["needs-copy/copy"], true),
+        (vec![NEEDS_COPY, never.as_str()], vec!["needs-copy/copy"], true),
+        (vec![never.as_str()], vec![], false),
+        (vec![USERS], vec![], false),
+        (vec![roles.as_str()], vec![], false),
+        // What changes requests says nothing of what is there.
+        (vec![ADD_LABEL], vec![], true),
+        (vec![CEL_LABEL], vec![], false),
+        (vec![UNBOUND, BINDING], vec!["no-pods"], true),
+        (vec![IMAGES], vec!["ours"], true),
+        (vec![TEMPLATE, CONSTRAINT], vec!["NoPods/none/none"], true),
+        (vec![TRUST], vec![], true),
+    ] {
+        let found = scan(&documents, &pod());
+        assert_eq!(found.1, looks, "{documents:?}");
+        // Of images that nobody asked about our own policies have much to say.
+        match documents == [TRUST] {
+            true => assert!(found.0.iter().all(|name| name.starts_with("production/")) && !found.0.is_empty()),
+            false => assert_eq!(found.0, names, "{documents:?}"),
+        }
+    }
+    // Of a kind that names no images, policies about images say nothing and need not be asked.
+    let config =
+        Input::of(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}}), Operation::Create);
+    for documents in [vec![IMAGES], vec![TRUST], vec![TEMPLATE, CONSTRAINT], vec![NEEDS_COPY]] {
+        assert!(!scan(&documents, &config).1, "{documents:?}");
+    }
+}
+
+#[test]
+fn policies_say_what_they_are() {
+    use super::RuleKind::{ImageVerify, Mutate, Validate};
+    let set = set(&[NEEDS_COPY, ADD_LABEL, CEL_LABEL, UNBOUND, BINDING, IMAGES, TEMPLATE, CONSTRAINT]);
+    let found: Vec<_> = set
+        .abouts()
+        .iter()
+        .map(|about| (about.kind, about.key.as_str(), about.enforces, about.rule_kind("")))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("ClusterPolicy", "needs-copy", true, Validate),
+            ("ClusterPolicy", "add-team", false, Mutate),
+            ("MutatingPolicy", "copy-team", true, Mutate),
+            ("ValidatingAdmissionPolicy", "no-pods", true, Validate),
+            ("Constraint", "NoPods/none", true, Validate),
+            ("ClusterImagePolicy", "ours", true, ImageVerify),
+        ]
+    );
+    let about = &set.abouts()[0];
+    assert_eq!(about.reference.pointer("/metadata/name"), Some(&json!("needs-copy")));
+    assert_eq!(about.rules[0], ("copy".to_owned(), Validate));
+    // Every reason finds the policy that it is of.
+    for reason in judge(&set, Stages::All).decision.reasons {
+        let of = |about: &&super::About| about.kind == reason.kind && about.key == reason.policy;
+        assert!(set.abouts().iter().any(|about| of(&about)), "{reason:?}");
+    }
+}
+
+#[test]
+fn each_reason_has_its_time() {
+    use std::cell::Cell;
+    use std::time::Duration;
+    let set = set(&[ADD_LABEL, CEL_LABEL, NEEDS_COPY, IMAGES]);
+    let ticks = Cell::new(0);
+    let watch = || {
+        ticks.set(ticks.get() + 1);
+        Duration::from_millis(ticks.get())
+    };
+    let surroundings = Surroundings::kyverno(Timestamp::UNIX_EPOCH, [7; 32]);
+    let (judged, times) = set.judge_timed(&pod(), &Known::default(), &surroundings, Stages::All, &watch);
+    assert_eq!(times.len(), judged.decision.reasons.len());
+    assert!(times.iter().all(|took| *took > Duration::ZERO), "{times:?}");
+    assert_eq!(judged.decision, judge(&set, Stages::All).decision, "the watch decides nothing");
+}

@@ -165,6 +165,13 @@ impl Constraint {
         unknown.then(|| namespace.to_owned())
     }
 
+    /// Whether it may be about objects of a kind, whatever their names and labels.
+    pub(super) fn may_concern(&self, group: &str, kind: &str) -> bool {
+        let any = |list: &[String], name: &str| list.is_empty() || list.iter().any(|one| one == "*" || one == name);
+        let kinds = &self.matches.kinds;
+        kinds.is_empty() || kinds.iter().any(|(groups, kinds)| any(groups, group) && any(kinds, kind))
+    }
+
     /// Whether a request is meant: its object as it is or as it was.
     pub(super) fn includes(&self, input: &Input) -> bool {
         [input.object(), input.old_object()].into_iter().flatten().any(|object| self.matches.includes(object, input))

@@ -100,6 +100,16 @@ impl Policy {
         format!("{}/{}", self.constraint.kind, self.constraint.name)
     }
 
+    /// Whether it may be about objects of a kind, whatever their names and labels.
+    pub fn may_concern(&self, group: &str, kind: &str) -> bool {
+        self.constraint.may_concern(group, kind)
+    }
+
+    /// Whether a violation refuses a request.
+    pub fn may_refuse(&self) -> bool {
+        self.constraint.enforcement.is_some_and(|enforcement| enforcement.action() == Action::Enforce)
+    }
+
     /// Judges a request. Nothing is fetched: what is missing is in [`Judgement::needs`], and what needs it is an error.
     pub fn judge(&self, input: &Input, outside: &Outside, surroundings: &Surroundings) -> Judgement {
         let mut judgement = Judgement::default();

@@ -9,6 +9,7 @@
 //! Sources: Kubernetes API v1.36 (`PodSpec`, `ImageVolumeSource`); Argo Rollouts and Workflows, Tekton v1, Knative Serving v1, KubeVirt v1.
 
 mod kinds;
+pub mod running;
 mod walk;
 
 #[cfg(test)]
@@ -115,6 +116,11 @@ pub struct Extractor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("it names more than {MAX_IMAGES} images, or nests deeper than Kubernetes does")]
 pub struct TooMany;
+
+/// Whether objects of a kind may name images: kinds that are known to, and everything that is not of Kubernetes itself.
+pub fn may_name(group: &str, kind: &str) -> bool {
+    kinds::known(group, kind).is_some() || (group.contains('.') && !group.ends_with(".k8s.io"))
+}
 
 /// Whether it is known where a kind keeps its images.
 pub fn is_known(group: &str, kind: &str) -> bool {

@@ -130,6 +130,21 @@ impl Patterns {
 }
 
 impl Rule {
+    /// Whether it changes objects.
+    pub fn mutates(&self) -> bool {
+        matches!(self.body, Body::Mutate(_))
+    }
+
+    /// Whether it makes other objects.
+    pub fn generates(&self) -> bool {
+        matches!(self.body, Body::Generate(_))
+    }
+
+    /// Whether it is about images and who signed them.
+    pub fn verifies_images(&self) -> bool {
+        matches!(self.body, Body::VerifyImages(_))
+    }
+
     /// Whether it changes other resources than the one that it is about. That is done behind the request, and refuses nothing.
     pub fn has_targets(&self) -> bool {
         matches!(&self.body, Body::Mutate(mutation) if mutation.has_targets())

@@ -100,6 +100,13 @@ pub fn validate(policy: &Value, old: Option<&Value>) -> Result<Vec<String>, Stri
     Ok(warnings)
 }
 
+/// Whether what a policy says hangs on who asks, so that it can say nothing of what is there already.
+pub fn asks_users(policy: &Value) -> bool {
+    let spec = policy.get("spec").unwrap_or(&Value::Null);
+    let declared = list(spec.get("rules"));
+    users(&declared, &declared, spec).is_err()
+}
+
 fn list(value: Option<&Value>) -> Vec<&Value> {
     value.and_then(Value::as_array).into_iter().flatten().collect()
 }

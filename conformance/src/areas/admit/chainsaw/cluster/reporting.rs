@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use signet_policy::admission::status;
-use signet_policy::kyverno::event::{Component, events};
-use signet_policy::kyverno::report::{Origin, report};
 use signet_policy::kyverno::{Operation, Response, Snapshot, Status, User, status as of_rules};
+use signet_policy::report::event::{Component, events};
+use signet_policy::report::{Origin, report};
 
 use super::policies::{document_of, document_of_cel};
 use super::review;

@@ -2,10 +2,12 @@
 //!
 //! Source: kyverno/kyverno:pkg/event/events.go.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
+use signet_model::Digest;
 
-use super::evaluate::{Response, Status};
-use super::report::exceptions;
+use super::{About, Reason, exceptions, shorten};
+use crate::kyverno::{Action, Response, Status};
 
 /// Who saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +16,10 @@ pub enum Component {
     Admission,
     /// The scan of what is there.
     Scan,
+    /// Our webhook.
+    Webhook,
+    /// Our scan of what is there.
+    Background,
 }
 
 impl Component {
@@ -22,6 +28,8 @@ impl Component {
         match self {
             Component::Admission => "kyverno-admission",
             Component::Scan => "kyverno-scan",
+            Component::Webhook => "signet-admission",
+            Component::Background => "signet-scan",
         }
     }
 }
@@ -102,6 +110,53 @@ pub fn events(
     }
 }
 
+/// Bytes of an event's message: an API server takes 1,024.
+const MAX_MESSAGE: usize = 1_000;
+/// Characters of the name of what an event is about, in the event's name.
+const MAX_NAME: usize = 200;
+
+/// The events of what our engine said of an object, as [`events`] makes them. `about`: the policy, if it is known.
+pub fn of(about: Option<&About>, reason: &Reason, object: &Value, component: Component, blocked: bool) -> Vec<Value> {
+    let Some(about) = about else { return Vec::new() };
+    let response = Response {
+        rule: if reason.rule.is_empty() { reason.policy.clone() } else { reason.rule.clone() },
+        status: reason.status,
+        message: reason.message.clone(),
+        path: None,
+        action: Action::Audit,
+        target: None,
+    };
+    events(&about.reference, object, &response, component, blocked)
+}
+
+/// An event with its name and times, as an API server takes it. `count`: how often it happened since it was last told.
+pub fn dated(mut event: Value, now: Timestamp, count: u32) -> Value {
+    let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let digest = Digest::sha256(format!("{now}\n{event}").as_bytes()).hex();
+    let stem: String = text("/involvedObject/name")
+        .chars()
+        .map(|letter| letter.to_ascii_lowercase())
+        .map(|letter| if letter.is_ascii_alphanumeric() || letter == '-' { letter } else { '-' })
+        .take(MAX_NAME)
+        .collect();
+    let stem = stem.trim_matches('-');
+    let name = format!("{}.{}", if stem.is_empty() { "event" } else { stem }, digest.get(..16).unwrap_or_default());
+    let mut message = text("/message");
+    shorten(&mut message, MAX_MESSAGE);
+    if let Some(event) = event.as_object_mut() {
+        if let Some(metadata) = event.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.insert("name".to_owned(), json!(name));
+        }
+        // Whole seconds: fractions are another type.
+        let time = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        event.insert("message".to_owned(), json!(message));
+        event.insert("firstTimestamp".to_owned(), json!(time));
+        event.insert("lastTimestamp".to_owned(), json!(time));
+        event.insert("count".to_owned(), json!(count));
+    }
+    event
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,5 +195,31 @@ mod tests {
         check(Status::Skip, "preconditions not met", false, &[]);
         let skipped = [("ClusterPolicy", "default", "PolicySkipped"), ("PolicyException", "e", "PolicySkipped")];
         check(Status::Skip, "rule is skipped due to policy exceptions e/x", false, &skipped);
+    }
+
+    #[test]
+    fn an_event_has_a_name_and_times_that_an_api_server_takes() {
+        let policy =
+            json!({"apiVersion": "kyverno.io/v1", "kind": "ClusterPolicy", "metadata": {"name": "system:P_1"}});
+        let response = Response {
+            rule: "r".to_owned(),
+            status: Status::Fail,
+            message: "x".repeat(5_000),
+            path: None,
+            action: Action::Enforce,
+            target: None,
+        };
+        let object = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": "n"}});
+        let found = events(&policy, &object, &response, Component::Webhook, true).remove(0);
+        let now = Timestamp::from_second(1_790_000_000).expect("a time");
+        let event = dated(found.clone(), now, 3);
+        let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        assert!(text("/metadata/name").starts_with("system-p-1."), "{event}");
+        assert_eq!(text("/metadata/name").len(), "system-p-1.".len() + 16);
+        assert_eq!(text("/message").len(), MAX_MESSAGE);
+        assert_eq!((text("/lastTimestamp"), event.get("count")), ("2026-09-21T14:13:20Z", Some(&json!(3))));
+        assert_eq!(text("/reportingComponent"), "signet-admission");
+        assert_eq!(event, dated(found.clone(), now, 3), "the same at the same time");
+        assert_ne!(event.pointer("/metadata/name"), dated(found, Timestamp::UNIX_EPOCH, 3).pointer("/metadata/name"));
     }
 }
