@@ -98,6 +98,10 @@ pub struct Seen<'s> {
     pub outcome: Outcome,
     /// How long it took.
     pub took: Duration,
+    /// Who judged.
+    pub engine: &'s dyn Engine,
+    /// Where it is counted what became of what a witness tells.
+    pub metrics: &'s Metrics,
 }
 
 /// Watches reviews.
@@ -142,7 +146,7 @@ pub struct Desk {
     workers: Arc<Semaphore>,
     waiting: AtomicUsize,
     metrics: Metrics,
-    witness: Option<Arc<dyn Witness>>,
+    witnesses: Vec<Arc<dyn Witness>>,
     draining: AtomicBool,
 }
 
@@ -180,6 +184,8 @@ struct Step {
     open: Arc<Open>,
     /// Nothing, where nothing had to be judged.
     judged: Option<Judged>,
+    /// How long its reasons took.
+    times: Vec<Duration>,
     patch: Vec<Value>,
 }
 
@@ -211,21 +217,21 @@ impl Desk {
             workers: Arc::new(Semaphore::new(limits.workers.max(1))),
             waiting: AtomicUsize::new(0),
             metrics: Metrics::default(),
-            witness: None,
+            witnesses: Vec::new(),
             draining: AtomicBool::new(false),
         }
     }
 
-    /// Tells somebody of each review.
+    /// Tells somebody of each review, and those who were told before too.
     #[must_use]
     pub fn watched_by(mut self, witness: Arc<dyn Witness>) -> Self {
-        self.witness = Some(witness);
+        self.witnesses.push(witness);
         self
     }
 
     /// Judges by these policies from now on.
     pub fn load(&self, engine: Arc<dyn Engine>) {
-        self.metrics.loaded(engine.policies());
+        self.metrics.loaded(&*engine);
         *self.engine.write() = Some(engine);
     }
 
@@ -249,6 +255,23 @@ impl Desk {
     /// The end begins: nobody new should come. Who comes is still answered.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Release);
+    }
+
+    /// What time it is.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// Who is asked about images and the cluster.
+    pub(crate) fn cached(&self) -> &Cached {
+        &self.cached
+    }
+
+    /// Whether reviews wait, or no worker is free: what is not urgent waits too.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) > 0 || self.workers.available_permits() == 0
     }
 
     /// What was counted.
@@ -349,11 +372,11 @@ impl Desk {
                 Err(broken) => return self.broken(broken, name.get()),
             }
         }
-        self.finish(&done, &missing, late, at, begun)
+        self.finish(&*engine, &done, &missing, late, (at, begun))
     }
 
     /// Asks for everything that is needed, all at one time.
-    async fn find_out(&self, open: Needs, known: &mut Known, missing: &mut BTreeMap<String, String>) {
+    pub(crate) async fn find_out(&self, open: Needs, known: &mut Known, missing: &mut BTreeMap<String, String>) {
         let contexts = join_all(open.context.into_iter().map(|need| async move {
             let found = self.cached.context(&need).await;
             (need, found)
@@ -417,11 +440,11 @@ impl Desk {
 
     fn finish(
         &self,
+        engine: &dyn Engine,
         done: &Step,
         missing: &BTreeMap<String, String>,
         late: bool,
-        at: Timestamp,
-        begun: Instant,
+        (at, begun): (Timestamp, Instant),
     ) -> Reply {
         let open = &*done.open;
         let request = &open.request;
@@ -452,8 +475,8 @@ impl Desk {
         let answer =
             Answer { uid: request.uid.clone(), version: request.version, denial, patch, warnings, annotations };
         let took = begun.elapsed();
-        self.metrics.reviewed(open.pass, request, outcome, reasons, took);
-        if let Some(witness) = &self.witness {
+        self.metrics.reviewed(open.pass, request, outcome, reasons, &done.times, took);
+        for witness in &self.witnesses {
             witness.saw(&Seen {
                 at,
                 pass: open.pass,
@@ -464,6 +487,8 @@ impl Desk {
                 answer: &answer,
                 outcome,
                 took,
+                engine,
+                metrics: &self.metrics,
             });
         }
         Reply::answer(&answer)
@@ -489,9 +514,12 @@ async fn work<T: Send + 'static>(
 
 fn step(engine: &dyn Engine, open: Arc<Open>, known: &Known, surroundings: &Surroundings) -> Step {
     let is_open = open.images.refused.is_empty();
-    let judged = is_open.then(|| engine.judge(&open.request, open.pass, known, surroundings));
+    let begun = Instant::now();
+    let watch = || begun.elapsed();
+    let judged = is_open.then(|| engine.judge_timed(&open.request, open.pass, known, surroundings, &watch));
+    let (judged, times) = judged.unzip();
     let patch = judged.as_ref().map(|judged| patch(&open, judged)).unwrap_or_default();
-    Step { open, judged, patch }
+    Step { open, judged, times: times.unwrap_or_default(), patch }
 }
 
 /// What changes, as operations; of a subresource only what it may change.
@@ -508,7 +536,7 @@ fn patch(open: &Open, judged: &Judged) -> Vec<Value> {
     json_patch::patch(before, after).iter().map(json_patch::Operation::to_json).filter(within).collect()
 }
 
-fn unanswered(needs: &Needs, known: &Known, missing: &BTreeMap<String, String>) -> Needs {
+pub(crate) fn unanswered(needs: &Needs, known: &Known, missing: &BTreeMap<String, String>) -> Needs {
     Needs {
         context: needs
             .context
@@ -575,7 +603,7 @@ fn denial(done: &Step, missing: &BTreeMap<String, String>, late: bool) -> Option
 }
 
 /// For `random()` in expressions: fresh for each review.
-fn seed() -> [u8; 32] {
+pub(crate) fn seed() -> [u8; 32] {
     let mut seed = [0; 32];
     // Without randomness the words of `random()` are the same each time; nothing is decided by them.
     let _filled = aws_lc_rs::rand::fill(&mut seed);

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
+use std::time::Duration;
 
-use signet_policy::engine::{Judged, Known};
+use signet_policy::engine::{About, Judged, Known};
 use signet_policy::jmespath::Surroundings;
 use signet_policy::kyverno::Need;
 
@@ -40,6 +41,36 @@ pub trait Engine: Debug + Send + Sync {
     fn wants(&self, request: &Request) -> BTreeSet<Need> {
         let _ = request;
         BTreeSet::new()
+    }
+
+    /// The same, and how long each reason took to find, in the order of the reasons, as far as that is known. `watch`: how long it is since any
+    /// fixed moment.
+    fn judge_timed(
+        &self,
+        request: &Request,
+        pass: Pass,
+        known: &Known,
+        surroundings: &Surroundings,
+        _watch: &dyn Fn() -> Duration,
+    ) -> (Judged, Vec<Duration>) {
+        (self.judge(request, pass, known, surroundings), Vec::new())
+    }
+
+    /// Judges an object that is there already, by the policies that look at such objects.
+    ///
+    /// `None`: none of them does.
+    fn scan(&self, _request: &Request, _known: &Known, _surroundings: &Surroundings) -> Option<Judged> {
+        None
+    }
+
+    /// Whether a policy may say something of objects of this kind that are there already.
+    fn looks_at(&self, _request: &Request) -> bool {
+        false
+    }
+
+    /// What reports, events and metrics say of each policy.
+    fn abouts(&self) -> &[About] {
+        &[]
     }
 
     /// How many policies there are.

@@ -6,6 +6,8 @@
 //!                                    └──────────────────── Known ◀────────────────────────────────────────────┘
 //! ```
 //!
+//! Beside it: [`Events`] tells of what policies say, [`scan`] judges what is there already and writes reports, [`record`] keeps requests for policies to come.
+//!
 //! What this room never does: it lets nothing pass that it could not judge, unless the policy itself says so; it believes no annotation and
 //! nothing that its own mutating pass wrote; it keeps no answer about an image by its tag; it asks no clock and reads no file; it never depends
 //! on another service. A request without an answer in time is an answer that says what was missing.
@@ -16,12 +18,15 @@ pub mod authority;
 mod cache;
 mod desk;
 mod engine;
+mod events;
 mod images;
 mod metrics;
 mod outside;
 mod policies;
+pub mod record;
 mod request;
 mod roles;
+pub mod scan;
 mod server;
 mod tls;
 mod weigh;
@@ -33,8 +38,9 @@ pub use answer::{Answer, Denial};
 pub use cache::{CacheLimits, Cached};
 pub use desk::{Clock, Desk, DeskLimits, Outcome, Reply, Seen, Witness};
 pub use engine::{Engine, Pass};
+pub use events::Events;
 pub use images::{Image, Images};
-pub use metrics::Metrics;
+pub use metrics::{Metrics, Told};
 pub use outside::{Asked, Nobody, Outside};
 pub use policies::{LoadError, Loader, PolicySet, runs_images};
 pub use request::{BadReview, Request, ReviewLimits, Version};

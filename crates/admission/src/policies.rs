@@ -5,9 +5,10 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde_json::{Value, json};
-use signet_policy::engine::{Builder, Consequence, Judged, Known, Origin, Reason, Set, Stages, Taken};
+use signet_policy::engine::{About, Builder, Consequence, Judged, Known, Origin, Reason, Set, Stages, Taken};
 use signet_policy::jmespath::Surroundings;
 use signet_policy::kyverno::{Input, Need, Operation, Policy, Status};
 use signet_policy::trust_policy::PolicyError;
@@ -248,20 +249,38 @@ fn namespace_need(name: &str) -> Need {
     }
 }
 
-impl Engine for PolicySet {
-    fn judge(&self, request: &Request, pass: Pass, known: &Known, surroundings: &Surroundings) -> Judged {
-        let stages = match pass {
-            Pass::Mutate => Stages::Mutate,
-            Pass::Validate => Stages::Validate,
+/// How a set is asked.
+enum Way<'w> {
+    /// About a request.
+    Request(Stages, &'w dyn Fn() -> Duration),
+    /// About what is there.
+    Scan,
+}
+
+impl PolicySet {
+    /// Judges, with what is known of the cluster.
+    fn ask(
+        &self,
+        request: &Request,
+        known: &Known,
+        surroundings: &Surroundings,
+        way: &Way<'_>,
+    ) -> (Judged, Vec<Duration>) {
+        let judge = |input: &Input| match way {
+            Way::Request(stages, watch) => self.set.judge_timed(input, known, surroundings, *stages, watch),
+            Way::Scan => (self.set.scan(input, known, surroundings), Vec::new()),
         };
         if !self.asks {
-            return self.set.judge(&request.input, known, surroundings, stages);
+            return judge(&request.input);
         }
         let mut input = Cow::Borrowed(&request.input);
         let mut undecided = Vec::new();
         let (mut namespace, mut roles) = (None, None);
         let mut needs = Vec::new();
         for Asking { kind, key, origin, asks } in self.asking(request) {
+            if matches!(way, Way::Scan) && !self.looks_back(kind, key) {
+                continue;
+            }
             let mut missing: Vec<Need> = Vec::new();
             if asks.namespaces {
                 missing.extend_from_slice(namespace.get_or_insert_with(|| of_namespace(&mut input, request, known)));
@@ -272,7 +291,7 @@ impl Engine for PolicySet {
             let Some(first) = missing.first() else { continue };
             undecided.push(Reason {
                 policy: key.clone(),
-                kind: *kind,
+                kind,
                 rule: String::new(),
                 status: Status::Error,
                 consequence: if asks.refuses { Consequence::Denies } else { Consequence::Warns },
@@ -282,11 +301,51 @@ impl Engine for PolicySet {
             });
             needs.extend(missing);
         }
-        let mut judged = self.set.judge(&input, known, surroundings, stages);
+        let (mut judged, times) = judge(&input);
         judged.needs.context.extend(needs);
         judged.decision.allowed &= undecided.iter().all(|reason| reason.consequence != Consequence::Denies);
         judged.decision.reasons.extend(undecided);
-        judged
+        (judged, times)
+    }
+
+    fn looks_back(&self, kind: &str, key: &str) -> bool {
+        self.set.abouts().iter().any(|about| about.kind == kind && about.key == key && about.background)
+    }
+}
+
+fn stages(pass: Pass) -> Stages {
+    match pass {
+        Pass::Mutate => Stages::Mutate,
+        Pass::Validate => Stages::Validate,
+    }
+}
+
+impl Engine for PolicySet {
+    fn judge(&self, request: &Request, pass: Pass, known: &Known, surroundings: &Surroundings) -> Judged {
+        self.ask(request, known, surroundings, &Way::Request(stages(pass), &|| Duration::ZERO)).0
+    }
+
+    fn judge_timed(
+        &self,
+        request: &Request,
+        pass: Pass,
+        known: &Known,
+        surroundings: &Surroundings,
+        watch: &dyn Fn() -> Duration,
+    ) -> (Judged, Vec<Duration>) {
+        self.ask(request, known, surroundings, &Way::Request(stages(pass), watch))
+    }
+
+    fn scan(&self, request: &Request, known: &Known, surroundings: &Surroundings) -> Option<Judged> {
+        self.looks_at(request).then(|| self.ask(request, known, surroundings, &Way::Scan).0)
+    }
+
+    fn looks_at(&self, request: &Request) -> bool {
+        self.set.looks_at(&request.input)
+    }
+
+    fn abouts(&self) -> &[About] {
+        self.set.abouts()
     }
 
     fn policies(&self) -> usize {

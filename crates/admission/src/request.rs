@@ -2,7 +2,7 @@
 //!
 //! Source: k8s.io/api/admission/v1/types.go; k8s.io/apiserver pkg/admission/plugin/webhook/request/admissionreview.go.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use signet_policy::kyverno::{Input, Kind, Operation, User};
 
 use crate::weigh::{TooMuch, weigh};
@@ -106,6 +106,25 @@ impl Request {
             )));
         };
         read(request).map_err(named).map(|(input, dry_run)| Self { uid: uid.clone(), version, input, dry_run })
+    }
+
+    /// An object that is there, as a request that makes it; nobody asks. `plural`: `deployments`. What is not for policies (`managedFields`) is
+    /// left out.
+    #[must_use]
+    pub fn of_object(plural: &str, mut object: Value) -> Self {
+        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.remove("managedFields");
+        }
+        let mut input = Input::of(object, Operation::Create);
+        let kind = input.kind.clone();
+        if let Some(request) = input.request.as_object_mut() {
+            let resource = json!({"group": kind.group, "version": kind.version, "resource": plural});
+            request.insert("resource".to_owned(), resource);
+            request.insert("oldObject".to_owned(), Value::Null);
+            request.insert("options".to_owned(), Value::Null);
+            request.insert("dryRun".to_owned(), Value::Bool(false));
+        }
+        Self { uid: String::new(), version: Version::default(), input, dry_run: false }
     }
 
     /// `Pod/shop/web`, for messages.

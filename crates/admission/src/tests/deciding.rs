@@ -500,3 +500,98 @@ async fn only_what_denies_refuses() {
     let found = response(&ask(&desk, Pass::Validate, &pod(&with_image("a"))).await);
     assert_eq!(found["allowed"], false);
 }
+
+/// What is told of a review besides its answer.
+#[tokio::test]
+async fn events_are_made_of_what_policies_say_and_metrics_know_the_policy() {
+    use signet_policy::report::DamperLimits;
+    let (events, mut queue) = crate::Events::new(DamperLimits::default());
+    let policy = latest("Enforce", "Fail").replace("{name: no-latest}", "{name: no-latest, uid: abc}");
+    let engine = std::sync::Arc::new(policies(&policy));
+    let desk = crate::Desk::new(
+        crate::Cached::new(Arc::new(Nobody), crate::CacheLimits::default()),
+        Arc::new(super::now),
+        DeskLimits::default(),
+    )
+    .watched_by(events);
+    desk.load(engine);
+    let review = pod(&with_image("nginx:latest"));
+    for _ in 0..3 {
+        ask(&desk, Pass::Validate, &review).await;
+    }
+    let event = queue.try_recv().unwrap();
+    assert_eq!(
+        (&event["reason"], &event["involvedObject"]["name"], &event["involvedObject"]["uid"]),
+        (&json!("PolicyViolation"), &json!("no-latest"), &json!("abc"))
+    );
+    assert!(event["message"].as_str().unwrap().starts_with("Pod shop/web: [tag] fail (blocked); "), "{event}");
+    assert!(queue.try_recv().is_err(), "the same event is told once");
+    // What was only tried leaves no trace; nor does what passes.
+    let mut tried = review.clone();
+    tried["request"]["dryRun"] = json!(true);
+    tried["request"]["object"]["metadata"]["name"] = json!("other");
+    tried["request"]["name"] = json!("other");
+    ask(&desk, Pass::Validate, &tried).await;
+    ask(&desk, Pass::Validate, &pod(&with_image("nginx:1"))).await;
+    assert!(queue.try_recv().is_err());
+    let text = desk.metrics().text();
+    for line in [
+        "signet_admission_events_total{result=\"told\"} 1",
+        "signet_admission_events_total{result=\"counted\"} 2",
+        "kyverno_policy_results_total{dry_run=\"true\",policy_background_mode=\"true\",policy_name=\"no-latest\",\
+         policy_namespace=\"-\",policy_type=\"cluster\",policy_validation_mode=\"enforce\",resource_kind=\"Pod\",\
+         resource_namespace=\"shop\",resource_request_operation=\"create\",rule_execution_cause=\"admission_request\",\
+         rule_name=\"tag\",rule_result=\"fail\",rule_type=\"validate\"} 1",
+        "kyverno_policy_rule_info_total{policy_background_mode=\"true\",policy_name=\"no-latest\",policy_namespace=\"-\",\
+         policy_type=\"cluster\",policy_validation_mode=\"enforce\",rule_name=\"tag\",rule_type=\"validate\",\
+         status_ready=\"true\"} 1",
+        "kyverno_policy_changes_total{policy_background_mode=\"true\",policy_change_type=\"create\",\
+         policy_name=\"no-latest\",policy_namespace=\"-\",policy_type=\"cluster\",policy_validation_mode=\"enforce\"} 1",
+        "kyverno_events_dropped_total 0",
+    ] {
+        assert!(text.contains(&format!("{line}\n")), "no `{line}` in\n{text}");
+    }
+    let times =
+        "kyverno_policy_execution_duration_seconds_count{policy_background_mode=\"true\",policy_name=\"no-latest\"";
+    assert!(text.contains(times), "{text}");
+    desk.load(std::sync::Arc::new(policies(&policy.replace("Enforce", "Audit"))));
+    desk.load(std::sync::Arc::new(policies(&policy.replace("name: no-latest,", "name: another,"))));
+    let text = desk.metrics().text();
+    for (change, name, mode) in
+        [("update", "no-latest", "audit"), ("delete", "no-latest", "audit"), ("create", "another", "enforce")]
+    {
+        let line = format!(
+            "kyverno_policy_changes_total{{policy_background_mode=\"true\",policy_change_type=\"{change}\",policy_name=\"{name}\",\
+             policy_namespace=\"-\",policy_type=\"cluster\",policy_validation_mode=\"{mode}\"}} 1\n"
+        );
+        assert!(text.contains(&line), "no `{line}` in\n{text}");
+    }
+}
+
+/// A recorded line is a review that can be asked again.
+#[tokio::test]
+async fn a_recorded_request_can_be_judged_again() {
+    #[derive(Debug, Default)]
+    struct Lines(parking_lot::Mutex<Vec<Value>>);
+    impl crate::Witness for Lines {
+        fn saw(&self, seen: &crate::Seen<'_>) {
+            self.0.lock().extend(crate::record::line(seen));
+        }
+    }
+    let lines = Arc::new(Lines::default());
+    let desk = crate::Desk::new(
+        crate::Cached::new(Arc::new(Nobody), crate::CacheLimits::default()),
+        Arc::new(super::now),
+        DeskLimits::default(),
+    )
+    .watched_by(Arc::clone(&lines) as Arc<dyn crate::Witness>);
+    desk.load(Arc::new(policies(&latest("Enforce", "Fail"))));
+    let review = pod(&with_image("nginx:latest"));
+    ask(&desk, Pass::Mutate, &review).await;
+    let denied = response(&ask(&desk, Pass::Validate, &review).await);
+    let found = lines.0.lock().clone();
+    assert_eq!(found.len(), 1, "the first call is not recorded: {found:?}");
+    assert_eq!(found[0]["signet"]["allowed"], false);
+    let again = response(&ask(&desk, Pass::Validate, &found[0]).await);
+    assert_eq!(again, denied);
+}

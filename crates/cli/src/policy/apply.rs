@@ -8,11 +8,13 @@ use serde_json::{Value, json};
 use signet_policy::engine::{Builder, Consequence, Decision, Known, Reason, Set, Stages};
 use signet_policy::gatekeeper::Inventory;
 use signet_policy::kyverno::{self, Input, User};
+use signet_policy::report::{self, Api, Process, Scope, Style};
 
 use super::args::{ApplyArgs, Operation};
 use super::documents::{self, Resource};
 use crate::evidence::{Bench, Outside};
 use crate::exit::Exit;
+use crate::foreign::yaml;
 use crate::output;
 use crate::report::table::printable;
 use crate::settings::Settings;
@@ -42,7 +44,11 @@ pub(super) fn command(args: &ApplyArgs, settings: &Settings) -> Result<Exit> {
         return Ok(Exit::Nothing);
     }
     let rows = judge(args, &set, &resources, settings)?;
-    let text = if args.output == "json" { json(&rows, &set) } else { text(&rows, args) };
+    let text = match &args.policy_report {
+        Some(api) => reports(&rows, &set, api, args, settings),
+        None if args.output == "json" => json(&rows, &set),
+        None => text(&rows, args),
+    };
     output::to_stdout(text.as_bytes())?;
     let refused = rows.iter().filter(|row| !row.decision.allowed).count();
     settings.say(format!(
@@ -60,21 +66,12 @@ fn judge<'r>(args: &ApplyArgs, set: &Set, resources: &'r [Resource], settings: &
     // What Gatekeeper's policies see of the cluster: everything that was given.
     let objects: Vec<Value> = resources.iter().map(|resource| resource.object.clone()).collect();
     let inventory = Inventory::of(&objects).map_err(|why| anyhow!("the resources make no inventory: {why}"))?;
-    let namespaces: BTreeMap<&str, &Value> = resources
-        .iter()
-        .filter(|resource| resource.object.get("kind").and_then(Value::as_str) == Some("Namespace"))
-        .filter_map(|resource| Some((resource.object.pointer("/metadata/name")?.as_str()?, &resource.object)))
-        .collect();
+    let namespaces = namespaces(resources);
     let mut rows = Vec::new();
     for resource in resources {
         let mut input = Input::of(resource.object.clone(), operation(args.operation));
         let namespace = resource.object.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_default();
-        if let Some(object) = namespaces.get(namespace) {
-            let labels = object.pointer("/metadata/labels").and_then(Value::as_object).into_iter().flatten();
-            input.namespace_labels =
-                labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect();
-            input.namespace_object = Some((*object).clone());
-        }
+        know(&mut input, namespaces.get(namespace).copied());
         if let Some(user) = &args.user {
             input = input.by(User { username: user.clone(), groups: args.groups.clone(), ..User::default() });
         }
@@ -91,6 +88,24 @@ fn judge<'r>(args: &ApplyArgs, set: &Set, resources: &'r [Resource], settings: &
     Ok(rows)
 }
 
+/// Namespaces among the resources, by their names.
+pub(super) fn namespaces(resources: &[Resource]) -> BTreeMap<&str, &Value> {
+    resources
+        .iter()
+        .filter(|resource| resource.object.get("kind").and_then(Value::as_str) == Some("Namespace"))
+        .filter_map(|resource| Some((resource.object.pointer("/metadata/name")?.as_str()?, &resource.object)))
+        .collect()
+}
+
+/// Tells policies of the namespace, if it is known.
+pub(super) fn know(input: &mut Input, namespace: Option<&Value>) {
+    let Some(object) = namespace else { return };
+    let labels = object.pointer("/metadata/labels").and_then(Value::as_object).into_iter().flatten();
+    input.namespace_labels =
+        labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect();
+    input.namespace_object = Some(object.clone());
+}
+
 fn operation(operation: Operation) -> kyverno::Operation {
     match operation {
         Operation::Create => kyverno::Operation::Create,
@@ -101,7 +116,7 @@ fn operation(operation: Operation) -> kyverno::Operation {
 }
 
 /// What is only reported refuses.
-fn enforce(decision: &mut Decision) {
+pub(super) fn enforce(decision: &mut Decision) {
     for reason in decision.reasons.iter_mut().filter(|reason| reason.consequence == Consequence::Reported) {
         reason.consequence = Consequence::Denies;
         decision.allowed = false;
@@ -145,6 +160,24 @@ fn text(rows: &[Row<'_>], args: &ApplyArgs) -> String {
         }
     }
     out
+}
+
+/// Reports as a cluster keeps them: YAML documents, or a list in JSON.
+fn reports(rows: &[Row<'_>], set: &Set, api: &str, args: &ApplyArgs, settings: &Settings) -> String {
+    let style = Style::signet(if api == "openreports" { Api::OpenReports } else { Api::PolicyReports });
+    let seconds = settings.now.as_second();
+    let mut all = Vec::new();
+    for row in rows {
+        let results = row.decision.reasons.iter().map(|reason| {
+            let about = set.abouts().iter().find(|about| about.kind == reason.kind && about.key == reason.policy);
+            report::Origin::said(about, reason, seconds, Process::Admission)
+        });
+        all.extend(style.pieces(&Scope::of(&row.resource.object), results.collect()));
+    }
+    if args.output == "json" {
+        return format!("{:#}\n", json!({"apiVersion": "v1", "kind": "List", "items": all}));
+    }
+    all.iter().map(|report| format!("---\n{}", yaml::write(report))).collect()
 }
 
 fn json(rows: &[Row<'_>], set: &Set) -> String {

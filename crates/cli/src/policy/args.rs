@@ -8,6 +8,7 @@ use crate::args::DatabaseArgs;
 use crate::verify::args::ReachArgs;
 
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one of it in a run")]
 pub(crate) enum Command {
     /// Judge resources by policies of every language, as the admission webhook would, and say why.
     Apply(ApplyArgs),
@@ -103,15 +104,29 @@ pub(crate) enum Operation {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  signet policy apply policies/ --resource deployment.yaml\n  signet policy apply require-signed.yaml -r k8s/ -o json\n  signet policy apply policies/ -r k8s/ --as-enforced    audited policies refuse too\n\nExit codes: 0 all are admitted, 10 one is refused,\n1 a policy or a resource cannot be read, 3 no resource was found"
+    after_help = "Examples:\n  signet policy apply policies/ --resource deployment.yaml\n  signet policy apply require-signed.yaml -r k8s/ -o json\n  signet policy apply policies/ -r k8s/ --as-enforced    audited policies refuse too\n  signet policy apply new.yaml --requests recorded.jsonl --as-enforced    what it would have refused\n\nExit codes: 0 all are admitted, 10 one is refused,\n1 a policy or a resource cannot be read, 3 no resource or request was found,\n13 a recorded request cannot be read"
 )]
 pub(crate) struct ApplyArgs {
     /// Files and directories with policies, exceptions and bindings.
     #[arg(value_name = "POLICY", required = true)]
     pub(crate) policies: Vec<PathBuf>,
     /// Files and directories with resources, repeatable. Objects of a namespace stand in the same files, for selectors.
-    #[arg(short, long = "resource", value_name = "PATH", required = true)]
+    #[arg(short, long = "resource", value_name = "PATH", required_unless_present = "requests")]
     pub(crate) resources: Vec<PathBuf>,
+    /// Judge recorded requests: files of AdmissionReviews, one a line (`serve admission --record`), or directories of them (`.json`, `.jsonl`),
+    /// repeatable. Of `--resource` the namespaces are then known, and nothing else.
+    #[arg(long = "requests", value_name = "PATH", conflicts_with_all = ["operation", "user", "policy_report"])]
+    pub(crate) requests: Vec<PathBuf>,
+    /// Print reports as a cluster keeps them, instead of reasons: PolicyReport and ClusterPolicyReport, or those of openreports.io.
+    #[arg(
+        long,
+        value_name = "API",
+        value_parser = ["policyreports", "openreports"],
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "policyreports"
+    )]
+    pub(crate) policy_report: Option<String>,
     /// What is done to the resources.
     #[arg(long, value_enum, default_value = "create", value_name = "OPERATION")]
     pub(crate) operation: Operation,

@@ -6,6 +6,7 @@ mod convert;
 mod documents;
 mod explain;
 mod lint;
+mod what_if;
 
 use anyhow::Result;
 
@@ -15,6 +16,7 @@ use crate::settings::Settings;
 
 pub(crate) fn command(wanted: &Command, settings: &Settings) -> Result<Exit> {
     match wanted {
+        Command::Apply(args) if !args.requests.is_empty() => what_if::command(args, settings),
         Command::Apply(args) => apply::command(args, settings),
         Command::Lint(args) => lint::command(args, settings),
         Command::Test(args) => crate::kyverno::test(&args.directories, args.fail_only, args.detailed, settings),

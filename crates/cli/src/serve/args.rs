@@ -72,6 +72,12 @@ pub(crate) struct AdmissionArgs {
     pub(crate) database: DatabaseArgs,
     #[command(flatten)]
     pub(crate) reach: ReachArgs,
+    /// Keep requests in this file, one a line, to try other policies on (`signet policy apply --requests`). Data of Secrets is left out.
+    #[arg(long, env = "SIGNET_ADMISSION_RECORD", value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+    /// MiB of that file; then it becomes FILE.1, in the place of the one before.
+    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub(crate) record_size: u32,
     /// How reviews are shown with `--dev`: text, or json for one object a line.
     #[arg(short, long, value_name = "FORMAT", value_parser = ["text", "json"], default_value = "text")]
     pub(crate) output: String,

@@ -302,6 +302,94 @@ fn what_cannot_be_served_is_said() {
     room.check("serve admission --dev --listen 203.0.113.7:1 --policy policy.yaml", 1, &["cannot listen on"]);
 }
 
+/// Requests are kept as they were stored, without secrets, and another policy is tried on them.
+#[test]
+fn a_policy_is_tried_on_recorded_requests() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let room = Room::new();
+    room.file("policies/latest.yaml", &LATEST.replace("Enforce", "Audit"));
+    let server = Server::start(&room, "--policy policies --record requests.jsonl");
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "web", "namespace": "shop"}, "data": {"key": "aHVudGVyMg=="},
+    });
+    let mut of_secret = pod("nginx:1");
+    of_secret["request"]["kind"]["kind"] = json!("Secret");
+    of_secret["request"]["object"] = secret;
+    let mut tried = pod("nginx:latest");
+    tried["request"]["dryRun"] = json!(true);
+    for review in [&pod("nginx:latest"), &pod("nginx:1"), &pod("nginx:latest"), &of_secret, &tried] {
+        server.review("/mutate", review);
+        assert_eq!(server.review("/validate", review)["allowed"], true);
+    }
+    server.until("signet_admission_records_total{result=\"kept\"}", 4);
+    let begun = Instant::now();
+    while room.read("requests.jsonl").lines().count() < 4 {
+        assert!(begun.elapsed() < Duration::from_secs(30), "the lines never came");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let text = room.read("requests.jsonl");
+    assert!(text.lines().count() == 4 && !text.contains("aHVudGVyMg"), "{text}");
+    let mode = std::fs::metadata(room.path("requests.jsonl")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    // As it is, it would have refused nothing; enforced, two that were admitted.
+    room.check("--offline policy apply policies --requests requests.jsonl", 0, &["4 requests: 0 would be refused"]);
+    let run = room.check(
+        "--offline policy apply policies --requests requests.jsonl --as-enforced",
+        10,
+        &[
+            "4 requests: 2 would be refused, 2 of them were admitted, by 1 policies",
+            "ADMITTED THEN",
+            "CREATE Pod/shop/web: ",
+        ],
+    );
+    let row: Vec<&str> = run.out.lines().nth(1).unwrap().split_whitespace().take(6).collect();
+    assert_eq!(row, ["no-latest", "tag", "shop", "anna", "2", "2"], "{run}");
+    let report = room.check("--offline policy apply policies --requests requests.jsonl --as-enforced -o json", 10, &[]);
+    let report: Value = serde_json::from_str(&report.out).unwrap();
+    assert_eq!((&report["requests"], &report["refused"], &report["admittedThen"]), (&json!(4), &json!(2), &json!(2)));
+    assert_eq!(report["rows"][0]["first"]["request"], "CREATE Pod/shop/web");
+    // A rule about what was not recorded is said to be one.
+    room.file(
+        "secret.yaml",
+        &LATEST
+            .replace("kinds: [Pod]", "kinds: [Secret]")
+            .replace("{spec: {containers: [{image: \"!*:latest\"}]}}", "{data: {key: \"aHVudGVyMg==\"}}"),
+    );
+    room.check("--offline policy apply secret.yaml --requests requests.jsonl", 10, &["secrets were not recorded"]);
+    // Reviews of somebody else: one document, a list, and what is none.
+    room.file("one/review.json", &format!("{:#}", pod("nginx:latest")));
+    room.file("list.json", &format!("{:#}", json!([pod("nginx:1"), pod("nginx:latest")])));
+    room.file("policy.yaml", LATEST);
+    room.check(
+        "--offline policy apply policy.yaml --requests one --requests list.json",
+        10,
+        &["3 requests: 2 would be refused"],
+    );
+    room.file("torn.jsonl", &format!("{}\n{{\"apiVersion\": \"admission.k8s.io/v1\", \n", pod("nginx:1")));
+    let torn = ["1 requests: 0 would be refused", "torn.jsonl:2: it is no JSON"];
+    room.check("--offline policy apply policy.yaml --requests torn.jsonl", 13, &torn);
+    room.check("--offline policy apply policy.yaml --requests torn.jsonl --requests one", 10, &["torn.jsonl:2"]);
+    room.file("other.json", "{\"kind\": \"Pod\"}");
+    room.check(
+        "--offline policy apply policy.yaml --requests other.json",
+        13,
+        &["no AdmissionReview with a `request`"],
+    );
+    room.file("empty.jsonl", "");
+    room.check("--offline policy apply policy.yaml --requests empty.jsonl", 3, &["0 requests"]);
+    // Labels of a namespace stand in no review.
+    let selected = LATEST.replace("kinds: [Pod]", "kinds: [Pod], namespaceSelector: {matchLabels: {team: shop}}");
+    room.file("selected.yaml", &selected);
+    room.file("shop.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {team: other}}\n");
+    room.check("--offline policy apply selected.yaml --requests requests.jsonl", 10, &["UNDECIDED", "are not known"]);
+    room.check(
+        "--offline policy apply selected.yaml --requests requests.jsonl -r shop.yaml",
+        0,
+        &["0 would be refused"],
+    );
+}
+
 /// A hundred thousand reviews, and the memory of before.
 #[test]
 #[cfg(target_os = "linux")]

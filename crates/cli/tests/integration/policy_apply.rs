@@ -112,3 +112,37 @@ fn suites_are_run() {
     room.file("empty/a.yaml", "a: 1\n");
     room.check("policy test empty", 1, &["no tests found"]);
 }
+
+#[test]
+fn reports_are_those_of_a_cluster() {
+    let room = Room::new();
+    room.file(
+        "policies/tag.yaml",
+        &NO_LATEST.replace("{name: no-latest}", "{name: no-latest, annotations: {policies.kyverno.io/severity: high}}"),
+    );
+    room.file("policies/team.yaml", AUDIT);
+    room.file("k8s/all.yaml", &format!("{}---\n{}", pod("bad", "latest"), pod("fine", "2")));
+    room.file("k8s/node.yaml", "apiVersion: v1\nkind: Node\nmetadata: {name: node-1}\n");
+    let run = room.check("--offline policy apply policies -r k8s --policy-report", 10, &["3 resources: 2 admitted"]);
+    let documents = signet_yaml::parse(&run.out, &signet_yaml::Limits::default()).unwrap();
+    assert_eq!(documents.len(), 2, "of what no rule is about there is no report: {run}");
+    let report = signet_yaml::to_json(&documents[0].root);
+    assert_eq!(
+        (report["apiVersion"].as_str(), report["kind"].as_str()),
+        (Some("wgpolicyk8s.io/v1alpha2"), Some("PolicyReport"))
+    );
+    assert_eq!((report["scope"]["name"].as_str(), report["summary"]["fail"].as_u64()), (Some("bad"), Some(2)));
+    let result = &report["results"][0];
+    assert_eq!((result["policy"].as_str(), result["rule"].as_str()), (Some("no-latest"), Some("tag")));
+    assert_eq!((result["severity"].as_str(), result["source"].as_str()), (Some("high"), Some("kyverno")));
+    assert_eq!(result["properties"]["consequence"], "denies");
+    assert_eq!(report["results"][1]["source"], "KyvernoValidatingPolicy");
+
+    let run = room.check("--offline policy apply policies -r k8s --policy-report=openreports -o json", 10, &[]);
+    let list: serde_json::Value = serde_json::from_str(&run.out).unwrap();
+    let kinds: Vec<_> =
+        list["items"].as_array().unwrap().iter().map(|report| report["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["Report", "Report"]);
+    assert_eq!(list["items"][0]["source"], "signet");
+    room.check("--offline policy apply policies -r k8s --policy-report=else", 2, &["policyreports, openreports"]);
+}

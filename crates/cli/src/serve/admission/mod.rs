@@ -11,6 +11,7 @@ mod cluster;
 mod files;
 mod outside;
 mod print;
+mod record;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -97,6 +98,9 @@ async fn serve(
     let printer = args.dev.then(|| Arc::new(print::Printer::new(args.output == "json")));
     if let Some(printer) = &printer {
         desk = desk.watched_by(Arc::clone(printer) as Arc<dyn Witness>);
+    }
+    if let Some(path) = &args.record {
+        desk = desk.watched_by(record::Recorder::begin(path, u64::from(args.record_size) << 20, settings)?);
     }
     let drain = args.drain.unwrap_or(if args.dev { 0 } else { 10 });
     let limits = ServerLimits {
