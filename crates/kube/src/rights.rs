@@ -136,6 +136,56 @@ pub fn rights() -> Vec<Right> {
     all
 }
 
+const LIST: &[&str] = &["list"];
+const KEEP: &[&str] = &["list", "create", "patch", "delete"];
+/// The scan lists what policies look at; a kind that it may not list is said, and is not scanned.
+const SCAN: &str = "what runs already: listed page by page by the scan, as far as a policy looks at it";
+const REPORTS: &str = "reports on what is there: named by its UID, made and taken away by the leader";
+
+const REPORTING: &[Right] = &[
+    right(Scope::Cluster, "", "pods", LIST, &[], SCAN),
+    right(Scope::Cluster, "", "podtemplates", LIST, &[], SCAN),
+    right(Scope::Cluster, "", "replicationcontrollers", LIST, &[], SCAN),
+    right(Scope::Cluster, "", "services", LIST, &[], SCAN),
+    right(Scope::Cluster, "", "serviceaccounts", LIST, &[], SCAN),
+    right(Scope::Cluster, "", "persistentvolumeclaims", LIST, &[], SCAN),
+    right(Scope::Cluster, "apps", "daemonsets", LIST, &[], SCAN),
+    right(Scope::Cluster, "apps", "deployments", LIST, &[], SCAN),
+    right(Scope::Cluster, "apps", "replicasets", LIST, &[], SCAN),
+    right(Scope::Cluster, "apps", "statefulsets", LIST, &[], SCAN),
+    right(Scope::Cluster, "batch", "cronjobs", LIST, &[], SCAN),
+    right(Scope::Cluster, "batch", "jobs", LIST, &[], SCAN),
+    right(Scope::Cluster, "networking.k8s.io", "ingresses", LIST, &[], SCAN),
+    right(Scope::Cluster, "networking.k8s.io", "networkpolicies", LIST, &[], SCAN),
+    right(Scope::Cluster, "policy", "poddisruptionbudgets", LIST, &[], SCAN),
+    right(Scope::Cluster, "wgpolicyk8s.io", "policyreports", KEEP, &[], REPORTS),
+    right(Scope::Cluster, "wgpolicyk8s.io", "clusterpolicyreports", KEEP, &[], REPORTS),
+    right(Scope::Cluster, "openreports.io", "reports", KEEP, &[], REPORTS),
+    right(Scope::Cluster, "openreports.io", "clusterreports", KEEP, &[], REPORTS),
+    right(
+        Scope::Cluster,
+        "",
+        "events",
+        &["create"],
+        &[],
+        "what policies say of requests, on the policy and on the object",
+    ),
+];
+
+/// What reports and events need besides (`--reports`, `--events`). Secrets and ConfigMaps are not among it: a scan of them is a right that somebody gives.
+#[must_use]
+pub fn report_rights() -> Vec<Right> {
+    REPORTING.to_vec()
+}
+
+/// The same as [`allows`] for a process that writes reports and events.
+#[must_use]
+pub fn allows_reporting(verb: &str, group: &str, resource: &str, name: Option<&str>, own: bool) -> bool {
+    let more =
+        REPORTING.iter().any(|right| right.group == group && right.resource == resource && right.verbs.contains(&verb));
+    more || allows(verb, group, resource, name, own)
+}
+
 /// Whether something that was asked of an API server is among the rights. `own` says that it was in our own namespace.
 #[must_use]
 pub fn allows(verb: &str, group: &str, resource: &str, name: Option<&str>, own: bool) -> bool {
@@ -164,5 +214,13 @@ mod tests {
         assert!(!allows("get", "", "secrets", Some(SECRET), false));
         assert!(!allows("update", "", "secrets", Some("other"), true));
         assert!(!allows("create", "", "pods", None, false));
+        // Reports are named by what they are about, so their rights bear no name; nothing else is written for them.
+        for right in report_rights() {
+            let writes = right.verbs.iter().any(|verb| *verb != "list");
+            assert!(!writes || right.resource.ends_with("reports") || right.resource == "events", "{right:?}");
+            assert!(!["secrets", "configmaps"].contains(&right.resource), "{right:?}");
+        }
+        assert!(allows_reporting("patch", "wgpolicyk8s.io", "policyreports", Some("uid"), false));
+        assert!(!allows_reporting("delete", "", "pods", Some("p"), false));
     }
 }

@@ -120,6 +120,25 @@ pub(crate) struct ClusterArgs {
         requires = "cluster"
     )]
     pub(crate) exceptions_from: Vec<String>,
+    /// Judge what is there already by the policies that look at it, and write reports: PolicyReports (`wgpolicyk8s.io`) or those of
+    /// `openreports.io`, whose CRD the cluster must have. The leader does, and gives way to requests.
+    #[arg(
+        long,
+        env = "SIGNET_ADMISSION_REPORTS",
+        value_name = "API",
+        value_parser = ["policyreports", "openreports"],
+        requires = "cluster"
+    )]
+    pub(crate) reports: Option<String>,
+    /// Minutes between two scans. With other policies one begins at once.
+    #[arg(long, value_name = "MINUTES", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=10_080))]
+    pub(crate) scan_every: u32,
+    /// A namespace that is not scanned, repeatable; those of Kubernetes itself never are.
+    #[arg(long, value_name = "NAMESPACE", value_delimiter = ',', requires = "reports")]
+    pub(crate) scan_skip: Vec<String>,
+    /// Write events about what policies say of requests, on policies and objects.
+    #[arg(long, env = "SIGNET_ADMISSION_EVENTS", requires = "cluster")]
+    pub(crate) events: bool,
     /// Judge by ValidatingAdmissionPolicies and MutatingAdmissionPolicies, too. An API server that has them evaluates them itself.
     #[arg(long, requires = "cluster")]
     pub(crate) kubernetes_policies: bool,

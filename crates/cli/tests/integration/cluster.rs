@@ -450,3 +450,65 @@ fn what_cannot_be_is_told_when_it_begins() {
     room.check("serve admission --cluster", 1, &["no cluster is known", "--kubeconfig FILE"]);
     room.check("serve admission --kubeconfig x", 2, &["--cluster"]);
 }
+
+/// What is there is reported on, and requests that were refused leave events; with other policies the reports are others.
+#[test]
+fn reports_and_events_are_written_by_rights_of_their_own() {
+    let stub = cluster(Stub::start());
+    stub.put("namespaces", json!({"metadata": {"name": "default"}}));
+    stub.install(kind("wgpolicyk8s.io", "v1alpha2", "policyreports", "PolicyReport", true));
+    stub.install(kind("wgpolicyk8s.io", "v1alpha2", "clusterpolicyreports", "ClusterPolicyReport", false));
+    stub.install(kind("", "v1", "events", "Event", true));
+    // What ran before anybody asked.
+    let put = |namespace: &str, name: &str, image: &str| {
+        let object = json!({
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": {"containers": [{"name": "app", "image": image}]},
+        });
+        stub.put("pods", object)["metadata"]["uid"].as_str().unwrap().to_owned()
+    };
+    let (bad, good) = (put("shop", "bad", "nginx:latest"), put("shop", "good", "nginx:1"));
+    let system = put("kube-system", "dns", "nginx:latest");
+    let room = Room::new();
+    room.file("config", &stub.kubeconfig("t0k3n", None));
+    let replica = Replica::start(&room, "--reports policyreports --events");
+    serve(&stub, &[&replica]);
+    stub.put("clusterpolicies", refuses("no-latest", "latest"));
+    stub.until("what is there is reported on", |stub| {
+        stub.object("policyreports", "shop", &bad).is_some() && stub.object("policyreports", "shop", &good).is_some()
+    });
+    let report = stub.object("policyreports", "shop", &bad).unwrap();
+    assert_eq!((&report["summary"]["fail"], &report["scope"]["name"]), (&json!(1), &json!("bad")), "{report:#}");
+    assert_eq!(report["results"][0]["properties"]["consequence"], "denies");
+    assert_eq!(report["metadata"]["ownerReferences"][0]["uid"], bad.as_str());
+    assert_eq!(stub.object("policyreports", "shop", &good).unwrap()["summary"]["pass"], 1);
+    assert_eq!(stub.object("policyreports", "kube-system", &system), None);
+    // A request that is refused is told on the policy.
+    stub.until("it is installed", is_installed);
+    refused(&stub, "c", "nginx:latest", "an image has the tag latest");
+    let events = |stub: &Stub| {
+        let (_, list) = stub.request("GET", "/api/v1/namespaces/default/events", &Value::Null);
+        list["items"].as_array().cloned().unwrap_or_default()
+    };
+    stub.until("an event is there", |stub| !events(stub).is_empty());
+    let event = events(&stub).remove(0);
+    assert_eq!((&event["reason"], &event["involvedObject"]["name"]), (&json!("PolicyViolation"), &json!("no-latest")));
+    assert!(event["message"].as_str().unwrap().contains("Pod shop/c: [tag] fail (blocked)"), "{event:#}");
+    // Another policy: a scan begins at once, and reports that nobody stands behind are taken away.
+    stub.put("clusterpolicies", refuses("no-one", "1"));
+    stub.until("the other policy is reported on", |stub| {
+        stub.object("policyreports", "shop", &good).is_some_and(|report| report["summary"]["fail"] == 1)
+    });
+    stub.remove("clusterpolicies", "", "no-one");
+    stub.remove("clusterpolicies", "", "no-latest");
+    stub.until("the reports go with the policies", |stub| {
+        stub.object("policyreports", "shop", &good).is_none() && stub.object("policyreports", "shop", &bad).is_none()
+    });
+    no_trouble(&stub);
+    for ask in stub.asked() {
+        let name = Some(ask.name.as_str()).filter(|name| !name.is_empty());
+        let own = ask.namespace == OWN;
+        let allowed = signet_kube::rights::allows_reporting(ask.verb, &ask.group, &ask.resource, name, own);
+        assert!(allowed, "{ask:?} is no right");
+    }
+}

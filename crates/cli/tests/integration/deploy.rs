@@ -153,40 +153,42 @@ fn the_webhooks_manifests_hold_what_they_promise() {
 fn the_rights_of_the_webhook_are_those_that_the_program_names() {
     use std::collections::BTreeSet;
 
-    use signet_kube::rights::{Scope, rights};
-    let (text, documents) = read("kubernetes/rbac.yaml");
-    let documents: Vec<Value> = documents.iter().map(signet_yaml::to_json).collect();
-    let list = |rule: &Value, key: &str| -> Vec<String> {
-        rule[key].as_array().into_iter().flatten().map(|entry| entry.as_str().unwrap().to_owned()).collect()
-    };
-    let mut given = BTreeSet::new();
-    for (kind, scope) in [("ClusterRole", Scope::Cluster), ("Role", Scope::Own)] {
-        let role = documents.iter().find(|document| document["kind"] == kind).unwrap();
-        for rule in role["rules"].as_array().unwrap() {
-            for (group, resource) in list(rule, "apiGroups")
-                .iter()
-                .flat_map(|group| list(rule, "resources").into_iter().map(move |of| (group.clone(), of)))
-            {
-                assert!(given.insert((scope, group, resource, list(rule, "verbs"), list(rule, "resourceNames"))));
+    use signet_kube::rights::{Scope, report_rights, rights};
+    for (file, expected) in [("kubernetes/rbac.yaml", rights()), ("kubernetes/reports.yaml", report_rights())] {
+        let (text, documents) = read(file);
+        let documents: Vec<Value> = documents.iter().map(signet_yaml::to_json).collect();
+        let list = |rule: &Value, key: &str| -> Vec<String> {
+            rule[key].as_array().into_iter().flatten().map(|entry| entry.as_str().unwrap().to_owned()).collect()
+        };
+        let mut given = BTreeSet::new();
+        for (kind, scope) in [("ClusterRole", Scope::Cluster), ("Role", Scope::Own)] {
+            let Some(role) = documents.iter().find(|document| document["kind"] == kind) else { continue };
+            for rule in role["rules"].as_array().unwrap() {
+                for (group, resource) in list(rule, "apiGroups")
+                    .iter()
+                    .flat_map(|group| list(rule, "resources").into_iter().map(move |of| (group.clone(), of)))
+                {
+                    assert!(given.insert((scope, group, resource, list(rule, "verbs"), list(rule, "resourceNames"))));
+                }
             }
         }
+        let named: BTreeSet<_> = expected
+            .iter()
+            .map(|right| {
+                let texts = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
+                (right.scope, right.group.to_owned(), right.resource.to_owned(), texts(right.verbs), texts(right.names))
+            })
+            .collect();
+        assert_eq!(given, named, "{file}");
+        for right in &expected {
+            let why = right.why.get(1..).unwrap();
+            assert!(text.contains(why), "`{}` is not explained: {}", right.resource, right.why);
+        }
+        let subjects = documents.iter().filter_map(|document| document["subjects"].as_array()).flatten();
+        assert!(
+            subjects
+                .into_iter()
+                .all(|subject| subject["name"] == "signet-admission" && subject["namespace"] == "signet-system")
+        );
     }
-    let named: BTreeSet<_> = rights()
-        .into_iter()
-        .map(|right| {
-            let texts = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
-            (right.scope, right.group.to_owned(), right.resource.to_owned(), texts(right.verbs), texts(right.names))
-        })
-        .collect();
-    assert_eq!(given, named);
-    for right in rights() {
-        let why = right.why.get(1..).unwrap();
-        assert!(text.contains(why), "`{}` is not explained: {}", right.resource, right.why);
-    }
-    let subjects = documents.iter().filter_map(|document| document["subjects"].as_array()).flatten();
-    assert!(
-        subjects
-            .into_iter()
-            .all(|subject| subject["name"] == "signet-admission" && subject["namespace"] == "signet-system")
-    );
 }

@@ -46,8 +46,8 @@ pub(super) fn command(args: &AdmissionArgs, settings: &Settings) -> Result<Exit>
     let workers = args.workers.map_or(processors.min(16), usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(processors.clamp(1, 2))
-        // Judging, and one thread more for files and certificates.
-        .max_blocking_threads(workers.saturating_add(2))
+        // Judging, and threads for files and certificates and for the scan of what is there.
+        .max_blocking_threads(workers.saturating_add(3))
         .enable_all()
         .thread_name("signet-admission")
         .build()
@@ -98,6 +98,9 @@ async fn serve(
     let printer = args.dev.then(|| Arc::new(print::Printer::new(args.output == "json")));
     if let Some(printer) = &printer {
         desk = desk.watched_by(Arc::clone(printer) as Arc<dyn Witness>);
+    }
+    if let Some(events) = cluster.as_ref().and_then(Cluster::witness) {
+        desk = desk.watched_by(events);
     }
     if let Some(path) = &args.record {
         desk = desk.watched_by(record::Recorder::begin(path, u64::from(args.record_size) << 20, settings)?);

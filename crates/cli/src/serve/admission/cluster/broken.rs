@@ -1,6 +1,7 @@
 //! Policies of a cluster that do not load and never did: what they would ask about is refused with the reason, so that none is silently absent.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::Value;
 use signet_admission::{Engine, Pass, PolicySet, Request, runs_images};
@@ -48,9 +49,9 @@ impl Guarded {
     }
 }
 
-impl Engine for Guarded {
-    fn judge(&self, request: &Request, pass: Pass, known: &Known, surroundings: &Surroundings) -> Judged {
-        let mut judged = self.set.judge(request, pass, known, surroundings);
+impl Guarded {
+    /// Refuses what a policy would be about that does not load.
+    fn guard(&self, request: &Request, mut judged: Judged) -> Judged {
         for broken in self.broken.iter().filter(|broken| broken.concerns(request)) {
             judged.decision.allowed = false;
             judged.decision.reasons.push(Reason {
@@ -65,6 +66,37 @@ impl Engine for Guarded {
             });
         }
         judged
+    }
+}
+
+impl Engine for Guarded {
+    fn judge(&self, request: &Request, pass: Pass, known: &Known, surroundings: &Surroundings) -> Judged {
+        self.guard(request, self.set.judge(request, pass, known, surroundings))
+    }
+
+    fn judge_timed(
+        &self,
+        request: &Request,
+        pass: Pass,
+        known: &Known,
+        surroundings: &Surroundings,
+        watch: &dyn Fn() -> Duration,
+    ) -> (Judged, Vec<Duration>) {
+        let (judged, times) = self.set.judge_timed(request, pass, known, surroundings, watch);
+        (self.guard(request, judged), times)
+    }
+
+    // What does not load says nothing of what is there: that it is not in force is told where it was loaded.
+    fn scan(&self, request: &Request, known: &Known, surroundings: &Surroundings) -> Option<Judged> {
+        self.set.scan(request, known, surroundings)
+    }
+
+    fn looks_at(&self, request: &Request) -> bool {
+        self.set.looks_at(request)
+    }
+
+    fn abouts(&self) -> &[signet_policy::engine::About] {
+        self.set.abouts()
     }
 
     fn wants(&self, request: &Request) -> BTreeSet<Need> {

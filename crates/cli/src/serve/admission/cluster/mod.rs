@@ -3,11 +3,12 @@
 //! ```text
 //!   watches ─▶ documents ─▶ Guarded ─▶ Desk            (every replica)
 //!   Secret  ─▶ certificate that is shown               (every replica)
-//!   Lease   ─▶ leader: Secret, webhook configurations  (one)
+//!   Lease   ─▶ leader: Secret, webhook configurations, reports on what is there  (one)
 //! ```
 //!
 //! Requests need no leader and no API server: while it is gone, the last policies and the last certificate go on, and metrics say so.
 
+mod background;
 mod broken;
 mod documents;
 mod leader;
@@ -29,6 +30,7 @@ use signet_kube::{
 };
 use tokio::time::{Instant, MissedTickBehavior, timeout_at};
 
+use self::background::Background;
 use self::broken::Guarded;
 use self::documents::{Built, Good, build};
 use self::leader::Charge;
@@ -72,6 +74,7 @@ pub(super) struct Cluster {
     lookup: Arc<Lookup>,
     secret: Option<Mirror>,
     leader: Leader,
+    background: Background,
     told: Arc<Mutex<Told>>,
 }
 
@@ -140,6 +143,7 @@ impl Cluster {
             std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "signet".to_owned());
         let own = format!("{host}_{}_{:08x}", std::process::id(), seed());
         let leader = Leader::new(&client, &namespace, NAME, own, LeaseTimes::default(), Arc::clone(clock), &pulse);
+        let background = Background::new(given, &client, &leader);
         let charge = Charge {
             client,
             namespace,
@@ -158,6 +162,7 @@ impl Cluster {
             lookup,
             secret: mirror,
             leader,
+            background,
             told: Arc::default(),
         })
     }
@@ -167,13 +172,19 @@ impl Cluster {
         Arc::clone(&self.lookup)
     }
 
+    /// Who makes events of reviews, if they are wanted.
+    pub(super) fn witness(&self) -> Option<Arc<signet_admission::Events>> {
+        self.background.witness()
+    }
+
     /// Goes on for ever: what changed is taken into use, and the leader does his work.
-    pub(super) async fn run(&self, files: Files, keeper: Keeper, desk: &Desk, settings: &Settings) {
+    pub(super) async fn run(&self, files: Files, keeper: Keeper, desk: &Arc<Desk>, settings: &Settings) {
         let told = Arc::clone(&self.told);
         desk.metrics().also(move |out| lines(&told.lock(), out));
         let leading = self.leader.clone();
         let holding = tokio::spawn(async move { leading.run().await });
         let _ends = Ends(holding.abort_handle());
+        let _background: Vec<Ends> = self.background.begin(desk, settings).into_iter().map(Ends).collect();
         let mut changes = self.pulse.listen();
         let mut ticks = tokio::time::interval(LOOK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
