@@ -13,6 +13,7 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use parking_lot::RwLock;
 use serde_json::Value;
+use signet_model::Digest;
 use signet_policy::engine::{Consequence, Judged, Known, Needs, Reason};
 use signet_policy::jmespath::Surroundings;
 use signet_policy::kyverno::mutate::json_patch;
@@ -191,7 +192,7 @@ struct Step {
 
 /// What came of the first look.
 enum Read {
-    Judged(Step),
+    Judged(Box<Step>),
     /// It is not judged before this was asked for.
     Wants(Arc<Open>, BTreeSet<Need>),
 }
@@ -300,6 +301,9 @@ impl Desk {
         };
         let surroundings = Arc::new(Surroundings::kyverno(at, seed()));
         let name = Arc::new(OnceLock::new());
+        // One list for the whole review, read before anything that is kept.
+        let known = Known { blocked: self.cached.blocked(), ..Known::default() };
+        let (before, policies) = (known.clone(), engine.digest());
         let (limits, own, around, judge) =
             (self.limits.review, Arc::clone(&name), Arc::clone(&surroundings), Arc::clone(&engine));
         let first = work(place, deadline, move || {
@@ -311,18 +315,18 @@ impl Desk {
             let wants = if images.refused.is_empty() { judge.wants(&request) } else { BTreeSet::new() };
             let open = Arc::new(Open { request, images, pass });
             Ok(match wants.is_empty() {
-                true => Read::Judged(step(&*judge, open, &Known::default(), &around)),
+                true => Read::Judged(Box::new(step(&*judge, open, &before, &around))),
                 false => Read::Wants(open, wants),
             })
         });
-        let (mut known, mut missing) = (Known::default(), BTreeMap::new());
+        let (mut known, mut missing) = (known, BTreeMap::new());
         let mut done = match first.await {
-            Ok(Read::Judged(done)) => done,
+            Ok(Read::Judged(done)) => *done,
             Ok(Read::Wants(open, context)) => {
                 // What is not there in time is asked for again with the rest: by then it may be.
                 let until = Instant::now() + deadline.saturating_duration_since(Instant::now()) / 2;
                 let wanted = Needs { context, ..Needs::default() };
-                let _asked = timeout_at(until, self.find_out(wanted, &mut known, &mut missing)).await;
+                let _asked = timeout_at(until, self.find_out(policies, wanted, &mut known, &mut missing)).await;
                 let Ok(Ok(place)) = timeout_at(deadline, Arc::clone(&self.workers).acquire_owned()).await else {
                     self.metrics.turned_away("late");
                     return Reply::refused(503, "no worker was free in time");
@@ -353,7 +357,7 @@ impl Desk {
                 missing.insert("what else the policies ask for".to_owned(), why);
                 break;
             }
-            if timeout_at(deadline, self.find_out(open, &mut known, &mut missing)).await.is_err() {
+            if timeout_at(deadline, self.find_out(policies, open, &mut known, &mut missing)).await.is_err() {
                 late = true;
                 break;
             }
@@ -372,21 +376,34 @@ impl Desk {
                 Err(broken) => return self.broken(broken, name.get()),
             }
         }
-        self.finish(&*engine, &done, &missing, late, (at, begun))
+        let reply = self.finish(&*engine, &done, &missing, late, (at, begun));
+        let passes = denial(&done, &missing, late).is_none();
+        if passes {
+            self.cached.confirm(policies, &known)
+        } else {
+            self.cached.doubt(policies, &known)
+        }
+        reply
     }
 
     /// Asks for everything that is needed, all at one time.
-    pub(crate) async fn find_out(&self, open: Needs, known: &mut Known, missing: &mut BTreeMap<String, String>) {
+    async fn find_out(
+        &self,
+        policies: Option<Digest>,
+        open: Needs,
+        known: &mut Known,
+        missing: &mut BTreeMap<String, String>,
+    ) {
         let contexts = join_all(open.context.into_iter().map(|need| async move {
             let found = self.cached.context(&need).await;
             (need, found)
         }));
         let images = join_all(open.images.into_iter().map(|need| async move {
-            let found = self.cached.image(&need).await;
+            let found = self.cached.image_by(policies, &need).await;
             (need, found)
         }));
         let questions = join_all(open.questions.into_iter().map(|question| async move {
-            let found = self.cached.question(&question).await;
+            let found = self.cached.question_by(policies, &question).await;
             (question, found)
         }));
         let (contexts, images, questions) = futures_util::future::join3(contexts, images, questions).await;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::time::Duration;
 
+use signet_model::Digest;
 use signet_policy::engine::{About, Judged, Known};
 use signet_policy::jmespath::Surroundings;
 use signet_policy::kyverno::Need;
@@ -71,6 +72,11 @@ pub trait Engine: Debug + Send + Sync {
     /// What reports, events and metrics say of each policy.
     fn abouts(&self) -> &[About] {
         &[]
+    }
+
+    /// Names them: others have another digest. Without it nothing that was found out for them outlives the process.
+    fn digest(&self) -> Option<Digest> {
+        None
     }
 
     /// How many policies there are.

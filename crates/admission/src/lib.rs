@@ -15,11 +15,14 @@
 
 mod answer;
 pub mod authority;
+mod blocks;
 mod cache;
+mod codec;
 mod desk;
 mod engine;
 mod events;
 mod images;
+mod memory;
 mod metrics;
 mod outside;
 mod policies;
@@ -35,11 +38,13 @@ mod weigh;
 mod tests;
 
 pub use answer::{Answer, Denial};
+pub use blocks::{BlockList, MAX_AGE as BLOCKS_MAX_AGE};
 pub use cache::{CacheLimits, Cached};
 pub use desk::{Clock, Desk, DeskLimits, Outcome, Reply, Seen, Witness};
 pub use engine::{Engine, Pass};
 pub use events::Events;
 pub use images::{Image, Images};
+pub use memory::{KEY as MEMORY_KEY, Memory, fresh_key};
 pub use metrics::{Metrics, Told};
 pub use outside::{Asked, Nobody, Outside};
 pub use policies::{LoadError, Loader, PolicySet, runs_images};

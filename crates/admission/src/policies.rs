@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use signet_model::Digest;
 use signet_policy::engine::{About, Builder, Consequence, Judged, Known, Origin, Reason, Set, Stages, Taken};
 use signet_policy::jmespath::Surroundings;
 use signet_policy::kyverno::{Input, Need, Operation, Policy, Status};
@@ -346,6 +347,10 @@ impl Engine for PolicySet {
 
     fn abouts(&self) -> &[About] {
         self.set.abouts()
+    }
+
+    fn digest(&self) -> Option<Digest> {
+        Some(self.set.digest())
     }
 
     fn policies(&self) -> usize {

@@ -41,6 +41,10 @@ pub(crate) struct Global {
     /// Where databases and records are kept [default: the user's cache directory, `signet/`].
     #[arg(long, global = true, env = "SIGNET_CACHE_DIR", value_name = "DIR")]
     pub(crate) cache_dir: Option<PathBuf>,
+    /// What gates share: what is blocked, and what was decided [default: the user's data directory, `signet/`]. A store that is named must be
+    /// there: what is blocked is not known without it.
+    #[arg(long, global = true, env = "SIGNET_STORE", value_name = "DIR")]
+    pub(crate) store: Option<PathBuf>,
 }
 
 /// When to use colour.
@@ -81,6 +85,8 @@ pub(crate) enum Command {
     AttestBlob(crate::sign::args::AttestBlobArgs),
     /// The whole decision on an image by TrustPolicies: signatures, provenance, SBOM, vulnerabilities, with what each rule looked at.
     Gate(Box<crate::gate::args::GateArgs>),
+    /// Emergency stop: no gate lets in an image, or counts a signature by a key or identity, that is blocked.
+    Block(crate::block::args::BlockArgs),
     /// Policies as files.
     #[command(subcommand)]
     Policy(crate::policy::args::Command),

@@ -56,6 +56,8 @@ pub(crate) fn command(args: &DemoArgs, settings: &Settings) -> Result<Exit> {
     let now = Timestamp::from_second(NOW).context("the demo's clock is wrong")?;
     let settings = Settings {
         cache: folder.join("cache"),
+        // What is blocked on this machine is no part of the story.
+        store: crate::settings::Store::default(),
         offline: true,
         progress: false,
         now,

@@ -5,6 +5,7 @@ mod args;
 mod artifacts;
 mod base;
 mod baseline;
+mod block;
 mod catalogers;
 mod consent;
 mod cosign;
@@ -112,6 +113,7 @@ fn run(cli: &Cli) -> Result<Exit> {
         Command::Artifacts(wanted) => artifacts::command(wanted, &settings),
         Command::Trust(wanted) => trust::command(wanted, &settings),
         Command::Gate(args) => gate::command(args, &settings),
+        Command::Block(args) => block::command(args, &settings),
         Command::Policy(wanted) => policy::command(wanted, &settings),
         Command::Init(args) => init::command(args, &settings),
         Command::Serve(wanted) => serve::command(wanted, &settings),

@@ -14,6 +14,8 @@ use crate::report::Look;
 pub(crate) struct Settings {
     /// Databases and records.
     pub(crate) cache: PathBuf,
+    /// What gates share.
+    pub(crate) store: Store,
     /// No network at all.
     pub(crate) offline: bool,
     /// Nothing but errors.
@@ -34,6 +36,15 @@ pub(crate) struct Settings {
     pub(crate) home: Option<PathBuf>,
 }
 
+/// Where gates keep what they share.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Store {
+    /// `None` where there is no place for it.
+    pub(crate) directory: Option<PathBuf>,
+    /// Whether somebody named it: then it must be there.
+    pub(crate) named: bool,
+}
+
 impl Settings {
     /// Reads the environment.
     pub(crate) fn gather(global: &Global) -> Result<Settings> {
@@ -44,6 +55,12 @@ impl Settings {
             (None, Some(path), _) => PathBuf::from(path).join("signet"),
             (None, None, Some(home)) => home.join(".cache/signet"),
             (None, None, None) => bail!("there is no place for a cache: set HOME, or give `--cache-dir DIR`"),
+        };
+        let store = match (&global.store, variable("XDG_DATA_HOME"), &home) {
+            (Some(path), _, _) => Store { directory: Some(path.clone()), named: true },
+            (None, Some(path), _) => Store { directory: Some(PathBuf::from(path).join("signet")), named: false },
+            (None, None, Some(home)) => Store { directory: Some(home.join(".local/share/signet")), named: false },
+            (None, None, None) => Store::default(),
         };
         let fixed_time = match variable("SOURCE_DATE_EPOCH") {
             Some(text) => {
@@ -69,6 +86,7 @@ impl Settings {
         let width = terminal.then(|| terminal_width(variable("COLUMNS")));
         Ok(Settings {
             cache,
+            store,
             offline: global.offline,
             quiet: global.quiet,
             verbose: global.verbose,
@@ -133,6 +151,7 @@ pub(crate) mod tests {
     pub(crate) fn plain() -> Settings {
         Settings {
             cache: PathBuf::from("/nonexistent"),
+            store: Store::default(),
             offline: false,
             quiet: true,
             verbose: false,

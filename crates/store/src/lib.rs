@@ -14,12 +14,23 @@
 //! ```
 //!
 //! The trait keeps bytes; [`records`] gives them their form.
+//!
+//! Beside it two more that gates share: [`Blocks`], which is no cache and loses nothing, and [`Decisions`], which is one.
+//!
+//! ```text
+//!   digest | key | identity                      ──▶ block: who, when, why
+//!   (digest, policies, trust, question)          ──▶ answer with its maker's MAC
+//! ```
 #![forbid(unsafe_code)]
 
+mod blocks;
+mod decisions;
 mod lease;
 pub mod records;
 mod sqlite;
 
+pub use blocks::{Block, BlockTarget, Blocks, BlocksError, SqliteBlocks};
+pub use decisions::{DecisionKey, Decisions, KeptDecision, SqliteDecisions};
 pub use lease::{Lease, Leases};
 pub use sqlite::SqliteStore;
 

@@ -333,7 +333,8 @@ impl Scanner {
     async fn judge(&self, place: &mut Place, resource: &Resource, object: Value) -> Result<Vec<Reason>, String> {
         let request = Arc::new(Request::of_object(&resource.plural, object));
         let surroundings = Arc::new(Surroundings::kyverno(self.desk.now(), seed()));
-        let mut known = signet_policy::engine::Known::default();
+        let blocked = self.desk.cached().blocked();
+        let mut known = signet_policy::engine::Known { blocked, ..Default::default() };
         let mut missing = BTreeSet::new();
         let mut rounds = 0;
         loop {

@@ -4,6 +4,7 @@ mod caching;
 mod deciding;
 mod reading;
 mod serving;
+mod stopping;
 
 use std::sync::Arc;
 use std::time::Duration;

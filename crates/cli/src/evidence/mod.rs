@@ -19,14 +19,17 @@ pub(crate) use self::trust_policy::Bench;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Result;
 use parking_lot::Mutex;
+use signet_admission::BlockList;
 use signet_model::Digest;
 use signet_policy::engine::{Judged, Known, Needs, Set, Stages};
 use signet_policy::jmespath::Surroundings;
 use signet_policy::kyverno::verify_images::{Answer, ImageNeed};
 use signet_policy::kyverno::{Input, Need};
+use signet_policy::trust_policy::Blocked;
 
 use crate::settings::Settings;
 use crate::verify::args::ReachArgs;
@@ -39,6 +42,14 @@ const ROUNDS: usize = 16;
 /// Bytes of SBOMs that are kept until they are matched.
 const MAX_SBOMS: usize = 256 << 20;
 
+/// Where it is known from what is blocked.
+enum Blocks {
+    /// Read when the command began.
+    Once(Arc<Blocked>),
+    /// Read again and again by a service.
+    Kept(Arc<BlockList>),
+}
+
 /// Registries and trusted material.
 pub(crate) struct Outside {
     registry: Registry,
@@ -46,6 +57,8 @@ pub(crate) struct Outside {
     /// A `trusted_root.json` instead of the chosen instance.
     trusted_root: Option<PathBuf>,
     settings: Settings,
+    /// What is blocked.
+    blocked: Blocks,
     /// SBOMs that were found, by the digests of their bytes.
     sboms: Mutex<BTreeMap<Digest, Vec<u8>>>,
 }
@@ -58,6 +71,7 @@ impl Outside {
             reach: reach.clone(),
             trusted_root,
             settings: settings.clone(),
+            blocked: Blocks::Once(Arc::new(crate::block::now(settings))),
             sboms: Mutex::default(),
         })
     }
@@ -88,6 +102,21 @@ impl Outside {
     pub(crate) fn forgetful(mut self) -> Outside {
         self.registry = self.registry.forgetful();
         self
+    }
+
+    /// For a service: what is blocked is read by it, for all.
+    #[must_use]
+    pub(crate) fn stopped_by(mut self, blocks: Arc<BlockList>) -> Outside {
+        self.blocked = Blocks::Kept(blocks);
+        self
+    }
+
+    /// What is blocked now.
+    pub(crate) fn blocked(&self) -> Arc<Blocked> {
+        match &self.blocked {
+            Blocks::Once(list) => Arc::clone(list),
+            Blocks::Kept(list) => list.now(tokio::time::Instant::now()),
+        }
     }
 
     fn sbom(&self, content: &Digest) -> Option<Vec<u8>> {

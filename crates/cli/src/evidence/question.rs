@@ -81,10 +81,17 @@ impl Outside {
             candidates
                 .retain(|candidate| matches!(candidate.shape, Shape::Bundle | Shape::Unknown) || candidate.unread);
         }
+        let blocked = self.blocked();
+        if let Some(problem) = blocked.problem() {
+            bail!("whether its signer is blocked cannot be told: {problem}");
+        }
         let (mut found, mut unread, mut why, mut another) = (Vec::new(), None, Vec::new(), Vec::new());
         for one in judge::all(candidates, Artifact::Digest(&image.digest), wanted, demand, crate::settings::now()) {
             match one.verdict {
-                Verdict::Verified(verified) => found.push((*verified, one.candidate)),
+                Verdict::Verified(verified) => match crate::block::signer(&blocked, &verified) {
+                    Some(stopped) => why.push(format!("{}: {stopped}", one.candidate.place)),
+                    None => found.push((*verified, one.candidate)),
+                },
                 Verdict::Refused(err) if one.candidate.unread => {
                     unread = Some(format!("{}: {err}", one.candidate.place))
                 }
@@ -207,6 +214,10 @@ impl Outside {
             digest: pinned.digest,
             size: u64::try_from(manifest.bytes.len())?,
         };
+        let blocked = self.blocked();
+        if let Some(problem) = blocked.problem() {
+            bail!("whether its signer is blocked cannot be told: {problem}");
+        }
         let (mut found, mut why, mut unread) = (Vec::new(), Vec::new(), None);
         for candidate in self.registry.candidates(pinned, Tags::Signatures, &self.settings)? {
             if candidate.unread {
@@ -221,7 +232,11 @@ impl Outside {
             let verdict =
                 signet_trust::notation::verify(&envelope, &target, statement, &stores, &Revocations::default(), now);
             if verdict.holds() && !verdict.is_skipped() {
-                found.push(verdict.signer.clone().unwrap_or_default());
+                let signer = verdict.signer.clone().unwrap_or_default();
+                match blocked.identity("", &signer) {
+                    Some(stopped) => why.push(format!("{}: {stopped}", candidate.place)),
+                    None => found.push(signer),
+                }
                 continue;
             }
             let refusal = verdict.refusal().map_or("it does not hold", |(_, why)| why);

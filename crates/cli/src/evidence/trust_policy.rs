@@ -12,7 +12,7 @@ use signet_advisories::MatchOptions;
 use signet_model::{Digest, ImageRef, Timestamp};
 use signet_oci_client::ManifestBody;
 use signet_policy::trust_policy::facts::{
-    Answer, Build, Facts, Manifest, Origin, Question, Report, Sbom, Seal, Signer, What,
+    Answer, Build, Facts, Manifest, Origin, Question, Report, Sbom, Seal, Signer, Summary, What,
 };
 use signet_policy::trust_policy::{Asked, Authority, Circumstances, Decision, KeySource, TrustPolicy, judge};
 use signet_trust::slsa::github::{self, Kind, WorkflowIdentity};
@@ -93,6 +93,15 @@ impl<'o> Bench<'o> {
                 let wanted = Wanted::Signature(Vec::new());
                 let found = self.sealed(&pinned(name, digest)?, Tags::Signatures, &wanted, authorities)?;
                 Ok(Answer::Signatures(found.into_iter().map(|(seal, ..)| seal).collect()))
+            }
+            Question::Summaries { name, digest, authorities } => {
+                let wanted = Wanted::Attestation(Some(gate::summary::KIND.to_owned()));
+                let found = self.sealed(&pinned(name, digest)?, Tags::Attestations, &wanted, authorities)?;
+                let of = |(seal, verified, _): (Seal, Verified<Signature>, Candidate)| match &verified.signed {
+                    Signed::Statement(statement) => Some(Summary::of(seal, statement.predicate())),
+                    _ => None,
+                };
+                Ok(Answer::Summaries(found.into_iter().filter_map(of).collect()))
             }
             Question::Provenance { name, digest } => self.provenance(name, digest).map(Answer::Provenance),
             Question::Sboms { name, digest, authorities } => {

@@ -7,14 +7,14 @@
 
 pub(crate) mod args;
 mod findings;
-mod summary;
+pub(crate) mod summary;
 
 use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow};
 use signet_model::Verdict;
-use signet_policy::trust_policy::{Asked, Circumstances, Decision, Reason, Revoked, Role, Ruling, TrustPolicy};
+use signet_policy::trust_policy::{Asked, Circumstances, Decision, Reason, Role, Ruling, TrustPolicy};
 
 use self::args::GateArgs;
 pub(crate) use self::findings::{Filters, Threshold, judge, judged, policy};
@@ -31,10 +31,14 @@ pub(crate) fn command(args: &GateArgs, settings: &Settings) -> Result<Exit> {
     for name in &args.policies {
         policies.push(beside(policy(name)?, Path::new(name)));
     }
+    if args.attest {
+        // What is sealed was verified now: a summary that rests on a summary would never end.
+        policies.iter_mut().for_each(|policy| policy.summaries = None);
+    }
     let outside = Outside::new(&args.reach, args.seal.trusted_root.clone(), settings)?;
     let bench = Bench::new(&outside, &args.database);
     let asked = Asked { image: image.clone(), role: Role::Container, workload: None };
-    let blocked = Revoked::default();
+    let blocked = outside.blocked();
     let circumstances = Circumstances { now: settings.now, blocked: &blocked, overrides: &[] };
     let references: Vec<&TrustPolicy> = policies.iter().collect();
     let decision = bench.judge(&references, &asked, &circumstances);

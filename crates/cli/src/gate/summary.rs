@@ -5,7 +5,7 @@ use signet_model::{Digest, ImageRef, Timestamp, Verdict};
 use signet_policy::trust_policy::{Decision, TrustPolicy};
 
 /// The predicate's type.
-pub(super) const KIND: &str = "https://slsa.dev/verification_summary/v1";
+pub(crate) const KIND: &str = "https://slsa.dev/verification_summary/v1";
 /// Who verifies.
 const VERIFIER: &str = "https://signet.dev/gate";
 

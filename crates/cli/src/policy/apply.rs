@@ -77,7 +77,7 @@ fn judge<'r>(args: &ApplyArgs, set: &Set, resources: &'r [Resource], settings: &
         }
         let surroundings = crate::kyverno::surroundings(settings);
         // Each resource on its own: a tag may have moved since the one before.
-        let mut known = Known::default();
+        let mut known = Known { blocked: outside.blocked(), ..Known::default() };
         known.gatekeeper.inventory = Some(inventory.clone());
         let mut judged = outside.judge(&bench, set, &input, &mut known, &surroundings, Stages::All);
         if args.as_enforced {

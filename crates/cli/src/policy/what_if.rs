@@ -84,7 +84,8 @@ pub(super) fn command(args: &ApplyArgs, settings: &Settings) -> Result<Exit> {
                 let mut input = request.input.clone();
                 know(&mut input, known.get(request.namespace()).copied());
                 let surroundings = crate::kyverno::surroundings(settings);
-                let judged = outside.judge(&bench, &set, &input, &mut Known::default(), &surroundings, Stages::All);
+                let mut known = Known { blocked: outside.blocked(), ..Known::default() };
+                let judged = outside.judge(&bench, &set, &input, &mut known, &surroundings, Stages::All);
                 let mut decision = judged.decision;
                 if args.as_enforced {
                     enforce(&mut decision);

@@ -157,6 +157,14 @@ impl Registry {
         Registry { keeps: false, ..self }
     }
 
+    /// A manifest of the image's repository, by its digest.
+    pub(crate) fn manifest_of(&self, image: &Pinned, digest: Digest) -> Result<Manifest> {
+        match &self.layout {
+            Some(layout) => layout.manifest(&digest),
+            None => Ok(self.client.manifest(&repository_at(&image.reference, None, Some(digest))?)?),
+        }
+    }
+
     pub(crate) fn client(&self) -> &BlockingClient {
         &self.client
     }

@@ -97,6 +97,7 @@ pub(crate) fn beside(
     let candidates = registry.candidates(&pinned, tags, settings)?;
     let judged: Vec<Judged> =
         judge::all(candidates, Artifact::Digest(&pinned.digest), wanted, demand, crate::settings::now());
+    let judged = crate::block::hold(judged, registry, &pinned, &crate::block::now(settings));
     Ok(Shown::image(&pinned, wanted, judged))
 }
 

@@ -48,6 +48,10 @@ pub(super) fn image(args: &ImageArgs, notation: &NotationArgs, policy: &Path, se
     let Some(statement) = policy.statement_for(&scope) else {
         return shown(args, &title, None, &[], &format!("no statement of the trust policy is for `{scope}`"));
     };
+    let blocked = crate::block::now(settings);
+    if let Some(why) = crate::block::image(&registry, &pinned, &blocked) {
+        return shown(args, &title, None, &[], &why);
+    }
     // The digest that was resolved is what everything is about, so its manifest is read again by that digest.
     let manifest = registry.client().manifest(&repository_at(&pinned.reference, None, Some(pinned.digest))?)?;
     let target = Target {
@@ -60,6 +64,11 @@ pub(super) fn image(args: &ImageArgs, notation: &NotationArgs, policy: &Path, se
         if candidate.shape == Shape::Notation {
             let envelope = envelope(&candidate);
             let verdict = verify(&envelope, &target, statement, &stores, &revocations, crate::settings::now());
+            let signer = verdict.signer.as_deref().unwrap_or_default();
+            if let Some(why) = blocked.identity("", signer).filter(|_| verdict.holds()) {
+                settings.warn(format!("{} does not count: {}", candidate.place, clean(&why)));
+                continue;
+            }
             rows.push(Row { place: candidate.place, verdict });
         }
     }

@@ -37,7 +37,7 @@ spec:
 "#;
 
 /// A running server; it ends with this.
-struct Server {
+pub(crate) struct Server {
     process: Child,
     output: Option<BufReader<ChildStdout>>,
     address: String,
@@ -64,7 +64,7 @@ pub(crate) fn trusting(bundle: &str) -> Arc<ClientConfig> {
 }
 
 impl Server {
-    fn start(room: &Room, line: &str) -> Server {
+    pub(crate) fn start(room: &Room, line: &str) -> Server {
         let mut command = room.command(&format!("serve admission --dev --listen 127.0.0.1:0 -o json {line}"));
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut output = BufReader::new(process.stdout.take().unwrap());
@@ -98,7 +98,7 @@ impl Server {
     }
 
     /// The `response` to a review.
-    fn review(&self, path: &str, review: &Value) -> Value {
+    pub(crate) fn review(&self, path: &str, review: &Value) -> Value {
         let mut stream = self.connect();
         post(&mut stream, path, review.to_string().as_bytes());
         let (status, body) = answer(&mut stream);

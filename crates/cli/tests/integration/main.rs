@@ -15,6 +15,7 @@ mod as_grype;
 mod as_syft;
 mod attested;
 mod beside;
+mod block;
 mod bundles;
 mod chains;
 /// Writes eStargz and zstd:chunked layers; the same code that the reader's own tests use.
@@ -66,6 +67,7 @@ mod server;
 mod shelf;
 mod signing;
 mod standin;
+mod summaries;
 mod suppression;
 mod trivy;
 mod trust;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -17,7 +18,7 @@ use crate::jmespath::Surroundings;
 use crate::kyverno::verify_images::{Evidence, ImageNeed, Outcomes, annotated, join_outcomes};
 use crate::kyverno::{Action, Exception, Input, Need, Operation, Response, Snapshot, Status};
 use crate::trust_policy::facts::{Facts, Question};
-use crate::trust_policy::{self, Asked, Circumstances, Override, Revoked, Role, TrustPolicy};
+use crate::trust_policy::{self, Asked, Blocked, Circumstances, Override, Role, TrustPolicy};
 
 /// What was fetched.
 #[derive(Clone, Debug, Default)]
@@ -31,7 +32,7 @@ pub struct Known {
     /// Of other objects and providers, for Gatekeeper's constraints.
     pub gatekeeper: gatekeeper::Outside,
     /// What is blocked everywhere, whatever any policy says.
-    pub blocked: Revoked,
+    pub blocked: Arc<Blocked>,
     /// Overrides of our own policies, with the signatures that hold over them.
     pub overrides: Vec<Override>,
 }
@@ -50,7 +51,7 @@ impl Known {
             let _ = writeln!(text, "{need:?} = {answer:?}");
         }
         let _ = writeln!(text, "{}", self.facts.digest(&self.facts.questions().cloned().collect()));
-        let _ = writeln!(text, "{:?} {:?}", self.blocked, self.overrides);
+        let _ = writeln!(text, "{} {:?}", self.blocked.content(), self.overrides);
         Digest::sha256(text.as_bytes())
     }
 }
@@ -155,6 +156,7 @@ impl Set {
         judge.verify_images(stages);
         judge.image_policies(stages);
         judge.lap();
+        judge.blocks();
         judge.trust(stages);
         judge.lap();
         if stages != Stages::Mutate {
@@ -178,7 +180,7 @@ impl Set {
     }
 }
 
-struct Judge<'a> {
+pub(super) struct Judge<'a> {
     set: &'a Set,
     watch: &'a dyn Fn() -> Duration,
     /// When the policy was begun that is asked now.
@@ -188,13 +190,13 @@ struct Judge<'a> {
     /// The policies that such a request concerns.
     entries: Vec<&'a Entry>,
     /// The request, about the object as it is now.
-    input: Cow<'a, Input>,
+    pub(super) input: Cow<'a, Input>,
     exceptions: Cow<'a, [Exception]>,
-    known: &'a Known,
-    surroundings: &'a Surroundings,
-    reasons: Vec<Reason>,
+    pub(super) known: &'a Known,
+    pub(super) surroundings: &'a Surroundings,
+    pub(super) reasons: Vec<Reason>,
     annotations: std::collections::BTreeMap<String, String>,
-    needs: Needs,
+    pub(super) needs: Needs,
     object: Option<Value>,
 }
 
@@ -500,7 +502,10 @@ impl<'a> Judge<'a> {
             if !decision.settled {
                 self.needs.questions.extend(decision.needs.iter().cloned());
             }
-            for reason in &decision.reasons {
+            let is_said = self.reasons.iter().any(|said| said.is_block_at(&image.pointer));
+            for reason in
+                decision.reasons.iter().filter(|reason| !(is_said && reason.section == super::blocks::SECTION))
+            {
                 let consequence = consequence_of(reason.verdict);
                 self.trusted(first, &image.label(), reason, consequence, &image.pointer);
             }
@@ -662,7 +667,7 @@ fn consequence_of(verdict: signet_model::Verdict) -> Consequence {
 }
 
 /// Whether an object is being deleted and keeps its images: holding it up would keep it alive.
-fn is_going(input: &Input) -> bool {
+pub(super) fn is_going(input: &Input) -> bool {
     let deleted = |object: &Value| object.pointer("/metadata/deletionTimestamp").is_some();
     let (Some(new), Some(old)) = (input.object(), input.old_object()) else { return false };
     let texts = |object: &Value| {

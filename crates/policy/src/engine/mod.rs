@@ -11,6 +11,7 @@
 //! so (`failurePolicy: Ignore`), and then the answer says it too; a document that looks like a policy and is none that is known here is an error.
 
 mod about;
+mod blocks;
 mod decision;
 mod judge;
 mod plan;

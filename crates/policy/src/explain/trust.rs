@@ -138,6 +138,19 @@ fn section(name: &str, node: &Node, spec: &Node, page: &mut Page) {
                 }
             }
         }
+        "summaries" => {
+            page.begin(node, "Verified by others");
+            let age = node.get("maxAge").map(quoted).unwrap_or_default();
+            page.say(
+                0,
+                format!("what one of these verified by this very policy within the last {age} is not verified again:"),
+            );
+            authorities(node, "signers", page);
+            if let Some(verifiers) = listed(node.get("verifiers"), "or") {
+                page.say(0, format!("as the verifier {verifiers}"));
+            }
+            page.say(0, "what they refused is denied; blocks and `revoked` hold in any case");
+        }
         "breakGlass" => {
             page.begin(node, "Break-glass");
             let require = node.get("require").map_or_else(|| "`2`".to_owned(), quoted);

@@ -52,7 +52,7 @@ pub(super) fn policy(root: &Node, remarks: &mut Vec<Remark>) {
 }
 
 fn identities(spec: &Node, remarks: &mut Vec<Remark>) {
-    for list in [&["signatures", "authorities"], &["breakGlass", "approvers"]] {
+    for list in [&["signatures", "authorities"], &["breakGlass", "approvers"], &["summaries", "signers"]] {
         for authority in spec.path(list).and_then(Node::as_seq).into_iter().flatten() {
             for what in ["issuer", "subject"] {
                 if let Some(node) = authority.path(&["keyless", what]) {

@@ -38,6 +38,8 @@ pub struct TrustPolicy {
     pub pull_if_not_present: bool,
     /// Who must have signed.
     pub signatures: Option<Signatures>,
+    /// Whose verification stands for ours.
+    pub summaries: Option<SummaryRule>,
     /// How it must have been built.
     pub provenance: Option<Provenance>,
     /// Whether an SBOM must be attached.
@@ -70,7 +72,8 @@ impl TrustPolicy {
         }
         let signatures = self.signatures.iter_mut().flat_map(|found| &mut found.authorities);
         let approvers = self.break_glass.iter_mut().flat_map(|found| &mut found.approvers);
-        for authority in signatures.chain(approvers) {
+        let summaries = self.summaries.iter_mut().flat_map(|found| &mut found.signers);
+        for authority in signatures.chain(approvers).chain(summaries) {
             if let Authority::Key(KeySource::File(name)) = authority
                 && !name.starts_with('/')
             {
@@ -140,6 +143,17 @@ pub enum KeySource {
     File(String),
     /// PEM in the policy itself.
     Pem(String),
+}
+
+/// `summaries`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SummaryRule {
+    /// Who may have verified an image for us. Never empty.
+    pub signers: Vec<Authority>,
+    /// Age of a summary.
+    pub max_age: SignedDuration,
+    /// Ids of verifiers that count; `https://signet.dev/gate` unless it says otherwise.
+    pub verifiers: Vec<String>,
 }
 
 /// `provenance`.
@@ -269,6 +283,7 @@ impl TrustPolicy {
             ("images", !self.images.is_empty()),
             ("digest", self.digest.is_some()),
             ("signatures", self.signatures.is_some()),
+            ("summaries", self.summaries.is_some()),
             ("provenance", self.provenance.is_some()),
             ("sbom", self.sbom.is_some()),
             ("secrets", self.secrets.is_some()),

@@ -66,6 +66,43 @@ pub struct Build {
     pub level: Option<u32>,
 }
 
+/// A verification summary beside an image (SLSA), signed by somebody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Its signature.
+    pub seal: Seal,
+    /// Who verified; empty where it does not say.
+    pub verifier: String,
+    /// What it says that it is about.
+    pub resource: String,
+    /// The policy, by its digest.
+    pub policy: Option<Digest>,
+    /// `PASSED` or `FAILED`.
+    pub result: String,
+    /// `SLSA_BUILD_LEVEL_3`, ..
+    pub levels: Vec<String>,
+    /// When.
+    pub verified_at: Option<Timestamp>,
+}
+
+impl Summary {
+    /// What a signed predicate says. A field that is missing or of another form is left empty, and the summary counts for nothing.
+    #[must_use]
+    pub fn of(seal: Seal, predicate: &serde_json::Value) -> Summary {
+        let text = |route: &str| predicate.pointer(route).and_then(serde_json::Value::as_str);
+        let levels = predicate.get("verifiedLevels").and_then(serde_json::Value::as_array).into_iter().flatten();
+        Summary {
+            seal,
+            verifier: text("/verifier/id").unwrap_or_default().to_owned(),
+            resource: text("/resourceUri").unwrap_or_default().to_owned(),
+            policy: text("/policy/digest/sha256").and_then(|hex| format!("sha256:{hex}").parse().ok()),
+            result: text("/verificationResult").unwrap_or_default().to_owned(),
+            levels: levels.filter_map(|level| level.as_str().map(str::to_owned)).collect(),
+            verified_at: text("/timeVerified").and_then(|at| at.parse().ok()),
+        }
+    }
+}
+
 /// An SBOM beside an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sbom {
@@ -175,6 +212,8 @@ pub enum Question {
     Manifests { name: String, digest: Digest },
     /// Which signatures of these hold over it.
     Signatures { name: String, digest: Digest, authorities: Vec<Authority> },
+    /// Which verification summaries of it these signed.
+    Summaries { name: String, digest: Digest, authorities: Vec<Authority> },
     /// Which provenances hold, each signed by the builder that it names.
     Provenance { name: String, digest: Digest },
     /// Which SBOMs lie beside it; sealed ones verified against these.
@@ -196,6 +235,8 @@ pub enum Answer {
     Manifests(Vec<Manifest>),
     /// To [`Question::Signatures`]; empty if there are none.
     Signatures(Vec<Seal>),
+    /// To [`Question::Summaries`]; empty if there are none.
+    Summaries(Vec<Summary>),
     /// To [`Question::Provenance`]; empty if there are none.
     Provenance(Vec<Build>),
     /// To [`Question::Sboms`]; empty if there are none.
@@ -264,6 +305,7 @@ impl std::fmt::Display for Question {
             Question::Digest { reference } => write!(f, "the digest of `{reference}`"),
             Question::Manifests { name, digest } => write!(f, "the platforms of `{name}@{digest}`"),
             Question::Signatures { name, digest, .. } => write!(f, "the signatures of `{name}@{digest}`"),
+            Question::Summaries { name, digest, .. } => write!(f, "the verification summaries of `{name}@{digest}`"),
             Question::Provenance { name, digest } => write!(f, "the provenance of `{name}@{digest}`"),
             Question::Sboms { name, digest, .. } => write!(f, "the SBOM of `{name}@{digest}`"),
             Question::Findings { name, digest, what, from } => {

@@ -10,6 +10,7 @@
 //! The whole document is read, and what is unknown in it is refused: a misspelt section would be a gate that never closes. Facts are plain values:
 //! signatures were verified by `trust` before they came here, and what nobody verified has no seal.
 
+mod blocked;
 mod break_glass;
 mod builtin;
 mod check_data;
@@ -28,16 +29,18 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use blocked::{Block, Blocked, Notice, Target};
 pub use break_glass::{BreakGlass, Override};
 pub use builtin::{RECOMMENDED, builtin};
 pub use check_data::{CONFIDENCES, CheckData, config_environment, secret_environment};
 pub use decision::{Decision, OverrideReport, Reason, Ruling, Scanned};
 pub use document::{
     Acceptance, Action, Authority, BaseSection, BreakGlassRule, CheckRule, Debug, DigestRule, Freshness, KeySource,
-    Otherwise, Place, Provenance, Revoked, Runtime, SbomRule, Signatures, TrustPolicy, VulnerabilitySection,
+    Otherwise, Place, Provenance, Revoked, Runtime, SbomRule, Signatures, SummaryRule, TrustPolicy,
+    VulnerabilitySection,
 };
 pub use evaluate::{FeedAge, Judgement, evaluate_vulnerabilities};
-pub use judge::{Asked, Circumstances, Role, judge};
+pub use judge::{Asked, Circumstances, Role, blocks, judge};
 pub use names::{ImagePattern, canonical_name, identity_matches};
 pub use purl_glob::purl_matches;
 pub use reader::PolicyError;

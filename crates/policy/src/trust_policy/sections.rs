@@ -8,7 +8,8 @@ use signet_yaml::{Limits, Node, Value};
 use super::check_data::{config_environment, secret_environment};
 use super::document::{
     Acceptance, Action, Authority, BaseSection, BreakGlassRule, CheckRule, Debug, DigestRule, Freshness, KeySource,
-    Otherwise, Place, Provenance, Revoked, Runtime, SbomRule, Signatures, TrustPolicy, VulnerabilitySection,
+    Otherwise, Place, Provenance, Revoked, Runtime, SbomRule, Signatures, SummaryRule, TrustPolicy,
+    VulnerabilitySection,
 };
 use super::names::ImagePattern;
 use super::reader::{PolicyError, Reader};
@@ -17,13 +18,17 @@ use crate::expr::{Environment, finding_environment};
 const ACTIONS: [(&str, Action); 4] =
     [("deny", Action::Deny), ("warn", Action::Warn), ("alert", Action::Alert), ("ignore", Action::Ignore)];
 
-const SPEC: [&str; 17] = [
+/// The verifier that `signet gate` is.
+const GATE: &str = "https://signet.dev/gate";
+
+const SPEC: [&str; 18] = [
     "mode",
     "images",
     "otherwise",
     "digest",
     "pullPolicy",
     "signatures",
+    "summaries",
     "provenance",
     "sbom",
     "vulnerabilities",
@@ -103,6 +108,7 @@ impl Reader<'_> {
                 .choice(spec, "pullPolicy", &[("IfNotPresent", true), ("Always", false)])
                 .unwrap_or(false),
             signatures: self.signatures(spec),
+            summaries: self.summaries(spec),
             provenance: self.provenance(spec),
             sbom: self.sbom(spec),
             vulnerabilities: self.vulnerabilities(spec),
@@ -210,6 +216,30 @@ impl Reader<'_> {
         }
         let max_duration = self.duration(section, "maxDuration")?;
         Some(BreakGlassRule { require, approvers, max_duration })
+    }
+
+    fn summaries(&mut self, spec: &Node) -> Option<SummaryRule> {
+        let section = self.sub(spec, "summaries", &["signers", "maxAge", "verifiers"])?;
+        let signers = self.authorities(section, "signers");
+        if signers.is_empty() {
+            self.problem(section.span, "`summaries` needs a list of `signers`", None);
+        }
+        if section.get("maxAge").is_none() {
+            let hint = "write for example `maxAge: 24h`".to_owned();
+            self.problem(section.span, "`summaries` needs `maxAge`", Some(hint));
+        }
+        let verifiers = match section.get("verifiers") {
+            None => vec![GATE.to_owned()],
+            Some(node) => {
+                let verifiers = self.strings(section, "verifiers");
+                if verifiers.is_empty() {
+                    self.problem(node.span, "`verifiers` names none", Some(format!("leave it out to mean `{GATE}`")));
+                }
+                verifiers
+            }
+        };
+        let max_age = self.duration(section, "maxAge")?;
+        Some(SummaryRule { signers, max_age, verifiers })
     }
 
     fn provenance(&mut self, spec: &Node) -> Option<Provenance> {

@@ -151,6 +151,9 @@ pub(super) fn question(of: &Question) -> Value {
         Question::Signatures { name, digest, authorities: who } => json!({
             "question": "signatures", "name": name, "digest": digest.to_string(), "authorities": authorities(who),
         }),
+        Question::Summaries { name, digest, authorities: who } => json!({
+            "question": "summaries", "name": name, "digest": digest.to_string(), "authorities": authorities(who),
+        }),
         Question::Provenance { name, digest } => {
             json!({"question": "provenance", "name": name, "digest": digest.to_string()})
         }
@@ -185,6 +188,15 @@ fn answer(of: &Answer) -> Value {
             })
             .collect(),
         Answer::Signatures(seals) => seals.iter().map(seal).collect(),
+        Answer::Summaries(summaries) => summaries
+            .iter()
+            .map(|found| {
+                json!({
+                    "seal": seal(&found.seal), "verifier": found.verifier, "resource": found.resource, "policy": digest(found.policy),
+                    "result": found.result, "levels": found.levels, "verifiedAt": time(found.verified_at),
+                })
+            })
+            .collect(),
         Answer::Provenance(builds) => builds
             .iter()
             .map(|build| {

@@ -12,6 +12,7 @@ mod files;
 mod outside;
 mod print;
 mod record;
+mod stop;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,8 +92,13 @@ async fn serve(
         false => None,
     };
     let lookup = cluster.as_ref().map(Cluster::lookup);
-    let outside: Arc<dyn Outside> = Arc::new(outside::Files::read(args, lookup, asking, settings)?);
-    let cached = Cached::new(outside, CacheLimits::default());
+    let (blocks, watch) = stop::begin(settings)?;
+    let outside: Arc<dyn Outside> =
+        Arc::new(outside::Files::read(args, lookup, asking, Arc::clone(&blocks), settings)?);
+    let mut cached = Cached::new(outside, CacheLimits::default()).stopped_by(Arc::clone(&blocks));
+    if let Some(memory) = stop::memory(settings, &clock) {
+        cached = cached.remembering(memory);
+    }
     let limits = DeskLimits { workers, ..DeskLimits::default() };
     let mut desk = Desk::new(cached, clock, limits);
     let printer = args.dev.then(|| Arc::new(print::Printer::new(args.output == "json")));
@@ -135,6 +141,8 @@ async fn serve(
             look(&mut policies, &mut keeper, &desk, settings);
         }
     };
+    // On its own, so that nothing else that is looked at holds it up.
+    let blocking = tokio::spawn(stop::keep_reading(blocks, watch, settings.clone()));
     tokio::select! {
         () = signals.wait() => {}
         () = looking => {}
@@ -144,7 +152,10 @@ async fn serve(
         cluster.end(settings).await;
     }
     drop(stop);
-    serving.await.context("the server broke off")?.context("cannot serve")
+    let served = serving.await.context("the server broke off");
+    // What still ran was judged by a list that was read.
+    blocking.abort();
+    served?.context("cannot serve")
 }
 
 /// What changed in the files since the last time. What cannot be used changes nothing, is said and is counted.

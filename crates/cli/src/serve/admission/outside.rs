@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use serde_json::Value;
-use signet_admission::{Asked, Outside};
+use signet_admission::{Asked, BlockList, Outside};
 use signet_kube::Lookup;
 use signet_policy::kyverno::Need;
 use signet_policy::kyverno::verify_images::{Answer, ImageNeed};
@@ -52,6 +52,7 @@ impl Files {
         args: &AdmissionArgs,
         cluster: Option<Arc<Lookup>>,
         threads: tokio::runtime::Handle,
+        blocks: Arc<BlockList>,
         settings: &Settings,
     ) -> Result<Files> {
         let paths = &args.objects;
@@ -66,7 +67,9 @@ impl Files {
         let registries = match settings.offline {
             true => None,
             false => {
-                let outside = evidence::Outside::new(&args.reach, args.trusted_root.clone(), settings)?.forgetful();
+                let outside = evidence::Outside::new(&args.reach, args.trusted_root.clone(), settings)?
+                    .forgetful()
+                    .stopped_by(blocks);
                 // What cannot be trusted at all is told when the service begins, and not with the first Pod.
                 let trust = outside.trust_version()?;
                 let named = args.registries.iter().map(|name| canonical(name)).collect();
@@ -119,6 +122,7 @@ fn name_of(question: &facts::Question) -> &str {
         Question::Manifests { name, .. }
         | Question::Signatures { name, .. }
         | Question::Provenance { name, .. }
+        | Question::Summaries { name, .. }
         | Question::Sboms { name, .. }
         | Question::Findings { name, .. }
         | Question::Base { name, .. }

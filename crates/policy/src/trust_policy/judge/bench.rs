@@ -129,14 +129,21 @@ impl<'a> Bench<'a> {
         let mut reason = Reason {
             section: "block".to_owned(),
             rule: "block".to_owned(),
-            remedy: Some("use another image; `signet block` says who blocked it".to_owned()),
+            remedy: Some("use another image; `signet block list` shows what is blocked".to_owned()),
             ..Reason::default()
         };
-        match self.is_among(&blocked.digests) {
+        if let Some(why) = blocked.problem() {
+            reason.verdict = Verdict::Deny;
+            reason.found = format!("whether it is blocked cannot be told: {why}");
+            reason.remedy = Some("make the list of blocks readable again".to_owned());
+            reason.missing = vec![why.to_owned()];
+            return vec![reason];
+        }
+        match self.is_among(blocked.digests()) {
             Told::Known(None) => Vec::new(),
             Told::Known(Some(found)) => {
                 reason.verdict = Verdict::Deny;
-                reason.found = format!("{found} is blocked");
+                reason.found = blocked.digest(&found).unwrap_or_else(|| format!("{found} is blocked"));
                 reason.looked_at = vec![found];
                 vec![reason]
             }

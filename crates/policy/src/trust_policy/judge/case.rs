@@ -104,7 +104,7 @@ impl<'p, 'b, 'a> Case<'p, 'b, 'a> {
     /// Whether a signer is trusted no more, by this policy or by a block.
     pub(super) fn is_revoked(&self, seal: &Seal) -> bool {
         let own = self.policy.revoked.as_ref().is_some_and(|revoked| is_revoked(revoked, &seal.signer));
-        own || is_revoked(self.bench.circumstances.blocked, &seal.signer)
+        own || self.bench.circumstances.blocked.signer(&seal.signer).is_some()
     }
 
     /// Whether a seal is by an authority of the policy that is still trusted.

@@ -14,18 +14,22 @@ mod case;
 mod evidence;
 mod findings;
 mod open;
+mod summary;
 
 #[cfg(test)]
 mod tests;
+
+use std::collections::BTreeSet;
 
 use signet_model::{ImageRef, Mode, NotJudged, Timestamp, Verdict};
 
 use self::bench::Bench;
 use self::case::Case;
+use super::blocked::Blocked;
 use super::break_glass::Override;
 use super::decision::{Decision, Reason, Ruling};
-use super::document::{DigestRule, Otherwise, Revoked, TrustPolicy};
-use super::facts::Facts;
+use super::document::{DigestRule, Otherwise, TrustPolicy};
+use super::facts::{Facts, Question};
 use super::names::canonical_name;
 
 /// What is asked about.
@@ -57,9 +61,17 @@ pub struct Circumstances<'a> {
     /// The time.
     pub now: Timestamp,
     /// What is blocked everywhere (`signet block`), whatever any policy says.
-    pub blocked: &'a Revoked,
+    pub blocked: &'a Blocked,
     /// Overrides, with the signatures that hold over them.
     pub overrides: &'a [Override],
+}
+
+/// Whether an image is blocked, without any policy: a denial for each reason, and what must be found out before it can be told.
+#[must_use]
+pub fn blocks(asked: &Asked, facts: &Facts, circumstances: &Circumstances<'_>) -> (Vec<Reason>, BTreeSet<Question>) {
+    let mut bench = Bench::new(asked, facts, circumstances);
+    let reasons = bench.blocks();
+    (reasons, bench.needs)
 }
 
 /// Judges an image by all policies. Pure: the same arguments give the same decision.
@@ -186,12 +198,19 @@ fn rule(policy: &TrustPolicy, bench: &mut Bench<'_>) -> Ruling {
     }
     case.digest();
     case.debug();
-    case.signatures();
-    case.provenance();
-    case.sbom();
-    case.vulnerabilities();
-    case.checks();
-    case.base();
+    if case.summaries() {
+        // Who counts on the time of a signature for its age must see the signature.
+        if policy.freshness.as_ref().is_some_and(|section| section.max_age.is_some()) {
+            case.signatures();
+        }
+    } else {
+        case.signatures();
+        case.provenance();
+        case.sbom();
+        case.vulnerabilities();
+        case.checks();
+        case.base();
+    }
     case.freshness();
     if policy.runtime.is_some() {
         case.not_judged.push(NotJudged {

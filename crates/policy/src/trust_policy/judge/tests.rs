@@ -1,8 +1,11 @@
+mod summaries;
+
 use proptest::prelude::*;
 use signet_model::{Digest, Severity, Timestamp, Verdict};
 
 use super::super::facts::{
-    Answer, Base, Build, EndOfLife, Facts, Manifest, Origin, Question, Report, Running, Sbom, Seal, Signer, What,
+    Answer, Base, Build, EndOfLife, Facts, Manifest, Origin, Question, Report, Running, Sbom, Seal, Signer, Summary,
+    What,
 };
 use super::super::{Authority, BreakGlass, CheckData, Decision, FeedAge, KeySource, Override, Revoked, TrustPolicy};
 use super::*;
@@ -108,7 +111,8 @@ impl World {
     }
 
     fn decide(&self) -> Decision {
-        let circumstances = Circumstances { now: now(), blocked: &self.blocked, overrides: &self.overrides };
+        let blocked = self.blocked.clone().into();
+        let circumstances = Circumstances { now: now(), blocked: &blocked, overrides: &self.overrides };
         judge(&[&self.policy], &self.asked, &self.facts, &circumstances)
     }
 
@@ -197,7 +201,8 @@ fn what_no_policy_names_is_denied() {
     let decide = |policies: &[&TrustPolicy], image: &str| {
         let world = World::new("");
         let asked = Asked { image: image.parse().unwrap(), ..world.asked };
-        let circumstances = Circumstances { now: now(), blocked: &world.blocked, overrides: &[] };
+        let blocked = world.blocked.clone().into();
+        let circumstances = Circumstances { now: now(), blocked: &blocked, overrides: &[] };
         judge(policies, &asked, &world.facts, &circumstances).outcome
     };
     let (plain, ignoring) = (policy("digest: ignore"), policy("otherwise: ignore"));

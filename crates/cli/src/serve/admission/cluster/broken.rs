@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use signet_admission::{Engine, Pass, PolicySet, Request, runs_images};
 use signet_kube::{Document, KINDS, NATIVE};
+use signet_model::Digest;
 use signet_policy::engine::{Consequence, Judged, Known, Origin, Reason};
 use signet_policy::jmespath::Surroundings;
 use signet_policy::kyverno::{Need, Status};
@@ -101,6 +102,11 @@ impl Engine for Guarded {
 
     fn wants(&self, request: &Request) -> BTreeSet<Need> {
         self.set.wants(request)
+    }
+
+    fn digest(&self) -> Option<Digest> {
+        // What does not load refuses, and a refusal is never kept beyond the process.
+        self.set.digest()
     }
 
     fn policies(&self) -> usize {
