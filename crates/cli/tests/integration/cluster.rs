@@ -257,12 +257,8 @@ fn certificates_and_their_authority_change_while_requests_run() {
     let room = Room::new();
     room.file("config", &stub.kubeconfig("t", None));
     let (one, two) = (Replica::start(&room, ""), Replica::start(&room, ""));
-    serve(&stub, &[&one, &two]);
     stub.until("it is installed", is_installed);
-    stub.until("both are ready", |stub| {
-        let bundle = secret(stub, "ca.crt");
-        [&one, &two].iter().all(|replica| replica.get(&bundle, "/readyz").0 == 200)
-    });
+    stub.until("both are ready", |_| [&one, &two].iter().all(|replica| replica.has_said("policies in use")));
     let (stop, asked) = (AtomicBool::new(false), Mutex::new(0_u32));
     std::thread::scope(|scope| {
         for thread in 0..2 {
@@ -308,9 +304,11 @@ fn another_replica_leads_when_the_leader_dies_and_requests_are_answered_meanwhil
     let mut one = Replica::start(&room, "");
     stub.until("one leads", |_| one.has_said("this replica leads"));
     let two = Replica::start(&room, "");
+    // Until it shows the certificate of the Secret it is no endpoint.
+    stub.until("two is ready", |_| two.has_said("policies in use"));
+    assert_eq!(two.get(&secret(&stub, "ca.crt"), "/readyz").0, 200);
     serve(&stub, &[&one, &two]);
     stub.until("it is installed", is_installed);
-    stub.until("two is ready", |stub| two.get(&secret(stub, "ca.crt"), "/readyz").0 == 200);
     let first = holder(&stub);
     assert!(!two.has_said("this replica leads"));
     // It dies without a word.
