@@ -43,7 +43,7 @@ use crate::settings::{self, Settings};
 /// Changes come in bursts: `kubectl apply` of a directory.
 const BURST: Duration = Duration::from_millis(100);
 /// How often it is asked anew which kinds are served.
-const KINDS_AGE: Duration = Duration::from_secs(60);
+const KINDS_AGE: Duration = Duration::from_secs(30);
 /// Problems that are told; more are counted.
 const MAX_TOLD: usize = 20;
 
