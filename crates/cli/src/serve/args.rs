@@ -66,8 +66,6 @@ pub(crate) struct AdmissionArgs {
     /// A Sigstore `trusted_root.json` [default: that of the instance chosen by `signet trust init`, else the public one's].
     #[arg(long, env = "SIGNET_TRUSTED_ROOT", value_name = "FILE")]
     pub(crate) trusted_root: Option<PathBuf>,
-    #[command(flatten, next_help_heading = "With --cluster")]
-    pub(crate) cluster: ClusterArgs,
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
     #[command(flatten)]
@@ -81,6 +79,8 @@ pub(crate) struct AdmissionArgs {
     /// How reviews are shown with `--dev`: text, or json for one object a line.
     #[arg(short, long, value_name = "FORMAT", value_parser = ["text", "json"], default_value = "text")]
     pub(crate) output: String,
+    #[command(flatten, next_help_heading = "With --cluster")]
+    pub(crate) cluster: ClusterArgs,
 }
 
 /// Of the cluster that the webhook runs in.
