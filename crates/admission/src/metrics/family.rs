@@ -6,6 +6,8 @@ use std::time::Duration;
 
 /// Different sets of labels of one metric. What comes later is counted under `other`.
 pub(super) const MAX_SERIES: usize = 2_000;
+/// The same of what is many lines for each.
+pub(super) const MAX_HISTOGRAMS: usize = 500;
 /// Characters of a label.
 const MAX_LABEL: usize = 200;
 /// Upper ends in seconds; Kyverno's, with finer ones below.
@@ -39,20 +41,21 @@ impl Histogram {
 #[derive(Debug)]
 pub(super) struct Family<T> {
     names: &'static [&'static str],
+    most: usize,
     // Keyed anew in each process: nobody can choose names that fall together.
     hasher: RandomState,
     series: HashMap<u64, (Labels, T)>,
 }
 
 impl<T: Default> Family<T> {
-    pub(super) fn new(names: &'static [&'static str]) -> Self {
-        Self { names, hasher: RandomState::new(), series: HashMap::new() }
+    pub(super) fn new(names: &'static [&'static str], most: usize) -> Self {
+        Self { names, most, hasher: RandomState::new(), series: HashMap::new() }
     }
 
     /// The value of these labels, in the order of their names; that of all others, if there are too many.
     pub(super) fn of(&mut self, values: &[&str]) -> &mut T {
         let mut key = self.hasher.hash_one(values);
-        let is_other = self.series.len() >= MAX_SERIES && !self.series.contains_key(&key);
+        let is_other = self.series.len() >= self.most && !self.series.contains_key(&key);
         if is_other {
             key = 0;
         }
@@ -99,7 +102,7 @@ mod tests {
 
     #[test]
     fn labels_are_counted_apart_escaped_and_bounded() {
-        let mut family = Family::<u64>::new(&["a", "b"]);
+        let mut family = Family::<u64>::new(&["a", "b"], MAX_SERIES);
         for (one, two) in [("x", "y"), ("x", "y"), ("xy", ""), ("q\"\n\\", "")] {
             *family.of(&[one, two]) += 1;
         }

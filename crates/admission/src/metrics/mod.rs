@@ -14,7 +14,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use signet_policy::engine::Reason;
 
-use self::family::{BUCKETS, Family, Histogram};
+use self::family::{BUCKETS, Family, Histogram, MAX_HISTOGRAMS};
 pub(crate) use self::rules::Cause;
 use self::rules::Rules;
 use crate::desk::Outcome;
@@ -40,7 +40,7 @@ struct Series {
 impl Default for Series {
     fn default() -> Self {
         Self {
-            reviews: Family::new(REVIEWS),
+            reviews: Family::new(REVIEWS, MAX_HISTOGRAMS),
             rules: Rules::default(),
             decisions: BTreeMap::new(),
             turned_away: BTreeMap::new(),

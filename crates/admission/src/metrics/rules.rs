@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use signet_policy::engine::{About, Reason};
 
-use super::family::{Family, Histogram, MAX_SERIES, labels};
+use super::family::{Family, Histogram, MAX_HISTOGRAMS, MAX_SERIES, labels};
 use super::{counters, histograms};
 use crate::engine::Engine;
 use crate::request::Request;
@@ -96,10 +96,10 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             policies: Arc::default(),
-            results: Family::new(RESULTS),
-            times: Family::new(TIMES),
-            cel: [Family::new(CEL), Family::new(CEL), Family::new(CEL)],
-            changes: Family::new(CHANGES),
+            results: Family::new(RESULTS, MAX_SERIES),
+            times: Family::new(TIMES, MAX_HISTOGRAMS),
+            cel: [Family::new(CEL, MAX_SERIES), Family::new(CEL, MAX_SERIES), Family::new(CEL, MAX_SERIES)],
+            changes: Family::new(CHANGES, MAX_SERIES),
         }
     }
 }

@@ -70,7 +70,7 @@ impl Scanner {
         }
         let pieces = self.options.style.named(NAME, results);
         let resource = self.kind_of_reports(false);
-        let mut now = Seen { print: Some(print), pieces: pieces.len(), scan: self.scan };
+        let mut now = Seen { print: Some(print), pieces: pieces.len(), found: 0, scan: self.scan };
         for piece in &pieces {
             if !self.write(place, &resource, piece).await {
                 now.print = None;

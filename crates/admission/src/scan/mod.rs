@@ -158,6 +158,8 @@ struct Seen {
     /// Of what they say; `None` where it was not written.
     print: Option<u64>,
     pieces: usize,
+    /// Pieces that the cluster has, as the last look said.
+    found: usize,
     scan: u64,
 }
 
@@ -181,6 +183,13 @@ impl Scanner {
     pub fn new(desk: Arc<Desk>, fleet: Arc<dyn Fleet>, options: ScanOptions) -> Self {
         let hasher = RandomState::new();
         Self { desk, fleet, options, hasher, seen: HashMap::new(), drifted: None, scan: 0, place: None }
+    }
+
+    /// Forgets what was seen and written: somebody else has written meanwhile.
+    pub fn forget(&mut self) {
+        self.seen.clear();
+        self.drifted = None;
+        self.place = None;
     }
 
     /// Goes on where the last run broke off, or begins anew.
@@ -370,7 +379,7 @@ impl Scanner {
         let print = self.hasher.hash_one(said.iter().map(print_of).collect::<Vec<_>>());
         let before = self.seen.get(&key).copied();
         let mut pieces = Vec::new();
-        let mut now = Seen { print: Some(print), pieces: 0, scan: self.scan };
+        let mut now = Seen { print: Some(print), pieces: 0, found: 0, scan: self.scan };
         if before.is_some_and(|before| before.print == Some(print)) {
             now.pieces = before.map_or(0, |before| before.pieces);
             place.summary.unchanged = place.summary.unchanged.saturating_add(1);
@@ -449,13 +458,19 @@ impl Scanner {
             for namespaced in [true, false] {
                 self.sweep(place, namespaced).await?;
             }
+            // A report that somebody took away is written again by the next scan.
+            for seen in self.seen.values_mut() {
+                if std::mem::take(&mut seen.found) < seen.pieces {
+                    seen.print = None;
+                }
+            }
         }
         self.drift(place).await;
         Ok(())
     }
 
     /// Takes away reports of ours on what no policy looks at any more.
-    async fn sweep(&self, place: &mut Place, namespaced: bool) -> Result<(), String> {
+    async fn sweep(&mut self, place: &mut Place, namespaced: bool) -> Result<(), String> {
         let resource = self.kind_of_reports(namespaced);
         let labels = format!("app.kubernetes.io/managed-by={}", self.options.style.managed_by);
         let mut next = None;
@@ -463,7 +478,9 @@ impl Scanner {
             let page = match self.fleet.page(&resource, &labels, self.options.page, next).await {
                 Ok(page) => page,
                 // The next scan sweeps.
-                Err(PageError::Expired) => return Ok(()),
+                Err(PageError::Expired) => {
+                    return Err("old reports are not taken away: their list was forgotten".to_owned());
+                }
                 Err(PageError::Refused(why) | PageError::Away(why)) => {
                     return Err(format!("old reports are not taken away: {why}"));
                 }
@@ -473,8 +490,10 @@ impl Scanner {
                 let (uid, name) = (at("/scope/uid"), at("/metadata/name"));
                 // Labels are written by anybody: only what bears the name that we would give is ours.
                 let Some(index) = index_of(name, uid) else { continue };
-                let known = self.seen.get(&self.hasher.hash_one(uid));
-                if known.is_none_or(|seen| index >= seen.pieces) {
+                let key = self.hasher.hash_one(uid);
+                if let Some(seen) = self.seen.get_mut(&key).filter(|seen| index < seen.pieces) {
+                    seen.found = seen.found.saturating_add(1);
+                } else {
                     self.remove(place, &resource, at("/metadata/namespace"), name).await;
                 }
             }

@@ -240,6 +240,14 @@ async fn what_is_there_is_judged_page_by_page_and_written_down() {
     let summary = whole(scanner.run().await);
     assert_eq!((summary.written, summary.unchanged), (0, 5));
     assert_eq!(fleet.writes.load(Ordering::SeqCst), before);
+    // One that somebody took away comes again: the next scan notices, the one behind it writes.
+    fleet.reports.lock().retain(|(_, _, name), _| name != "uid-good");
+    assert_eq!(whole(scanner.run().await).written, 0);
+    assert_eq!(whole(scanner.run().await).written, 1);
+    assert!(fleet.report("uid-good").is_some());
+    // Somebody else may have written all of them meanwhile.
+    scanner.forget();
+    assert_eq!(whole(scanner.run().await).written, 5);
     if let Some(objects) = fleet.objects.lock().get_mut(&pods()) {
         objects.retain(|object| object["metadata"]["name"] != "also");
         objects[1]["spec"]["containers"][0]["image"] = json!("r.example.com/a:2");

@@ -355,7 +355,9 @@ impl Set {
                 |entry| match &entry.body {
                     Body::Gatekeeper(policy) => policy.may_concern(group, kind),
                     Body::Trust(_) => of_images,
-                    Body::Kyverno(_) | Body::Admission(_) => true,
+                    // What changes objects and makes others says nothing of what is there.
+                    Body::Kyverno(policy) => policy.rules().iter().any(|rule| !rule.mutates() && !rule.generates()),
+                    Body::Admission(_) => true,
                 },
             )
     }

@@ -417,7 +417,7 @@ fn a_scan_asks_the_policies_that_look_at_what_is_there() {
         (vec![USERS], vec![], false),
         (vec![roles.as_str()], vec![], false),
         // What changes requests says nothing of what is there.
-        (vec![ADD_LABEL], vec![], true),
+        (vec![ADD_LABEL], vec![], false),
         (vec![CEL_LABEL], vec![], false),
         (vec![UNBOUND, BINDING], vec!["no-pods"], true),
         (vec![IMAGES], vec!["ours"], true),

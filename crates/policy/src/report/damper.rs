@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
 use serde_json::Value;
+use signet_model::Digest;
 
 /// Bounds of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +93,9 @@ impl Damper {
     pub fn pass(&mut self, event: &Value, now: Timestamp) -> Passed {
         let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let object = ["/involvedObject/kind", "/involvedObject/namespace", "/involvedObject/name"].map(text).join("/");
+        // Messages are long, and what is remembered is bounded.
         let key = [object.as_str(), text("/reason"), text("/message")].join("\n");
+        let key = Digest::sha256(key.as_bytes()).hex();
         let until = |told: Timestamp| told.as_second().saturating_add(i64::from(self.limits.same));
         let mut count = 1;
         if let Some((told, more)) = self.same.get_mut(&key) {

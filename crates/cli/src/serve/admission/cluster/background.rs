@@ -104,12 +104,20 @@ async fn write_events(client: Client, mut queue: Receiver<Value>, desk: Arc<Desk
 async fn scan(mut scanner: Scanner, fleet: Arc<Kube>, desk: Arc<Desk>, every: Duration, settings: Settings) {
     let mut last: Option<(Instant, Arc<dyn signet_admission::Engine>)> = None;
     let mut said = String::new();
+    let mut led = false;
     loop {
         let is_due = match (&last, desk.engine()) {
             (Some((at, engine)), Some(now)) => at.elapsed() >= every || !Arc::ptr_eq(engine, &now),
             (_, engine) => engine.is_some(),
         };
-        if !fleet.leads() || !desk.is_ready() || !is_due {
+        let leads = fleet.leads();
+        if led && !leads {
+            // Who leads meanwhile writes other reports than we remember.
+            scanner.forget();
+            last = None;
+        }
+        led = leads;
+        if !leads || !desk.is_ready() || !is_due {
             sleep(LOOK).await;
             continue;
         }
