@@ -111,6 +111,7 @@ impl About {
             Self::Image(_) => self.pinned()?.parse().ok(),
             Self::Question(question) => match question {
                 Question::Manifests { digest, .. }
+                | Question::Serves { digest, .. }
                 | Question::Signatures { digest, .. }
                 | Question::Provenance { digest, .. }
                 | Question::Summaries { digest, .. }

@@ -6,6 +6,7 @@ use signet_model::Timestamp;
 use sigstore_types::{DerCertificate, TimeRange, TsaAuthority};
 use sigstore_verify::Verifier;
 
+use crate::certificate::Certificate;
 use crate::check::{Check, VerifyError};
 use crate::evidence::CHAIN;
 use crate::key::{Algorithm, PublicKey};
@@ -342,6 +343,16 @@ impl TrustRoot {
     }
 
     /// The anchors of all authorities that are trusted at `time`.
+    /// Establishes that an authority of this material issued a certificate for code signing, when it began to be valid: for one that is named
+    /// beside its chain, and not found beside a signature (`cosign: pkg/cosign/verify.go`, `ValidateAndUnpackCertWithChain`).
+    ///
+    /// # Errors
+    /// No authority did, or the certificate is for another use.
+    pub fn issued(&self, certificate: &Certificate) -> Result<(), VerifyError> {
+        let from = certificate.validity().0;
+        certificate.chain(self.between(), &self.anchors(from), from).map(|_issuer| ())
+    }
+
     pub(crate) fn anchors(&self, time: Timestamp) -> Vec<TrustAnchor<'static>> {
         self.authorities
             .iter()

@@ -3,7 +3,6 @@
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use base64::Engine as _;
 use serde_json::{Value, json};
-use signet_policy::engine::Set;
 use signet_policy::kyverno::verify_images::{
     Answer, Demand, DemandedLog, DemandedSigner, Found, Identity, Layout, RootRef,
 };
@@ -20,7 +19,7 @@ use crate::verify::judge::Wanted;
 
 impl Outside {
     /// Answers a demand.
-    pub(super) fn demanded(&self, set: Option<&Set>, demand: &Demand) -> Result<Answer> {
+    pub(super) fn demanded(&self, demand: &Demand) -> Result<Answer> {
         let mut pinned = self.pinned(&demand.reference)?;
         let about = pinned.digest.to_string();
         if let Some(source) = &demand.source {
@@ -50,7 +49,7 @@ impl Outside {
             None => Wanted::Signature(demand.annotations.clone()),
             Some(kind) => Wanted::Attestation(Some(kind.clone())),
         };
-        let held = flags::Demand { root: self.material(set, demand)?, requirements: self.held_to(demand)? };
+        let held = flags::Demand { root: self.material(demand)?, requirements: self.held_to(demand)? };
         let layout = if demand.layout == Layout::Notary { Layout::Cosign } else { demand.layout };
         Ok(match self.verified(&pinned, layout, &wanted, &held)? {
             Err(why) => Answer::Refused(why),
@@ -99,45 +98,32 @@ impl Outside {
     }
 
     /// What is trusted. A part that the policy names stands alone in the place of the program's own.
-    fn material(&self, set: Option<&Set>, demand: &Demand) -> Result<TrustRoot> {
-        let named = [
-            match &demand.signer {
-                DemandedSigner::Keyless { authority, .. } => Some(authority),
-                _ => None,
-            },
-            match &demand.log {
-                DemandedLog::Required(root) => Some(root),
-                DemandedLog::Ignored => None,
-            },
-            demand.timestamp.as_ref(),
-        ];
-        let documents: Vec<&str> = named
-            .iter()
-            .flatten()
+    fn material(&self, demand: &Demand) -> Result<TrustRoot> {
+        let documents: Vec<(&str, &str)> = demand
+            .roots()
             .filter_map(|root| match root {
-                RootRef::Named(name) => Some(name.as_str()),
+                RootRef::Named { name, spec } => Some((name.as_str(), &**spec)),
                 _ => None,
             })
             .collect();
         let mut root = match documents.as_slice() {
             [] => self.root()?,
-            [name, rest @ ..] => {
-                ensure!(rest.iter().all(|other| other == name), "an authority of two trust roots is not verified");
+            [(name, spec), rest @ ..] => {
+                ensure!(rest.iter().all(|(other, _)| other == name), "an authority of two trust roots is not verified");
                 // A root that is named for a log alone must not vouch for certificates.
                 if let DemandedSigner::Keyless { authority, .. } = &demand.signer {
                     ensure!(
-                        matches!(authority, RootRef::Named(_) | RootRef::Material(_)),
+                        matches!(authority, RootRef::Named { .. } | RootRef::Material(_)),
                         "trust root `{name}` is named for a log or timestamps, and whom to trust for certificates is not"
                     );
                 }
-                let document = set
-                    .and_then(|set| set.trust_root(name))
-                    .ok_or_else(|| anyhow!("trust root `{name}` is not there"))?;
-                from_document(&document.spec).with_context(|| format!("trust root `{name}`"))?
+                ensure!(!spec.is_empty(), "trust root `{name}` is not there");
+                let spec = serde_json::from_str(spec).with_context(|| format!("trust root `{name}`"))?;
+                from_document(&spec).with_context(|| format!("trust root `{name}`"))?
             }
         };
         // Which keys of the program's own material are those of a service that a policy names by its address cannot be told.
-        if let Some(RootRef::Url(url)) = named.iter().flatten().find(|root| matches!(root, RootRef::Url(_))) {
+        if let Some(RootRef::Url(url)) = demand.roots().find(|root| matches!(root, RootRef::Url(_))) {
             bail!(
                 "the policy names the service `{url}` and not whom to trust for it: give a `trustRootRef` or its certificates"
             );

@@ -13,6 +13,9 @@ use crate::verify::discover::{Registry, repository_at};
 /// Platform of the manifest that is shown of an index.
 const PLATFORM: (&str, &str) = ("linux", "amd64");
 
+/// Manifests of one index that are looked into.
+pub(super) const MAX_PLATFORMS: usize = 128;
+
 /// Bytes of a configuration.
 const MAX_CONFIG: u64 = 4 << 20;
 
@@ -57,9 +60,7 @@ pub(super) fn facts(reference: &str, registry: &Registry) -> Result<Value> {
     let ManifestBody::Image(image) = &manifest.body else {
         return Err(anyhow!("an index of the index `{reference}` is not looked into"));
     };
-    let config =
-        client.small_blob(&repository_at(&named, None, None)?, &image.config.digest, Some(image.config.size))?;
-    let config: Value = serde_json::from_slice(&config).context("the image's configuration is no JSON")?;
+    let config = config(registry, &named, &image.config)?;
     shown["manifest"] = parsed(&manifest.bytes)?;
     shown["configData"] = config.clone();
     shown["config"] = config;
@@ -74,6 +75,11 @@ pub(super) fn configs(reference: &str, registry: &Registry) -> Result<Value> {
     let manifests = match top.body {
         ManifestBody::Image(image) => vec![(None, image)],
         ManifestBody::Index(index) => {
+            ensure!(
+                index.manifests.len() <= MAX_PLATFORMS,
+                "the index `{reference}` has {} manifests, and at most {MAX_PLATFORMS} are looked into",
+                index.manifests.len()
+            );
             let runs = |entry: &&Descriptor| entry.platform.as_ref().is_none_or(|platform| platform.os != "unknown");
             let mut found = Vec::new();
             for entry in index.manifests.iter().filter(runs) {

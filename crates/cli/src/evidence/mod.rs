@@ -15,6 +15,9 @@ mod image;
 mod question;
 mod trust_policy;
 
+#[cfg(test)]
+pub(crate) mod tests;
+
 pub(crate) use self::trust_policy::Bench;
 
 use std::collections::BTreeMap;
@@ -88,7 +91,7 @@ impl Outside {
     ) -> Judged {
         let mut judged = set.judge(input, known, surroundings, stages);
         for _ in 0..ROUNDS {
-            let news = self.answer_all(set, &judged.needs, known);
+            let news = self.answer_all(&judged.needs, known);
             if !(bench.answer_all(&judged.needs.questions, &mut known.facts) || news) {
                 break;
             }
@@ -146,11 +149,11 @@ impl Outside {
     }
 
     /// Answers what it can; whether there is anything new.
-    fn answer_all(&self, set: &Set, needs: &Needs, known: &mut Known) -> bool {
+    fn answer_all(&self, needs: &Needs, known: &mut Known) -> bool {
         let mut news = false;
         for need in &needs.images {
             if !known.images.contains_key(need) {
-                known.images.insert(need.clone(), self.answer(Some(set), need));
+                known.images.insert(need.clone(), self.answer(need));
                 news = true;
             }
         }
@@ -171,17 +174,17 @@ impl Outside {
     }
 
     /// Answers a question about an image.
-    pub(crate) fn answer(&self, set: Option<&Set>, need: &ImageNeed) -> Answer {
+    pub(crate) fn answer(&self, need: &ImageNeed) -> Answer {
         let answered = match need {
             ImageNeed::Digest { reference, .. } => {
                 self.registry.pin(reference).map(|pinned| Answer::Digest(pinned.digest.to_string()))
             }
             ImageNeed::Signed(signed) => self.signed(signed),
-            ImageNeed::Verified(demand) => self.demanded(set, demand),
+            ImageNeed::Verified(demand) => self.demanded(demand),
             ImageNeed::Configs { reference, .. } => image::configs(reference, &self.registry).map(Answer::Configs),
         };
         // What went wrong on the way says nothing of the image.
-        answered.unwrap_or_else(|err| Answer::Unknown(format!("{err:#}")))
+        answered.unwrap_or_else(|err| Answer::Unknown(format!("{err:#}{}", unused(need))))
     }
 
     /// An image by a digest that was found before: nothing is resolved again.
@@ -191,4 +194,21 @@ impl Outside {
             *reference.digest().ok_or_else(|| anyhow::anyhow!("`{}` names no digest", reference.familiar()))?;
         Ok(Pinned { reference, digest, local: None })
     }
+}
+
+/// What else could have let us in, for who reads why not. Registries are asked with the credentials of this machine, as by every other command.
+fn unused(need: &ImageNeed) -> String {
+    let credentials = match need {
+        ImageNeed::Digest { credentials, .. } | ImageNeed::Configs { credentials, .. } => credentials,
+        ImageNeed::Signed(signed) => &signed.credentials,
+        ImageNeed::Verified(demand) => &demand.credentials,
+    };
+    if credentials.secrets.is_empty() {
+        return String::new();
+    }
+    let named: Vec<String> = credentials.secrets.iter().take(5).map(|name| format!("`{name}`")).collect();
+    format!(
+        " (the secrets {} are not read: the registry was asked with the credentials of this machine, which `signet login` keeps)",
+        named.join(", ")
+    )
 }

@@ -354,19 +354,19 @@ fn claim(name: &str) -> Option<Claim> {
     })
 }
 
-/// A certificate is its key, while it is valid; a chain alone is whomever it vouches for.
-fn by_certificate(certificate: &str, chain: &str) -> Result<Requirements> {
+/// A certificate is its key, while it is valid; the chain beside it must vouch for it. A chain alone is whomever it vouches for.
+pub(super) fn by_certificate(certificate: &str, chain: &str) -> Result<Requirements> {
     if certificate.trim().is_empty() {
         let name = Matcher::glob("*").map_err(|why| anyhow!(why))?;
         let anybody = CertificateIdentity { kind: NameKind::Any, name, issuer: Issuer::Any, claims: Vec::new() };
         return Ok(Requirements::keyless(vec![anybody]));
     }
-    ensure!(
-        chain.trim().is_empty(),
-        "a certificate together with a chain is not verified: name the chain alone, or the certificate alone"
-    );
     let der = first_certificate(certificate)?;
     let certificate = Certificate::from_der(&der).context("the policy's certificate")?;
+    if !chain.trim().is_empty() {
+        let above = TrustRoot::empty().with_chain(chain).context("the policy's chain of certificates")?;
+        above.issued(&certificate).context("the policy's certificate is not of the chain beside it")?;
+    }
     let (start, end) = certificate.validity();
     let key = TrustedKey {
         key: certificate.key().clone(),

@@ -6,11 +6,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, anyhow, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde_json::Value;
 use signet_advisories::MatchOptions;
 use signet_model::{Digest, ImageRef, Timestamp};
-use signet_oci_client::ManifestBody;
+use signet_oci_client::{Descriptor, ErrorKind, ImageManifest, ManifestBody};
 use signet_policy::trust_policy::facts::{
     Answer, Build, Facts, Manifest, Origin, Question, Report, Sbom, Seal, Signer, Summary, What,
 };
@@ -23,6 +23,7 @@ use signet_trust::{
 };
 
 use super::Outside;
+use super::image::MAX_PLATFORMS;
 use crate::args::{DatabaseArgs, SourceArgs};
 use crate::database;
 use crate::gate;
@@ -89,6 +90,7 @@ impl<'o> Bench<'o> {
         match question {
             Question::Digest { reference } => Ok(Answer::Digest(self.outside.registry.pin(reference)?.digest)),
             Question::Manifests { name, digest } => self.manifests(name, digest).map(Answer::Manifests),
+            Question::Serves { name, digest } => self.serves(name, digest).map(Answer::Manifests),
             Question::Signatures { name, digest, authorities } => {
                 let wanted = Wanted::Signature(Vec::new());
                 let found = self.sealed(&pinned(name, digest)?, Tags::Signatures, &wanted, authorities)?;
@@ -134,9 +136,15 @@ impl<'o> Bench<'o> {
         let client = self.outside.registry.client();
         let top = client.manifest(&reference)?;
         let mut found = Vec::new();
-        match &top.body {
-            ManifestBody::Image(_) => found.push((*digest, String::new())),
+        match top.body {
+            ManifestBody::Image(image) => found.push((*digest, String::new(), image)),
             ManifestBody::Index(index) => {
+                // Each of them costs requests, and who makes the index says how many there are.
+                ensure!(
+                    index.manifests.len() <= MAX_PLATFORMS,
+                    "`{digest}` has {} manifests, and at most {MAX_PLATFORMS} are looked into",
+                    index.manifests.len()
+                );
                 for entry in &index.manifests {
                     let platform = entry.platform.as_ref();
                     if platform.is_some_and(|platform| platform.os == "unknown") {
@@ -145,30 +153,37 @@ impl<'o> Bench<'o> {
                     let text = platform.map(|platform| format!("{}/{}", platform.os, platform.architecture));
                     let child = client.manifest(&repository_at(&reference, None, Some(entry.digest))?)?;
                     // What lies in an index of an index would be served and not be judged.
-                    ensure!(
-                        matches!(child.body, ManifestBody::Image(_)),
-                        "`{}` holds an index of its own, which is not judged",
-                        entry.digest
-                    );
-                    found.push((entry.digest, text.unwrap_or_default()));
+                    let ManifestBody::Image(image) = child.body else {
+                        bail!("`{}` holds an index of its own, which is not judged", entry.digest);
+                    };
+                    found.push((entry.digest, text.unwrap_or_default(), image));
                 }
             }
         }
         found
             .into_iter()
-            .map(|(digest, platform)| {
-                let created = self.created(&reference, digest)?;
+            .map(|(digest, platform, image)| {
+                let created = self.created(&reference, &image)?;
                 Ok(Manifest { digest, platform, created })
             })
             .collect()
     }
 
-    fn created(&self, image: &ImageRef, digest: Digest) -> Result<Option<Timestamp>> {
-        let client = self.outside.registry.client();
-        let manifest = client.manifest(&repository_at(image, None, Some(digest))?)?;
-        let ManifestBody::Image(image_manifest) = &manifest.body else { return Ok(None) };
-        let config = super::image::config(&self.outside.registry, image, &image_manifest.config)?;
+    fn created(&self, image: &ImageRef, manifest: &ImageManifest) -> Result<Option<Timestamp>> {
+        let config = super::image::config(&self.outside.registry, image, &manifest.config)?;
         Ok(config.get("created").and_then(Value::as_str).and_then(|text| text.parse().ok()))
+    }
+
+    /// What an index that is revoked serves, as it says itself; nothing if it does not lie in the repository.
+    fn serves(&self, name: &str, digest: &Digest) -> Result<Vec<Manifest>> {
+        let top = match self.outside.registry.client().manifest(&pinned(name, digest)?.reference) {
+            Ok(top) => top,
+            Err(err) if err.kind == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(err) => return Err(err.into()),
+        };
+        let ManifestBody::Index(index) = top.body else { return Ok(Vec::new()) };
+        let manifest = |entry: &Descriptor| Manifest { digest: entry.digest, platform: String::new(), created: None };
+        Ok(index.manifests.iter().map(manifest).collect())
     }
 
     /// Everything beside the image that one of these authorities sealed, with what was sealed.
@@ -184,17 +199,18 @@ impl<'o> Bench<'o> {
         for authority in authorities {
             let demand = Demand { root: self.outside.root()?, requirements: self.requirements(authority)? };
             let artifact = Artifact::Digest(&image.digest);
-            for judged in judging::all(candidates.clone(), artifact, wanted, &demand, crate::settings::now()) {
-                match judged.verdict {
+            // One after the other, by reference: attestations are large, and many authorities look at the same ones.
+            for candidate in &candidates {
+                match judging::one(candidate, artifact, wanted, &demand, crate::settings::now()) {
                     Verdict::Verified(verified) => {
-                        let seal = seal(&verified, &judged.candidate, authority)?;
+                        let seal = seal(&verified, candidate, authority)?;
                         if !found.iter().any(|(known, ..)| *known == seal) {
-                            found.push((seal, *verified, judged.candidate));
+                            found.push((seal, *verified, candidate.clone()));
                         }
                     }
                     // What could not be read may be the signature that is looked for, or one that revokes nothing: it is not known.
-                    Verdict::Refused(err) if judged.candidate.unread => {
-                        return Err(anyhow!("{}: {err}", judged.candidate.place));
+                    Verdict::Refused(err) if candidate.unread => {
+                        return Err(anyhow!("{}: {err}", candidate.place));
                     }
                     _ => {}
                 }

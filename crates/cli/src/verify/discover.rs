@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use signet_model::{Digest, ImageRef};
 use signet_oci_client::{BlockingClient, Descriptor, ErrorKind, ImageManifest, Limits, Manifest, ManifestBody};
 use signet_trust::{Check, Evidence, VerifyError};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
 use crate::artifacts::layout::{self, Layout};
 use crate::net::{self, Access};
@@ -30,6 +30,9 @@ const MAX_TOTAL: u64 = 256 << 20;
 const MAX_ATTACHMENT: u64 = 128 << 20;
 /// Bytes of a signature, which holds no document.
 const MAX_SIGNATURE: u64 = 10 << 20;
+
+/// Memory for evidence is counted in pieces of so many bytes.
+const PIECE: u64 = 1 << 10;
 
 /// Requests of one round trip that run at once.
 const AT_ONCE: usize = 8;
@@ -77,6 +80,9 @@ pub(crate) struct Candidate {
     pub(crate) evidence: Result<Evidence, VerifyError>,
     /// Whether its bytes could not be had: another time they may.
     pub(crate) unread: bool,
+    /// Its part of the memory that a service gives to all evidence; free again when the last of those that were fetched together is gone.
+    #[allow(dead_code, reason = "it is held, and not looked at")]
+    held: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 /// Which of Cosign's tags is looked at, beside all referrers.
@@ -112,8 +118,8 @@ pub(crate) struct Registry {
     layout: Option<Layout>,
     attachment: u64,
     remembered: Mutex<Remembered>,
-    /// Whether what was found is kept behind the answer.
-    keeps: bool,
+    /// For a service: what is found is not kept behind the answer, and all of it at one time is at most this, in pieces of a KiB.
+    room: Option<Arc<Semaphore>>,
 }
 
 /// By repository, digest and tag. Whoever asks for what is being fetched waits for it.
@@ -141,7 +147,7 @@ impl Registry {
         let attachment = attachment_limit(std::env::var("COSIGN_MAX_ATTACHMENT_SIZE").ok().as_deref())?;
         let limits = Limits { entries: MAX_REFERRERS, small_blob: attachment, ..Limits::default() };
         let client = net::client_within(access, settings, limits)?;
-        Ok(Registry { client, layout: None, attachment, remembered: Mutex::default(), keeps: true })
+        Ok(Registry { client, layout: None, attachment, remembered: Mutex::default(), room: None })
     }
 
     /// A layout in a directory (`DIR`, `DIR:TAG`, `DIR@DIGEST`): no network is needed, and none is used.
@@ -151,10 +157,15 @@ impl Registry {
         Ok(Registry { layout: Some(layout), ..Registry::new(&Access::default(), &offline)? })
     }
 
-    /// Keeps nothing: for those who live longer than what lies beside an image stays the same.
+    /// Keeps nothing: for those who live longer than what lies beside an image stays the same. Many images are asked about at one time there, and
+    /// what lies beside all of them together takes no more memory than beside one.
     #[must_use]
     pub(crate) fn forgetful(self) -> Registry {
-        Registry { keeps: false, ..self }
+        self.forgetful_within(usize::try_from(MAX_TOTAL / PIECE).unwrap_or(usize::MAX))
+    }
+
+    fn forgetful_within(self, pieces: usize) -> Registry {
+        Registry { room: Some(Arc::new(Semaphore::new(pieces.min(Semaphore::MAX_PERMITS)))), ..self }
     }
 
     /// A manifest of the image's repository, by its digest.
@@ -228,10 +239,12 @@ impl Registry {
         let found = Arc::clone(self.client.wait(cell.get_or_try_init(|| fetch))?);
         // Large attestations are fetched again rather than kept, and so is what broke on the way.
         let bytes: usize = found.iter().map(|candidate| candidate.bytes.len()).sum();
-        if !self.keeps || bytes > MAX_KEPT || found.iter().any(|candidate| candidate.unread) {
+        if self.room.is_some() || bytes > MAX_KEPT || found.iter().any(|candidate| candidate.unread) {
             self.remembered.lock().remove(&key);
         }
-        Ok(found.to_vec())
+        drop(cell);
+        // Who is the only one to look at it takes it, and makes no second one.
+        Ok(Arc::try_unwrap(found).unwrap_or_else(|shared| shared.to_vec()))
     }
 
     /// Three round trips: the lists and the tag at once, all manifests at once, all layers at once.
@@ -280,6 +293,13 @@ impl Registry {
         }));
         let mut found = Found::new(self.attachment);
         found.plan(beside, settings)?;
+        let held = match &self.room {
+            None => None,
+            Some(room) => {
+                let pieces = u32::try_from(found.total.div_ceil(PIECE)).unwrap_or(u32::MAX);
+                Some(Arc::new(Arc::clone(room).acquire_many_owned(pieces).await?))
+            }
+        };
         let blobs = found.planned.drain(..).map(|planned| async move {
             match planned {
                 Err(candidate) => candidate,
@@ -290,7 +310,8 @@ impl Registry {
                 }
             }
         });
-        Ok(stream::iter(blobs.collect::<Vec<_>>()).buffered(AT_ONCE).collect().await)
+        let found: Vec<Candidate> = stream::iter(blobs.collect::<Vec<_>>()).buffered(AT_ONCE).collect().await;
+        Ok(found.into_iter().map(|candidate| Candidate { held: held.clone(), ..candidate }).collect())
     }
 
     fn in_layout(&self, layout: &Layout, image: &Digest, tags: Tags, settings: &Settings) -> Result<Vec<Candidate>> {
@@ -441,7 +462,7 @@ fn read(place: String, shape: Shape, attests: bool, bytes: Vec<u8>, layer: &Desc
         }),
         Shape::Unknown => Err(form("a signature", "something else")),
     };
-    Candidate { place, shape, attests, bytes, annotations, evidence, unread: false }
+    Candidate { place, shape, attests, bytes, annotations, evidence, unread: false, held: None }
 }
 
 fn form(expected: &str, found: &str) -> VerifyError {
@@ -457,6 +478,7 @@ fn refused(place: String, shape: Shape, attests: bool, expected: &str, found: &s
         annotations: BTreeMap::new(),
         evidence: Err(form(expected, found)),
         unread: false,
+        held: None,
     }
 }
 
@@ -574,6 +596,44 @@ mod tests {
             }
         });
         (host, digest, count)
+    }
+
+    /// A service asks about many images at one time; what lies beside all of them together takes so much memory and no more.
+    #[test]
+    fn evidence_of_many_images_takes_the_memory_of_one() {
+        use crate::evidence::tests::{Key, Stub};
+        let (stub, key, settings) = (Stub::start(), Key::new(), crate::settings::tests::plain());
+        let access = Access { plain_http: vec![stub.host.clone()], ..Access::default() };
+        let registry = Registry::new(&access, &settings).unwrap().forgetful_within(1500);
+        let image = |created: &str| {
+            let (digest, _) = stub.image(created);
+            let large = serde_json::json!({"text": "x".repeat(600 << 10)});
+            stub.beside(&digest, "att", vec![key.attestation(&stub, &digest, "https://example.com/p/v1", &large)]);
+            let reference = format!("{}@{digest}", stub.name()).parse().unwrap();
+            Pinned { reference, digest, local: None }
+        };
+        let (one, two) = (image("2026-01-01T00:00:00Z"), image("2026-02-01T00:00:00Z"));
+        let ask = |image: &Pinned| registry.candidates(image, Tags::Attestations, &settings).unwrap();
+        let held = ask(&one);
+        assert!(held.len() == 1 && !held[0].unread);
+        let asked = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| {
+                let found = ask(&two);
+                asked.store(true, std::sync::atomic::Ordering::SeqCst);
+                found.len()
+            });
+            std::thread::sleep(Duration::from_millis(500));
+            assert!(!asked.load(std::sync::atomic::Ordering::SeqCst), "there is no room for it yet");
+            // A copy of it still needs the room.
+            let copy = held.clone();
+            drop(held);
+            std::thread::sleep(Duration::from_millis(100));
+            assert!(!asked.load(std::sync::atomic::Ordering::SeqCst));
+            drop(copy);
+            assert_eq!(second.join().unwrap(), 1);
+        });
+        assert!(registry.remembered.lock().is_empty(), "nothing is kept behind the answer");
     }
 
     #[test]

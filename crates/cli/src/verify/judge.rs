@@ -68,7 +68,14 @@ pub(crate) fn all(
         .collect()
 }
 
-fn one(candidate: &Candidate, artifact: Artifact<'_>, wanted: &Wanted, demand: &Demand, now: Timestamp) -> Verdict {
+/// Judges one candidate.
+pub(crate) fn one(
+    candidate: &Candidate,
+    artifact: Artifact<'_>,
+    wanted: &Wanted,
+    demand: &Demand,
+    now: Timestamp,
+) -> Verdict {
     let evidence = match &candidate.evidence {
         Ok(evidence) => evidence,
         // What is unreadable may be anything, but a layer of `.att` is no signature, nor one of `.sig` an attestation.

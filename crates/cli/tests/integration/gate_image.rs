@@ -63,6 +63,10 @@ fn an_image_is_judged_by_everything_that_a_policy_asks() {
     gate(&machine, &tagged, "", 0, &["allow provenance", "my-org/payments-api"]);
     policy(&machine, &format!("{SIGNED}  provenance: {{level: 3}}\n"));
     gate(&machine, &tagged, "", 10, &["deny  provenance.level"]);
+    policy(&machine, &format!("{SIGNED}  provenance: {{source: 'github.com/my-org/*@refs/heads/main'}}\n"));
+    gate(&machine, &tagged, "", 0, &["allow provenance", "my-org/payments-api"]);
+    policy(&machine, &format!("{SIGNED}  provenance: {{source: 'github.com/my-org/*@refs/tags/*'}}\n"));
+    gate(&machine, &tagged, "", 10, &["deny  provenance.source", "@refs/heads/main"]);
     policy(&machine, &format!("{SIGNED}  provenance: {{source: 'github.com/other-org/*'}}\n"));
     gate(&machine, &tagged, "", 10, &["deny  provenance.source"]);
 
@@ -75,6 +79,13 @@ fn an_image_is_judged_by_everything_that_a_policy_asks() {
     gate(&machine, &tagged, "", 0, &["admitted, with warnings"]);
     policy(&machine, &format!("{SIGNED}  revoked: {{digests: ['{digest}']}}\n"));
     gate(&machine, &tagged, "", 10, &["deny  revoked"]);
+    // Who revokes the index means what it serves.
+    gate(&machine, &format!("{image}@{child}"), "", 10, &["deny  revoked.digests", "which serves it, is revoked"]);
+    policy(
+        &machine,
+        &format!("  revoked: {{digests: ['{}']}}\n", digest.replace(|letter: char| letter.is_ascii_digit(), "a")),
+    );
+    gate(&machine, &format!("{image}@{child}"), "", 0, &["allow revoked"]);
 }
 
 /// The digests of the images of the index.

@@ -18,6 +18,8 @@ mod plan;
 mod set;
 
 #[cfg(test)]
+mod pins;
+#[cfg(test)]
 mod tests;
 
 pub use about::{About, RuleKind};

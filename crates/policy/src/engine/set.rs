@@ -325,11 +325,6 @@ impl Set {
         self.len() == 0
     }
 
-    /// A `TrustRoot` document of the set.
-    pub fn trust_root(&self, name: &str) -> Option<&TrustRoot> {
-        self.images.roots.iter().find(|root| root.name == name)
-    }
-
     /// Of all documents, in their order.
     pub fn digest(&self) -> Digest {
         self.digest

@@ -105,7 +105,7 @@ fn a_trust_policy_in_words() {
         "{found}"
     );
     let found = told(
-        "apiVersion: signet.dev/v1\nkind: TrustPolicy\nmetadata: {name: p}\nspec:\n  mode: warn\n  images: ['r.example/**']\n  digest: pin\n  signatures: {require: 1, authorities: [{keyless: {issuer: i, subject: s}}, {key: {file: a.pub}}]}\n  sbom: {require: true}\n  base: {allow: [scratch], endOfLife: deny}\n  revoked: {identities: [x]}\n  debug: {images: [], groups: [sre]}\n  breakGlass: {approvers: [{key: {file: b.pub}}], maxDuration: 8h}\n",
+        "apiVersion: signet.dev/v1\nkind: TrustPolicy\nmetadata: {name: p}\nspec:\n  mode: warn\n  images: ['r.example/**']\n  digest: pin\n  signatures: {require: 1, authorities: [{keyless: {issuer: i, subject: s}}, {key: {file: a.pub}}]}\n  sbom: {require: true}\n  base: {allow: [scratch], endOfLife: deny}\n  revoked: {identities: [x]}\n  debug: {images: [], groups: [sre]}\n  breakGlass: {approvers: [{key: {file: b.pub}, person: anna}], maxDuration: 8h}\n",
     );
     for line in [
         "- what it denies is a warning, and runs\n",
@@ -116,7 +116,7 @@ fn a_trust_policy_in_words() {
         "- it must stand on `scratch`, and its layers must show it\n- a base past its end of life: `deny`\n",
         "- signatures by these identities count for nothing: `x`\n",
         "- only these images may be attached to what runs: none\n- only by members of: `sre`\n",
-        "- `2` different people of these may let a denial pass, for at most `8h`, and it shows in every decision:\n  - the holder of the key in the file `b.pub`\n",
+        "- `2` different people of these may let a denial pass, for at most `8h`, and it shows in every decision:\n  - the holder of the key in the file `b.pub`, who is `anna`\n",
     ] {
         assert!(found.contains(line), "{line}\n{found}");
     }

@@ -169,7 +169,8 @@ fn authorities(node: &Node, key: &str, page: &mut Page) {
             let part = |key: &str| keyless.get(key).map(quoted).unwrap_or_default();
             page.say(1, format!("the identity {}, as {} vouches (`*` is any text)", part("subject"), part("issuer")));
         } else if let Some(file) = authority.path(&["key", "file"]) {
-            page.say(1, format!("the holder of the key in the file {}", quoted(file)));
+            let person = authority.get("person").map(|name| format!(", who is {}", quoted(name))).unwrap_or_default();
+            page.say(1, format!("the holder of the key in the file {}{person}", quoted(file)));
         } else if authority.path(&["key", "pem"]).is_some() {
             page.say(1, "the holder of the key that stands in the policy");
         }

@@ -1,5 +1,7 @@
 //! One entry of `authorities`: whose signature counts, and what it must say.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value as Json;
@@ -8,6 +10,7 @@ use x509_cert::spki::SubjectPublicKeyInfoRef;
 
 use super::fields::{Fields, beside};
 use super::language::Language;
+use super::trust_root::TrustRoot;
 use crate::kyverno::verify_images::{
     Credentials, Demand, DemandedLog, DemandedSigner, Identity, Layout, RootRef, SignatureSource,
 };
@@ -129,7 +132,7 @@ impl Signed {
         let (source, secrets) = source(value, path, fields);
         let root = |of: &Json| match text(of, "trustRootRef") {
             "" => None,
-            name => Some(RootRef::Named(name.to_owned())),
+            name => Some(named(name)),
         };
         let timestamp = present(value, "rfc3161timestamp").map(|found| root(found).unwrap_or(RootRef::Default));
         let log = match present(value, "ctlog") {
@@ -183,9 +186,22 @@ impl Signed {
         (fields.problems.len() == before).then_some(Signed { demand, attestations })
     }
 
-    /// What is asked about an image.
-    pub(super) fn demand(&self, reference: &str, credentials: &Credentials, predicate_type: Option<&str>) -> Demand {
+    /// What is asked about an image. The trust roots that it names stand in the question with what they hold.
+    pub(super) fn demand(
+        &self,
+        reference: &str,
+        credentials: &Credentials,
+        predicate_type: Option<&str>,
+        roots: &[TrustRoot],
+    ) -> Demand {
         let mut demand = self.demand.clone();
+        for root in named_of(&mut demand) {
+            if let RootRef::Named { name, spec } = root
+                && let Some(found) = roots.iter().find(|root| root.name == *name)
+            {
+                *spec = Arc::clone(&found.text);
+            }
+        }
         demand.reference = reference.to_owned();
         demand.predicate_type = predicate_type.map(str::to_owned);
         demand.credentials.secrets.extend(credentials.secrets.iter().cloned());
@@ -196,16 +212,8 @@ impl Signed {
 
     /// The trust roots that it names.
     pub(super) fn roots(&self) -> impl Iterator<Item = &str> {
-        let authority = match &self.demand.signer {
-            DemandedSigner::Keyless { authority, .. } => Some(authority),
-            _ => None,
-        };
-        let log = match &self.demand.log {
-            DemandedLog::Required(root) => Some(root),
-            DemandedLog::Ignored => None,
-        };
-        [authority, log, self.demand.timestamp.as_ref()].into_iter().flatten().filter_map(|root| match root {
-            RootRef::Named(name) => Some(name.as_str()),
+        self.demand.roots().filter_map(|root| match root {
+            RootRef::Named { name, .. } => Some(name.as_str()),
             _ => None,
         })
     }
@@ -214,6 +222,23 @@ impl Signed {
     pub(super) fn is_key(&self) -> bool {
         matches!(self.demand.signer, DemandedSigner::Key { .. })
     }
+}
+
+/// A trust root that is looked up when the question is asked.
+fn named(name: &str) -> RootRef {
+    RootRef::Named { name: name.to_owned(), spec: Arc::from("") }
+}
+
+fn named_of(demand: &mut Demand) -> impl Iterator<Item = &mut RootRef> {
+    let authority = match &mut demand.signer {
+        DemandedSigner::Keyless { authority, .. } => Some(authority),
+        _ => None,
+    };
+    let log = match &mut demand.log {
+        DemandedLog::Required(root) => Some(root),
+        DemandedLog::Ignored => None,
+    };
+    [authority, log, demand.timestamp.as_mut()].into_iter().flatten()
 }
 
 /// The public service is the program's own trust root.
@@ -345,7 +370,7 @@ fn keyless(value: &Json, path: &str, fields: &mut Fields<'_>) -> Option<Demanded
         ("", Some((material, _)), _) => RootRef::Material(material),
         ("", None, "") => RootRef::Default,
         ("", None, url) => service(url, FULCIO),
-        (name, _, _) => RootRef::Named(name.to_owned()),
+        (name, _, _) => named(name),
     };
     (fields.problems.len() == before && !identities.is_empty()).then(|| DemandedSigner::Keyless {
         identities,

@@ -345,7 +345,7 @@ impl Judge<'_> {
     }
 
     fn found(&mut self, signed: &Signed, subject: &Subject<'_>, kind: Option<&str>) -> Result<Found, Not> {
-        let demand = signed.demand(&subject.reference, subject.credentials, kind);
+        let demand = signed.demand(&subject.reference, subject.credentials, kind, self.known.roots);
         match self.ask(ImageNeed::Verified(Box::new(demand)))? {
             Answer::Found(found) if found.digest != subject.digest => {
                 Err(Not::Refused(format!("what was found is about {}, not about {}", found.digest, subject.digest)))

@@ -288,8 +288,12 @@ fn what_is_asked_says_what_is_trusted() {
     let own = asked(
         "keyless: {identities: [{issuer: i, subject: s}], trustRootRef: r}\n    ctlog: {}\n    rfc3161timestamp: {trustRootRef: r}",
     );
-    assert!(matches!(&own.signer, DemandedSigner::Keyless { authority: RootRef::Named(name), .. } if name == "r"));
-    assert_eq!((own.log, own.timestamp), (DemandedLog::Ignored, Some(RootRef::Named("r".to_owned()))));
+    // A trust root stands in the question with what it holds: an answer is worth nothing once the document says something else.
+    let named = || RootRef::Named { name: "r".to_owned(), spec: r#"{"trustedRootJSON":"{}"}"#.into() };
+    assert!(matches!(&own.signer, DemandedSigner::Keyless { authority, .. } if *authority == named()));
+    assert_eq!((own.log, own.timestamp), (DemandedLog::Ignored, Some(named())));
+    let log = asked("key: {data: KEY}\n    ctlog: {trustRootRef: r}").log;
+    assert_eq!(log, DemandedLog::Required(named()));
     let source = asked(
         "key: {secretRef: {name: k}}\n    source: [{oci: 'reg.example/sigs', tagPrefix: t, signaturePullSecrets: [{name: z}]}]",
     );

@@ -2,6 +2,8 @@
 //!
 //! Source: sigstore/policy-controller:pkg/apis/policy/v1alpha1/trustroot_{types,validation}.go.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value as Json;
@@ -68,6 +70,8 @@ pub struct TrustRoot {
     pub name: String,
     /// The document's `spec`.
     pub spec: Json,
+    /// The same as text.
+    pub text: Arc<str>,
     /// What of it is no key, certificate or root: a policy that needs the trust root refuses then.
     pub unusable: Vec<String>,
 }
@@ -112,7 +116,11 @@ impl TrustRoot {
             }
             _ => fields.both(&beside("spec", &kinds)),
         }
-        if fields.problems.is_empty() { Ok(TrustRoot { name, spec, unusable }) } else { Err(fields.problems) }
+        if fields.problems.is_empty() {
+            Ok(TrustRoot { name, text: Arc::from(spec.to_string()), spec, unusable })
+        } else {
+            Err(fields.problems)
+        }
     }
 }
 

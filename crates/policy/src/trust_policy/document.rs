@@ -72,6 +72,7 @@ impl TrustPolicy {
         }
         let signatures = self.signatures.iter_mut().flat_map(|found| &mut found.authorities);
         let approvers = self.break_glass.iter_mut().flat_map(|found| &mut found.approvers);
+        let approvers = approvers.map(|approver| &mut approver.authority);
         let summaries = self.summaries.iter_mut().flat_map(|found| &mut found.signers);
         for authority in signatures.chain(approvers).chain(summaries) {
             if let Authority::Key(KeySource::File(name)) = authority
@@ -163,7 +164,7 @@ pub struct Provenance {
     pub level: Option<u32>,
     /// Pattern of the builder's id.
     pub builder: Option<String>,
-    /// Pattern of the source repository.
+    /// Pattern of the source repository; with a reference behind `@` also of that.
     pub source: Option<String>,
 }
 
@@ -217,9 +218,19 @@ pub struct BreakGlassRule {
     /// How many different people must have signed an override; never less than two.
     pub require: u32,
     /// Who may sign one.
-    pub approvers: Vec<Authority>,
+    pub approvers: Vec<Approver>,
     /// The longest that an override may hold.
     pub max_duration: SignedDuration,
+}
+
+/// One who may sign an override.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approver {
+    /// By what their signature is known.
+    pub authority: Authority,
+    /// Who holds the key, by the name that their certificates have: one who holds a key and an identity is one person. Always there for a key, and
+    /// never for an identity, which is the person's name itself.
+    pub person: Option<String>,
 }
 
 /// `base`.

@@ -60,7 +60,7 @@ pub struct Build {
     pub seal: Seal,
     /// The builder's id.
     pub builder: String,
-    /// The repository that it was built from.
+    /// The repository that it was built from; behind `@` the reference, where the provenance has one.
     pub source: String,
     /// The SLSA build level that the builder is known to reach; `None` if nothing is known of it.
     pub level: Option<u32>,
@@ -210,6 +210,8 @@ pub enum Question {
     Digest { reference: String },
     /// Which manifests it serves: itself, or those of an index. Manifests that no platform runs (attestations) are left out.
     Manifests { name: String, digest: Digest },
+    /// Which manifests a digest serves that is revoked: none if it does not lie in this repository.
+    Serves { name: String, digest: Digest },
     /// Which signatures of these hold over it.
     Signatures { name: String, digest: Digest, authorities: Vec<Authority> },
     /// Which verification summaries of it these signed.
@@ -231,7 +233,7 @@ pub enum Question {
 pub enum Answer {
     /// To [`Question::Digest`].
     Digest(Digest),
-    /// To [`Question::Manifests`].
+    /// To [`Question::Manifests`] and [`Question::Serves`].
     Manifests(Vec<Manifest>),
     /// To [`Question::Signatures`]; empty if there are none.
     Signatures(Vec<Seal>),
@@ -275,6 +277,11 @@ impl Facts {
         self.0.get(question)
     }
 
+    /// Questions and answers, in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Question, &Answer)> {
+        self.0.iter()
+    }
+
     /// What was asked, in order.
     pub fn questions(&self) -> impl Iterator<Item = &Question> {
         self.0.keys()
@@ -304,6 +311,7 @@ impl std::fmt::Display for Question {
         match self {
             Question::Digest { reference } => write!(f, "the digest of `{reference}`"),
             Question::Manifests { name, digest } => write!(f, "the platforms of `{name}@{digest}`"),
+            Question::Serves { name, digest } => write!(f, "what the revoked `{name}@{digest}` serves"),
             Question::Signatures { name, digest, .. } => write!(f, "the signatures of `{name}@{digest}`"),
             Question::Summaries { name, digest, .. } => write!(f, "the verification summaries of `{name}@{digest}`"),
             Question::Provenance { name, digest } => write!(f, "the provenance of `{name}@{digest}`"),

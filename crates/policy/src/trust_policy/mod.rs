@@ -35,8 +35,8 @@ pub use builtin::{RECOMMENDED, builtin};
 pub use check_data::{CONFIDENCES, CheckData, config_environment, secret_environment};
 pub use decision::{Decision, OverrideReport, Reason, Ruling, Scanned};
 pub use document::{
-    Acceptance, Action, Authority, BaseSection, BreakGlassRule, CheckRule, Debug, DigestRule, Freshness, KeySource,
-    Otherwise, Place, Provenance, Revoked, Runtime, SbomRule, Signatures, SummaryRule, TrustPolicy,
+    Acceptance, Action, Approver, Authority, BaseSection, BreakGlassRule, CheckRule, Debug, DigestRule, Freshness,
+    KeySource, Otherwise, Place, Provenance, Revoked, Runtime, SbomRule, Signatures, SummaryRule, TrustPolicy,
     VulnerabilitySection,
 };
 pub use evaluate::{FeedAge, Judgement, evaluate_vulnerabilities};

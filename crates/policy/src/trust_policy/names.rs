@@ -149,15 +149,19 @@ pub fn identity_matches(pattern: &str, text: &str) -> bool {
     glob(pattern, text)
 }
 
-/// Whether a pattern names a source repository. Transport, user, `.git` and a reference behind `@` count on neither side.
+/// Whether a pattern names a source repository. Transport, user and `.git` count on neither side. A reference behind `@` is asked for by a pattern that
+/// has one, and then a source without one is not it.
 pub(super) fn source_matches(pattern: &str, source: &str) -> bool {
-    let found = repository(source);
+    let ((wanted, wanted_reference), (found, reference)) = (repository(pattern), repository(source));
     // A path that climbs would match a folder that it leaves.
     let is_plain = found.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
-    is_plain && glob(repository(pattern), found)
+    is_plain
+        && glob(wanted, found)
+        && wanted_reference.is_none_or(|wanted| reference.is_some_and(|reference| glob(wanted, reference)))
 }
 
-fn repository(text: &str) -> &str {
+/// Repository and reference.
+fn repository(text: &str) -> (&str, Option<&str>) {
     let text = text.strip_prefix("git+").unwrap_or(text);
     let text = text.split_once("://").map_or(text, |(_, rest)| rest);
     let host_end = text.find('/').unwrap_or(text.len());
@@ -165,14 +169,12 @@ fn repository(text: &str) -> &str {
         Some(user) => text.get(user + 1..).unwrap_or_default(),
         None => text,
     };
-    let text = match text.find('/') {
-        Some(slash) => match text.get(slash..).and_then(|path| path.find('@')) {
-            Some(at) => text.get(..slash + at).unwrap_or_default(),
-            None => text,
-        },
-        None => text,
+    let at = text.find('/').and_then(|slash| Some(slash + text.get(slash..)?.find('@')?));
+    let (text, reference) = match at {
+        Some(at) => (text.get(..at).unwrap_or_default(), Some(text.get(at + 1..).unwrap_or_default())),
+        None => (text, None),
     };
-    text.strip_suffix(".git").unwrap_or(text)
+    (text.strip_suffix(".git").unwrap_or(text), reference)
 }
 
 #[cfg(test)]
@@ -260,6 +262,19 @@ mod tests {
             "github.com/example/",
         ] {
             assert!(!source_matches("github.com/example/*", source), "{source}");
+        }
+        for (pattern, source, want) in [
+            ("github.com/example/app@refs/heads/main", "git+https://github.com/example/app@refs/heads/main", true),
+            ("github.com/example/*@refs/tags/v*", "github.com/example/app.git@refs/tags/v1.2", true),
+            ("https://github.com/example/app@*", "github.com/example/app@refs/heads/x", true),
+            ("github.com/example/app@refs/heads/main", "github.com/example/app@refs/heads/main2", false),
+            ("github.com/example/app@refs/heads/main", "github.com/example/app@refs/pull/7/merge", false),
+            ("github.com/example/app@main", "github.com/example/app@refs/heads/main", false),
+            ("github.com/example/app@*", "github.com/example/app", false),
+            ("github.com/example/app@", "github.com/example/app@refs/heads/main", false),
+            ("github.com/example/app@refs/heads/main", "github.com/evil/app@refs/heads/main", false),
+        ] {
+            assert_eq!(source_matches(pattern, source), want, "{pattern} {source}");
         }
     }
 }

@@ -7,8 +7,8 @@ use signet_yaml::{Limits, Node, Value};
 
 use super::check_data::{config_environment, secret_environment};
 use super::document::{
-    Acceptance, Action, Authority, BaseSection, BreakGlassRule, CheckRule, Debug, DigestRule, Freshness, KeySource,
-    Otherwise, Place, Provenance, Revoked, Runtime, SbomRule, Signatures, SummaryRule, TrustPolicy,
+    Acceptance, Action, Approver, Authority, BaseSection, BreakGlassRule, CheckRule, Debug, DigestRule, Freshness,
+    KeySource, Otherwise, Place, Provenance, Revoked, Runtime, SbomRule, Signatures, SummaryRule, TrustPolicy,
     VulnerabilitySection,
 };
 use super::names::ImagePattern;
@@ -177,26 +177,58 @@ impl Reader<'_> {
         let mut authorities = Vec::new();
         for node in section.get(key).and_then(Node::as_seq).unwrap_or_default() {
             let Some(entry) = self.section(node, key, &["keyless", "key"]) else { continue };
-            match (entry.get("keyless"), entry.get("key")) {
-                (Some(node), None) => {
-                    let Some(keyless) = self.section(node, "keyless", &["issuer", "subject"]) else { continue };
-                    let issuer = self.required(keyless, "keyless", "issuer");
-                    let subject = self.required(keyless, "keyless", "subject");
-                    authorities
-                        .extend(issuer.zip(subject).map(|(issuer, subject)| Authority::Keyless { issuer, subject }));
-                }
-                (None, Some(node)) => {
-                    let Some(key) = self.section(node, "key", &["file", "pem"]) else { continue };
-                    match (self.string(key, "file"), self.string(key, "pem")) {
-                        (Some(file), None) => authorities.push(Authority::Key(KeySource::File(file))),
-                        (None, Some(pem)) => authorities.push(Authority::Key(KeySource::Pem(pem))),
-                        _ => self.problem(key.span, "`key` needs either `file` or `pem`", None),
-                    }
-                }
-                _ => self.problem(node.span, "an authority is either `keyless` or `key`", None),
-            }
+            authorities.extend(self.authority(entry));
         }
         authorities
+    }
+
+    fn authority(&mut self, entry: &Node) -> Option<Authority> {
+        match (entry.get("keyless"), entry.get("key")) {
+            (Some(node), None) => {
+                let keyless = self.section(node, "keyless", &["issuer", "subject"])?;
+                let issuer = self.required(keyless, "keyless", "issuer");
+                let subject = self.required(keyless, "keyless", "subject");
+                issuer.zip(subject).map(|(issuer, subject)| Authority::Keyless { issuer, subject })
+            }
+            (None, Some(node)) => {
+                let key = self.section(node, "key", &["file", "pem"])?;
+                match (self.string(key, "file"), self.string(key, "pem")) {
+                    (Some(file), None) => Some(Authority::Key(KeySource::File(file))),
+                    (None, Some(pem)) => Some(Authority::Key(KeySource::Pem(pem))),
+                    _ => {
+                        self.problem(key.span, "`key` needs either `file` or `pem`", None);
+                        None
+                    }
+                }
+            }
+            _ => {
+                self.problem(entry.span, "an authority is either `keyless` or `key`", None);
+                None
+            }
+        }
+    }
+
+    /// Who may sign an override. Of a key it must be said whose it is: its holder may have an identity too, and is still one person.
+    fn approvers(&mut self, section: &Node) -> Vec<Approver> {
+        let mut approvers = Vec::new();
+        for node in section.get("approvers").and_then(Node::as_seq).unwrap_or_default() {
+            let Some(entry) = self.section(node, "approvers", &["keyless", "key", "person"]) else { continue };
+            let Some(authority) = self.authority(entry) else { continue };
+            let person = self.string(entry, "person");
+            match (&authority, entry.get("person")) {
+                (Authority::Key(_), None) => {
+                    let hint = "write `person:` with the name that their certificates would have, such as an address";
+                    self.problem(entry.span, "a `key` of an approver needs `person`", Some(hint.to_owned()));
+                }
+                (Authority::Keyless { .. }, Some(node)) => {
+                    let hint = "leave it out: the identity names the person".to_owned();
+                    self.problem(node.span, "`person` goes with a `key`", Some(hint));
+                }
+                _ => {}
+            }
+            approvers.push(Approver { authority, person });
+        }
+        approvers
     }
 
     fn break_glass(&mut self, spec: &Node) -> Option<BreakGlassRule> {
@@ -206,7 +238,7 @@ impl Reader<'_> {
             let hint = "an override is the word of two people at least".to_owned();
             self.problem(section.span, format!("`require: {require}` is too little"), Some(hint));
         }
-        let approvers = self.authorities(section, "approvers");
+        let approvers = self.approvers(section);
         if approvers.is_empty() {
             self.problem(section.span, "`breakGlass` needs a list of `approvers`", None);
         }

@@ -224,8 +224,18 @@ fn what_is_wrong_is_said_with_its_place() {
         ),
         (
             "  runtime:",
-            "  breakGlass: { require: 1, approvers: [{ key: { file: a.pub } }], maxDuration: 8h }\n  runtime:",
+            "  breakGlass: { require: 1, approvers: [{ key: { file: a.pub }, person: a }], maxDuration: 8h }\n  runtime:",
             "line 28, column 15: `require: 1` is too little (hint: an override is the word of two people at least)",
+        ),
+        (
+            "  runtime:",
+            "  breakGlass: { approvers: [{ key: { file: a.pub } }], maxDuration: 8h }\n  runtime:",
+            "line 28, column 29: a `key` of an approver needs `person` (hint: write `person:` with the name that their certificates would have, such as an address)",
+        ),
+        (
+            "  runtime:",
+            "  breakGlass: { approvers: [{ keyless: { issuer: i, subject: s }, person: a }], maxDuration: 8h }\n  runtime:",
+            "line 28, column 75: `person` goes with a `key` (hint: leave it out: the identity names the person)",
         ),
         (
             "  debug: { images: [\"registry.example.com/debug/**\"], groups: [\"sre\"] }",

@@ -148,6 +148,9 @@ pub(super) fn question(of: &Question) -> Value {
         Question::Manifests { name, digest } => {
             json!({"question": "manifests", "name": name, "digest": digest.to_string()})
         }
+        Question::Serves { name, digest } => {
+            json!({"question": "serves", "name": name, "digest": digest.to_string()})
+        }
         Question::Signatures { name, digest, authorities: who } => json!({
             "question": "signatures", "name": name, "digest": digest.to_string(), "authorities": authorities(who),
         }),

@@ -120,6 +120,7 @@ fn name_of(question: &facts::Question) -> &str {
     match question {
         Question::Digest { reference } => reference,
         Question::Manifests { name, .. }
+        | Question::Serves { name, .. }
         | Question::Signatures { name, .. }
         | Question::Provenance { name, .. }
         | Question::Summaries { name, .. }
@@ -208,7 +209,7 @@ impl Outside for Files {
                 ImageNeed::Signed(signed) => &signed.reference,
                 ImageNeed::Verified(demand) => &demand.reference,
             };
-            to.may_ask(reference).map_or_else(Answer::Unknown, |()| to.outside.answer(None, &need))
+            to.may_ask(reference).map_or_else(Answer::Unknown, |()| to.outside.answer(&need))
         };
         Box::pin(self.ask(Answer::Unknown, ask))
     }

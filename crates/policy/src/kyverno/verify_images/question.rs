@@ -138,6 +138,21 @@ pub struct Demand {
     pub credentials: Credentials,
 }
 
+impl Demand {
+    /// What must be trusted for certificates, logs and timestamps, as far as it is said.
+    pub fn roots(&self) -> impl Iterator<Item = &RootRef> {
+        let authority = match &self.signer {
+            DemandedSigner::Keyless { authority, .. } => Some(authority),
+            _ => None,
+        };
+        let log = match &self.log {
+            DemandedLog::Required(root) => Some(root),
+            DemandedLog::Ignored => None,
+        };
+        [authority, log, self.timestamp.as_ref()].into_iter().flatten()
+    }
+}
+
 /// Whose signature counts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DemandedSigner {
@@ -194,8 +209,13 @@ pub enum RootRef {
     Url(String),
     /// A key or certificates, PEM, or where they live.
     Material(String),
-    /// A `TrustRoot` document, by its name.
-    Named(String),
+    /// A `TrustRoot` document.
+    Named {
+        /// Its name.
+        name: String,
+        /// Its `spec` as JSON, so that an answer is worth nothing when the document changes. Empty: the document is not there.
+        spec: std::sync::Arc<str>,
+    },
 }
 
 /// Which transparency log must know of a signature.

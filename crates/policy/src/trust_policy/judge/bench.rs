@@ -11,7 +11,9 @@ use super::super::names::identity_matches;
 use super::{Asked, Circumstances, canonical_name};
 
 /// Most manifests of an index, and most entries of an answer.
-const MOST: usize = 1000;
+pub(super) const MOST: usize = 1000;
+/// Revoked indexes that are looked for in an image's repository.
+pub(super) const LOOKED_UP: usize = 64;
 /// Clocks differ; what is dated further ahead than this is not believed.
 pub(super) const SKEW: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
 
@@ -123,6 +125,43 @@ impl<'a> Bench<'a> {
         }
     }
 
+    /// The first of the digests that is an index which serves the image. Who revokes an index means what it serves, also where a part of it is asked
+    /// for by its own digest.
+    ///
+    /// What is known already of any of them counts. The first [`LOOKED_UP`] of `asked` are looked for in the image's repository.
+    pub(super) fn is_served_by(&mut self, digests: &[Digest], asked: &[Digest]) -> Told<Option<Digest>> {
+        if digests.is_empty() {
+            return Told::Known(None);
+        }
+        let (whole, manifests) = match self.manifests() {
+            Told::Known(found) => found,
+            Told::Open(what) => return Told::Open(what),
+            Told::Unknown(why) => return Told::Unknown(why),
+        };
+        let is_own = |digest: &Digest| *digest == whole || manifests.iter().any(|own| own.digest == *digest);
+        for (question, answer) in self.facts.iter() {
+            let (Question::Manifests { digest, .. } | Question::Serves { digest, .. }, Answer::Manifests(served)) =
+                (question, answer)
+            else {
+                continue;
+            };
+            if digests.contains(digest) && served.iter().any(|one| is_own(&one.digest)) {
+                self.seen.insert(question.clone());
+                return Told::Known(Some(*digest));
+            }
+        }
+        let mut open = Told::Known(None);
+        for digest in asked.iter().take(LOOKED_UP) {
+            let question = Question::Serves { name: self.name.clone(), digest: *digest };
+            // That it does not serve the image was seen above.
+            let told = self.ask(question, |answer| matches!(answer, Answer::Manifests(_)).then_some(None));
+            if let (Told::Known(_), Told::Open(_) | Told::Unknown(_)) = (&open, &told) {
+                open = told;
+            }
+        }
+        open
+    }
+
     /// The emergency blocks, before any policy and any other question.
     pub(super) fn blocks(&mut self) -> Vec<Reason> {
         let blocked = self.circumstances.blocked;
@@ -139,7 +178,11 @@ impl<'a> Bench<'a> {
             reason.missing = vec![why.to_owned()];
             return vec![reason];
         }
-        match self.is_among(blocked.digests()) {
+        let told = match self.is_among(blocked.digests()) {
+            Told::Known(None) => self.is_served_by(blocked.digests(), &[]),
+            told => told,
+        };
+        match told {
             Told::Known(None) => Vec::new(),
             Told::Known(Some(found)) => {
                 reason.verdict = Verdict::Deny;

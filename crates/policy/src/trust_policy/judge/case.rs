@@ -6,7 +6,7 @@ use super::super::decision::{OverrideReport, Reason, Ruling, Scanned};
 use super::super::document::{Authority, DigestRule, TrustPolicy};
 use super::super::facts::{Manifest, Seal};
 use super::Role;
-use super::bench::{Bench, Told, authority, is_revoked};
+use super::bench::{Bench, LOOKED_UP, Told, authority, is_revoked};
 
 pub(super) struct Case<'p, 'b, 'a> {
     pub(super) policy: &'p TrustPolicy,
@@ -115,9 +115,21 @@ impl<'p, 'b, 'a> Case<'p, 'b, 'a> {
     /// `revoked.digests`. Keys and identities are looked at wherever a signature is.
     pub(super) fn revoked(&mut self) {
         let Some(revoked) = &self.policy.revoked else { return };
-        match self.bench.is_among(&revoked.digests) {
-            Told::Known(Some(found)) => {
-                let reason = self.reason("revoked.digests", Verdict::Deny, format!("{found} is revoked"));
+        let told = match self.bench.is_among(&revoked.digests) {
+            Told::Known(None) => {
+                let (asked, more) = revoked.digests.split_at(revoked.digests.len().min(LOOKED_UP));
+                if !more.is_empty() {
+                    let why = format!("what {} more revoked digests serve is not asked for", more.len());
+                    self.not_judged.push(NotJudged { section: "revoked.digests".to_owned(), why });
+                }
+                let told = self.bench.is_served_by(&revoked.digests, asked);
+                told.map(|found| found.map(|found| (found, format!("{found}, which serves it, is revoked"))))
+            }
+            told => told.map(|found| found.map(|found| (found, format!("{found} is revoked")))),
+        };
+        match told {
+            Told::Known(Some((found, said))) => {
+                let reason = self.reason("revoked.digests", Verdict::Deny, said);
                 self.reasons.push(Reason {
                     looked_at: vec![found],
                     remedy: Some("use another image".to_owned()),

@@ -6,9 +6,9 @@ use signet_model::Verdict;
 
 use super::super::break_glass::{Override, SECTIONS};
 use super::super::decision::OverrideReport;
-use super::super::document::BreakGlassRule;
+use super::super::document::{Approver, BreakGlassRule};
 use super::super::facts::{Seal, Signer};
-use super::bench::{SKEW, authority};
+use super::bench::{MOST, SKEW, is_by};
 use super::case::Case;
 
 impl Case<'_, '_, '_> {
@@ -53,23 +53,54 @@ impl Case<'_, '_, '_> {
             return Some(why);
         }
         let now = self.bench.now();
-        // One that was signed long before, for later use, is not the word of two people on this matter.
+        // One that was signed long before, for later use, is not the word of two people on this matter; nor is one for whose time nobody vouches,
+        // since it may have been.
         let is_timely = |seal: &&Seal| {
-            seal.signed_at.is_none_or(|at| {
+            seal.signed_at.is_some_and(|at| {
                 document.until.duration_since(at) <= rule.max_duration && now.duration_since(at) >= -SKEW
             })
         };
-        let good = found.seals.iter().filter(|seal| authority(&rule.approvers, &seal.signer) && !self.is_revoked(seal));
-        let people: BTreeSet<String> = good.filter(is_timely).map(|seal| person(&seal.signer)).collect();
-        (people.len() < rule.require as usize)
-            .then(|| format!("{} of the {} approvers that are required signed it in time", people.len(), rule.require))
+        let is_approver = |seal: &&Seal| rule.approvers.iter().any(|approver| is_by(&approver.authority, &seal.signer));
+        let good = found.seals.iter().filter(is_approver).filter(|seal| !self.is_revoked(seal)).filter(is_timely);
+        let people = people(&rule.approvers, good);
+        let untimed = found.seals.iter().filter(is_approver).any(|seal| seal.signed_at.is_none());
+        (people < rule.require as usize).then(|| {
+            let note = if untimed {
+                "; a signature counts only with a time that a log or a timestamp vouches for"
+            } else {
+                ""
+            };
+            format!("{people} of the {} approvers that are required signed it in time{note}", rule.require)
+        })
     }
 }
 
-/// Whom a signature is of. One name that two issuers vouch for is one person.
-fn person(signer: &Signer) -> String {
-    match signer {
-        Signer::Keyless { subject, .. } => format!("identity {}", subject.to_lowercase()),
-        Signer::Key { fingerprint, .. } => format!("key {fingerprint}"),
+/// How many people these signatures are of. A person is all names and keys that belong together: one name that two issuers vouch for, a key and the
+/// identity of its holder, two keys of one holder.
+fn people<'s>(approvers: &[Approver], seals: impl Iterator<Item = &'s Seal>) -> usize {
+    let mut people: Vec<BTreeSet<String>> = Vec::new();
+    for seal in seals.take(MOST) {
+        let mut person = BTreeSet::new();
+        match &seal.signer {
+            Signer::Keyless { subject, .. } => {
+                person.insert(name_of(subject));
+            }
+            Signer::Key { fingerprint, .. } => {
+                person.insert(format!("key {fingerprint}"));
+                let own = approvers.iter().filter(|approver| is_by(&approver.authority, &seal.signer));
+                person.extend(own.filter_map(|approver| approver.person.as_deref()).map(name_of));
+            }
+        }
+        let (same, others): (Vec<_>, Vec<_>) = people.into_iter().partition(|known| !known.is_disjoint(&person));
+        people = others;
+        person.extend(same.into_iter().flatten());
+        people.push(person);
     }
+    people.len()
+}
+
+/// One spelling of a name: addresses differ in case and reach the same person.
+fn name_of(person: &str) -> String {
+    let name = person.trim().to_lowercase();
+    format!("identity {}", name.strip_prefix("mailto:").unwrap_or(&name))
 }

@@ -288,7 +288,46 @@ fn an_index_holds_with_all_platforms() {
 fn revoked_comes_first() {
     let digest_of = |of: &str| format!("revoked: {{ digests: [\"{}\"] }}\n", digest(of));
     let signed = |sections: &str| World::new(sections).signed("image", vec![ci()]);
-    signed(&format!("{SIGNED}{}", digest_of("other"))).admitted();
+    let serves = |world: World, of: &str, answer: Answer| {
+        world.with(Question::Serves { name: NAME.into(), digest: digest(of) }, answer)
+    };
+    let index = |all: &[&str]| {
+        let manifest = |of: &&str| Manifest { digest: digest(of), platform: String::new(), created: None };
+        Answer::Manifests(all.iter().map(manifest).collect())
+    };
+    let other = || signed(&format!("{SIGNED}{}", digest_of("other")));
+    serves(other(), "other", index(&[])).admitted();
+    serves(other(), "other", index(&["amd", "arm"])).admitted();
+    // What is revoked is an index, and the image one of what it serves: by its own digest it is revoked just so.
+    let decision = serves(other(), "other", index(&["amd", "image"])).denied("revoked.digests");
+    let found = decision.objections().next().unwrap().1.found.clone();
+    assert!(found.ends_with("which serves it, is revoked") && decision.settled, "{found}");
+    // What it serves must be known; that the registry does not say is no "nothing".
+    let decision = other().denied("revoked.digests");
+    assert!(
+        matches!(decision.needs.first(), Some(Question::Serves { .. })) && !decision.settled,
+        "{:?}",
+        decision.needs
+    );
+    serves(other(), "other", Answer::Unknown("the registry is down".into())).denied("revoked.digests");
+    // What was found out under another name counts too, and where it is known nobody is asked.
+    let elsewhere = Question::Manifests { name: "r.example/mirror".into(), digest: digest("other") };
+    let decision = other().with(elsewhere.clone(), index(&["image"])).denied("revoked.digests");
+    assert!(decision.needs.is_empty());
+    let mut world = signed(SIGNED).with(elsewhere, index(&["image"]));
+    world.blocked.digests = vec![digest("other")];
+    world.denied("block");
+    let mut world = signed(SIGNED);
+    world.blocked.digests = vec![digest("other")];
+    world.admitted();
+    // More than are looked for: it is told.
+    let many: Vec<String> = (0..70).map(|number| format!("\"{}\"", digest(&number.to_string()))).collect();
+    let mut world = signed(&format!("{SIGNED}revoked: {{ digests: [{}] }}", many.join(", ")));
+    for number in 0..64 {
+        world = serves(world, &number.to_string(), index(&[]));
+    }
+    assert_eq!(world.admitted().rulings[0].not_judged[0].why, "what 6 more revoked digests serve is not asked for");
+
     let decision = signed(&format!("{SIGNED}{}", digest_of("image"))).denied("revoked.digests");
     assert!(decision.settled && decision.rulings[0].reasons.len() == 1, "nothing else is looked at");
     // One of the platforms is enough, and nobody need be asked about the rest.
@@ -343,6 +382,28 @@ fn provenance() {
     with(vec![build("https://builder.example/v1", "git.example/other/app", Some(3))]).denied("provenance.source");
     with(vec![Build { level: Some(2), ..good() }]).denied("provenance.level");
     with(vec![Build { level: None, ..good() }]).denied("provenance.level");
+    // A reference that the policy asks for is held against that of the provenance.
+    let of = |pattern: &str, source: &str| {
+        World::new(&format!("provenance: {{ source: \"{pattern}\" }}"))
+            .with(question("image"), Answer::Provenance(vec![build("https://builder.example/v1", source, Some(3))]))
+    };
+    let main = "git.example/team/app@refs/heads/main";
+    of(main, &format!("git+https://{main}")).admitted();
+    of("git.example/team/app", &format!("git+https://{main}")).admitted();
+    of(main, "git+https://git.example/team/app@refs/heads/evil").denied("provenance.source");
+    of(main, "git+https://git.example/team/app").denied("provenance.source");
+    // A workflow that attests for itself reaches level 3 only where the policy names it; a generator of the SLSA project is known.
+    let unnamed = |builder: &str, section: &str| {
+        World::new(&format!("provenance: {{ {section} }}"))
+            .with(question("image"), Answer::Provenance(vec![build(builder, "git.example/team/app", Some(3))]))
+    };
+    let own = "https://github.com/team/app/.github/workflows/build.yml@refs/heads/main";
+    unnamed(own, "level: 3").denied("provenance.level");
+    unnamed(own, "level: 2").admitted();
+    unnamed(own, "level: 3, builder: \"https://github.com/team/*\"").admitted();
+    let generator = "https://github.com/slsa-framework/slsa-github-generator/.github/workflows/generator_container_slsa3.yml@refs/tags/v2.0.0";
+    unnamed(generator, "level: 3").admitted();
+    unnamed(&generator.replace("slsa-framework/", "slsa-framework-evil/"), "level: 3").denied("provenance.level");
     // No two of them make one.
     with(vec![Build { level: Some(2), ..good() }, build("https://evil.example", "git.example/team/app", Some(3))])
         .denied("provenance");
@@ -598,6 +659,40 @@ fn two_people_open_the_gate_for_a_while() {
     // The same name by another issuer is the same person.
     let again = Signer::Keyless { issuer: "https://other.example".into(), subject: "a@example.com".into() };
     assert_eq!(refused(RULE, &spec, vec![signed("a@example.com"), Seal { signer: again, ..ci() }]), few);
+    let untimed = |who: &str| Seal { signed_at: None, ..seal(who) };
+    let note = "; a signature counts only with a time that a log or a timestamp vouches for";
+    assert_eq!(refused(RULE, &spec, vec![signed("a@example.com"), untimed("b@example.com")]), format!("{few}{note}"));
+    assert_eq!(
+        refused(RULE, &spec, vec![untimed("a@example.com"), untimed("b@example.com")]),
+        format!("{}{note}", few.replace('1', "0"))
+    );
+    let early = Seal { signed_at: Some(at("2026-06-15T12:10:00Z")), ..seal("b@example.com") };
+    assert_eq!(refused(RULE, &spec, vec![signed("a@example.com"), early]), few, "dated ahead of now");
+    // Who holds a key and an identity is one person, and so is who holds two keys.
+    const KEYS: &str = "digest: require\nbreakGlass:\n  maxDuration: 8h\n  approvers:\n  - keyless: { issuer: \"*\", subject: \"*@example.com\" }\n  - { key: { file: a.pub }, person: A@Example.com }\n  - { key: { file: a2.pub }, person: a@example.com }\n  - { key: { file: c.pub }, person: \"mailto:c@example.com\" }\n  - { key: { pem: PEM }, person: c@example.com }\n";
+    let by_key = |of: &str, source: KeySource| {
+        let signer = Signer::Key { fingerprint: digest(of), source };
+        Seal { signer, ..signed("") }
+    };
+    let file = |name: &str| by_key(name, KeySource::File(name.into()));
+    for one in [
+        vec![signed("a@example.com"), file("a.pub")],
+        vec![file("a.pub"), file("a2.pub")],
+        vec![file("a.pub"), signed("a@example.com"), file("a2.pub")],
+        vec![signed("c@example.com"), file("c.pub")],
+        // One key that stands there twice.
+        vec![file("c.pub"), by_key("c.pub", KeySource::Pem("PEM".into()))],
+        vec![file("a.pub"), file("other.pub")],
+    ] {
+        assert_eq!(refused(KEYS, &spec, one), few);
+    }
+    for two in [
+        vec![signed("b@example.com"), file("a.pub")],
+        vec![file("a.pub"), file("c.pub")],
+        vec![signed("mailto:a@example.com"), by_key("pem", KeySource::Pem("PEM".into()))],
+    ] {
+        with(KEYS, &spec, two).check(Verdict::Warn, &["digest"]);
+    }
     let long_ago = Seal { signed_at: Some(at("2026-06-01T00:00:00Z")), ..seal("b@example.com") };
     assert_eq!(refused(RULE, &spec, vec![signed("a@example.com"), long_ago]), few);
     let of = |from: &str, until: &str| format!("{SCOPE}from: {from}, until: {until}");
@@ -612,6 +707,12 @@ fn two_people_open_the_gate_for_a_while() {
     assert_eq!(refused(RULE, &format!("{spec}, policies: [other]"), two()), "not about it");
     assert_eq!(refused(RULE, &format!("images: [nginx], reason: r, {WHEN}"), two()), "not about it");
     assert_eq!(refused(RULE, &format!("{spec}, sections: [sbom]"), two()), "");
+    // An approver who is trusted no more opens nothing.
+    assert_eq!(refused(&format!("{RULE}revoked: {{ identities: [\"B@example.com\"] }}"), &spec, two()), few);
+    // Who may attach what is no matter of an override.
+    let mut world = with(&format!("debug: {{ groups: [sre] }}\n{RULE}").replace("digest: require\n", ""), &spec, two());
+    world.asked.role = Role::Ephemeral { groups: vec!["dev".to_owned()] };
+    assert_eq!(world.denied("debug.groups").rulings[0].overrides[0].refused, None);
     // What is revoked stays so.
     let revoked = format!("{RULE}revoked: {{ digests: [\"{}\"] }}", digest("image"));
     with(&revoked, &spec, two()).denied("revoked.digests");
@@ -653,7 +754,8 @@ proptest! {
     fn fewer_answers_admit_nothing_more(kept in proptest::collection::vec(any::<bool>(), 16), good in any::<bool>()) {
         let sections = format!("{SIGNED}sbom: {{ require: true }}\nvulnerabilities: {{ deny: 'severity >= critical' }}\nfreshness: {{ maxAge: 90d }}\nrevoked: {{ digests: [\"{}\"] }}", digest("z"));
         let findings = if good { Vec::new() } else { vec![critical()] };
-        let world = World::new(&sections).manifests(&[("amd", "a"), ("arm", "b")]).signed("image", vec![ci()]);
+        let world = World::new(&sections).manifests(&[("amd", "a"), ("arm", "b")]).signed("image", vec![ci()])
+            .with(Question::Serves { name: NAME.into(), digest: digest("z") }, Answer::Manifests(Vec::new()));
         let from = world.sealed();
         let answer = Answer::Vulnerabilities(vec![report(Some(ci()), "2026-06-15T06:00:00Z", findings)]);
         let world = world.sbom("amd", Some(ci())).sbom("arm", Some(ci()))
