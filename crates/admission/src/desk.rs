@@ -264,6 +264,10 @@ impl Desk {
         (self.clock)()
     }
 
+    pub(crate) fn clock(&self) -> Clock {
+        Arc::clone(&self.clock)
+    }
+
     /// Who is asked about images and the cluster.
     pub(crate) fn cached(&self) -> &Cached {
         &self.cached

@@ -4,8 +4,9 @@
 //! more for each review (measured against kube-apiserver: 92 ms instead of 2.7).
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,6 +16,8 @@ use hyper::header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::time_provider::TimeProvider;
+use rustls_pki_types::UnixTime;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -22,8 +25,11 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
-use crate::desk::{Desk, Reply};
+use crate::clients::Clients;
+use crate::desk::{Clock, Desk, Reply};
 use crate::engine::Pass;
+use crate::peers::Peers;
+use crate::stall::Unstalled;
 use crate::tls::{Certificates, TlsError};
 
 /// What an API server gives a webhook that says nothing about it, and the most that it may give.
@@ -39,12 +45,18 @@ pub struct ServerLimits {
     pub body: usize,
     /// Bytes of all bodies at one time; who comes then is turned away.
     pub bodies: usize,
-    /// For the handshake, for the head of a request, and between two requests.
+    /// For the handshake, and for the first request after it: who has connected wants something.
+    pub first_time: Duration,
+    /// For the head of a later request, and between two requests.
     pub head_time: Duration,
     /// For the body of a request.
     pub body_time: Duration,
+    /// How long who asked may read nothing of the answer.
+    pub write_time: Duration,
     /// Connections at one time; more wait until one ends.
     pub connections: usize,
+    /// Connections of one peer at one time; more are turned away, so that one does not take the places of all.
+    pub peer: usize,
     /// How long it goes on after it says that it is not ready, so that nobody finds it gone.
     pub drain_time: Duration,
     /// For what runs when the server ends.
@@ -56,9 +68,13 @@ impl Default for ServerLimits {
         Self {
             body: 8 << 20,
             bodies: 32 << 20,
+            first_time: Duration::from_secs(10),
             head_time: Duration::from_secs(60),
             body_time: Duration::from_secs(10),
+            write_time: Duration::from_secs(10),
             connections: 1024,
+            // API servers are few and ask much, and in some clusters all of them come from one address.
+            peer: 512,
             drain_time: Duration::from_secs(10),
             end_time: Duration::from_secs(15),
         }
@@ -70,6 +86,7 @@ impl Default for ServerLimits {
 pub struct Server {
     listener: std::net::TcpListener,
     limits: ServerLimits,
+    clients: Option<Arc<Clients>>,
 }
 
 /// What all connections share.
@@ -78,6 +95,26 @@ struct Shared {
     desk: Arc<Desk>,
     limits: ServerLimits,
     memory: Arc<Semaphore>,
+    /// Whether the client is one who may ask for reviews.
+    may_ask: bool,
+    /// Whether it has asked for anything.
+    asked: Arc<AtomicBool>,
+}
+
+/// The desk's clock, for what TLS asks of one.
+struct Time(Clock);
+
+impl std::fmt::Debug for Time {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Time")
+    }
+}
+
+impl TimeProvider for Time {
+    fn current_time(&self) -> Option<UnixTime> {
+        let seconds = u64::try_from((self.0)().as_second()).ok()?;
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
+    }
 }
 
 impl Server {
@@ -88,7 +125,13 @@ impl Server {
     pub fn bind(address: SocketAddr, limits: ServerLimits) -> std::io::Result<Self> {
         let listener = std::net::TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
-        Ok(Self { listener, limits })
+        Ok(Self { listener, limits, clients: None })
+    }
+
+    /// Answers reviews only to clients that show a certificate of these.
+    #[must_use]
+    pub fn with_clients(self, clients: Arc<Clients>) -> Self {
+        Self { clients: Some(clients), ..self }
     }
 
     /// The address, with the port that the system chose.
@@ -109,11 +152,13 @@ impl Server {
         certificates: Arc<Certificates>,
         mut stop: watch::Receiver<()>,
     ) -> Result<(), ServeError> {
-        let acceptor = TlsAcceptor::from(Arc::new(certificates.config()?));
+        let clients = self.clients;
+        let time = Arc::new(Time(desk.clock()));
+        let acceptor = TlsAcceptor::from(Arc::new(certificates.config_for(clients.clone(), time)?));
         let listener = TcpListener::from_std(self.listener)?;
         let limits = self.limits;
         let memory = Arc::new(Semaphore::new((limits.bodies / PIECE).clamp(1, Semaphore::MAX_PERMITS)));
-        let shared = Shared { desk: Arc::clone(&desk), limits, memory };
+        let peers = Peers::new(limits.peer);
         let places = Arc::new(Semaphore::new(limits.connections.max(1)));
         let (close, closed) = watch::channel(());
         let mut connections = JoinSet::new();
@@ -136,14 +181,23 @@ impl Server {
             };
             while connections.try_join_next().is_some() {}
             match accepted {
-                Ok((stream, place)) => {
-                    let (shared, acceptor, closed) = (shared.clone(), acceptor.clone(), closed.clone());
+                Ok((stream, peer, place)) => {
+                    let Some(own) = peers.take(peer) else {
+                        desk.metrics().turned_away("peer");
+                        continue;
+                    };
+                    let (acceptor, closed, clients) = (acceptor.clone(), closed.clone(), clients.clone());
+                    let (desk, memory) = (Arc::clone(&desk), Arc::clone(&memory));
                     connections.spawn(async move {
-                        let _place = place;
+                        let _places = (place, own);
                         // Without it the last piece of an answer waits for an acknowledgement.
                         let _set = stream.set_nodelay(true);
+                        let stream = Unstalled::new(stream, limits.write_time);
                         // A client that breaks off is its own affair.
-                        if let Ok(Ok(stream)) = timeout(limits.head_time, acceptor.accept(stream)).await {
+                        if let Ok(Ok(stream)) = timeout(limits.first_time, acceptor.accept(stream)).await {
+                            let shown = stream.get_ref().1.peer_certificates();
+                            let may_ask = clients.is_none_or(|clients| clients.admit(shown));
+                            let shared = Shared { desk, limits, memory, may_ask, asked: Arc::default() };
                             connection(stream, shared, closed).await;
                         }
                     });
@@ -170,15 +224,19 @@ pub enum ServeError {
     Listener(#[from] std::io::Error),
 }
 
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> std::io::Result<(TcpStream, IpAddr, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.map_err(std::io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, place))
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer.ip(), place))
 }
 
 /// Requests of one connection, one after the other.
 async fn connection<S: AsyncRead + AsyncWrite + Unpin>(stream: S, shared: Shared, mut closed: watch::Receiver<()>) {
-    let head_time = shared.limits.head_time;
+    let ServerLimits { head_time, first_time, .. } = shared.limits;
+    let asked = Arc::clone(&shared.asked);
     let service = service_fn(move |request| {
         let shared = shared.clone();
         async move { Ok::<_, Infallible>(respond(request, &shared).await) }
@@ -194,8 +252,15 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin>(stream: S, shared: Shared
             .writev(false)
             .serve_connection(TokioIo::new(stream), service)
     );
+    let silent = async {
+        tokio::time::sleep(first_time).await;
+        if asked.load(Ordering::Acquire) {
+            std::future::pending::<()>().await;
+        }
+    };
     tokio::select! {
         _done = serving.as_mut() => return,
+        () = silent => return,
         _gone = closed.changed() => serving.as_mut().graceful_shutdown(),
     }
     let _done = serving.await;
@@ -203,6 +268,7 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin>(stream: S, shared: Shared
 
 async fn respond(request: Request<Incoming>, shared: &Shared) -> Response<Full<Bytes>> {
     let desk = &shared.desk;
+    shared.asked.store(true, Ordering::Release);
     let reading = matches!(*request.method(), Method::GET | Method::HEAD);
     let response = match (request.uri().path(), reading) {
         ("/healthz" | "/livez", true) => text(200, "ok\n"),
@@ -257,6 +323,10 @@ fn time_of(query: Option<&str>) -> Duration {
 }
 
 async fn review(request: Request<Incoming>, pass: Pass, shared: &Shared) -> Response<Full<Bytes>> {
+    if !shared.may_ask {
+        shared.desk.metrics().turned_away("client");
+        return closing(text(403, "reviews are answered to clients with a certificate that is trusted here\n"));
+    }
     let (head, body) = request.into_parts();
     let limits = shared.limits;
     let deadline = Instant::now() + time_of(head.uri.query());
@@ -316,7 +386,8 @@ fn closing(mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
 /// A connection over any transport, at a desk of its own.
 #[cfg(test)]
 pub(crate) async fn for_tests<S: AsyncRead + AsyncWrite + Unpin>(stream: S, desk: Arc<Desk>) {
-    let shared = Shared { desk, limits: ServerLimits::default(), memory: Arc::new(Semaphore::new(1 << 20)) };
+    let memory = Arc::new(Semaphore::new(1 << 20));
+    let shared = Shared { desk, limits: ServerLimits::default(), memory, may_ask: true, asked: Arc::default() };
     let (_open, closed) = watch::channel(());
     connection(stream, shared, closed).await;
 }

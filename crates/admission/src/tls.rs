@@ -7,8 +7,11 @@ use parking_lot::RwLock;
 use rustls::crypto::CryptoProvider;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, ServerConfig};
 use rustls::sign::CertifiedKey;
+use rustls::time_provider::TimeProvider;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::clients::Clients;
 
 /// Certificates of one chain.
 const MAX_CHAIN: usize = 16;
@@ -31,9 +34,18 @@ pub enum TlsError {
     /// The provider has no TLS 1.3.
     #[error("TLS cannot be set up: {0}")]
     Setup(rustls::Error),
+    /// What is to vouch for clients does not.
+    #[error("a certificate of an authority for clients cannot be used: {0}")]
+    Authority(rustls::Error),
+    /// There is none, or there are too many.
+    #[error("the file of authorities for clients holds {0} certificates; 1 to 64 are read")]
+    Authorities(usize),
+    /// They cannot be used together.
+    #[error("clients cannot be verified: {0}")]
+    Verifier(String),
 }
 
-fn provider() -> Arc<CryptoProvider> {
+pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
@@ -65,11 +77,23 @@ impl Certificates {
     /// # Errors
     /// The provider has no TLS 1.3.
     pub fn config(self: &Arc<Self>) -> Result<ServerConfig, TlsError> {
-        let mut config = ServerConfig::builder_with_provider(provider())
+        self.config_for(None, Arc::new(rustls::time_provider::DefaultTimeProvider))
+    }
+
+    /// The same, with client certificates that are verified if they are shown, at the time of this clock.
+    pub(crate) fn config_for(
+        self: &Arc<Self>,
+        clients: Option<Arc<Clients>>,
+        time: Arc<dyn TimeProvider>,
+    ) -> Result<ServerConfig, TlsError> {
+        let builder = ServerConfig::builder_with_details(provider(), time)
             .with_protocol_versions(&[&rustls::version::TLS13])
-            .map_err(TlsError::Setup)?
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::clone(self) as Arc<dyn ResolvesServerCert>);
+            .map_err(TlsError::Setup)?;
+        let builder = match clients {
+            Some(clients) => builder.with_client_cert_verifier(clients),
+            None => builder.with_no_client_auth(),
+        };
+        let mut config = builder.with_cert_resolver(Arc::clone(self) as Arc<dyn ResolvesServerCert>);
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         // Connections are kept alive, so tickets would be written and never used.
         config.send_tls13_tickets = 0;

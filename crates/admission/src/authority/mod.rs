@@ -252,6 +252,16 @@ impl Authority {
     }
 }
 
+/// Certificate and key (PEM) of a client with this common name.
+#[cfg(test)]
+pub(crate) fn client_for_tests(of: &Authority, name: &str, now: Timestamp) -> (String, String) {
+    let (own, key) = (Key::generate().unwrap(), Key::from_pkcs8(&of.current.key).unwrap());
+    let issuer = format!("Signet admission {}", of.current.certificate.from.strftime("%Y-%m-%dT%H:%M:%SZ"));
+    let (from, until) = (now, now + SignedDuration::from_hours(1));
+    let der = Draft { issuer: &issuer, subject: name, from, until }.client(&own, &key).unwrap();
+    (pem("CERTIFICATE", &der), pem("PRIVATE KEY", &own.to_pkcs8().unwrap()))
+}
+
 fn pem(label: &str, der: &[u8]) -> String {
     use base64::Engine as _;
     let text = Zeroizing::new(base64::engine::general_purpose::STANDARD.encode(der));

@@ -95,6 +95,13 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, StoreError> {
     Ok(bytes)
 }
 
+/// Names of one certificate for all who share it: those of before, and these. Processes of different names would otherwise make one after the other
+/// for ever.
+fn with(known: &[String], names: &[String]) -> Vec<String> {
+    let new = names.iter().filter(|name| !known.contains(name));
+    known.iter().chain(new).cloned().collect()
+}
+
 /// A directory that an authority lives in.
 #[derive(Clone, Debug)]
 pub struct Directory(PathBuf);
@@ -113,7 +120,8 @@ impl Directory {
         Ok(Self(path.to_owned()))
     }
 
-    /// Does what is due: reads the authority or makes one, renews, and writes what changed. One process at a time.
+    /// Does what is due: reads the authority or makes one, renews, and writes what changed. One process at a time; several may share it, so that what
+    /// is shown may have changed although this one did not change it. Names are added to those of before.
     ///
     /// # Errors
     /// A file, or what stands in it.
@@ -131,7 +139,7 @@ impl Directory {
             Ok(_) => {
                 let mut authority = restored(&read(&path)?, lifetimes)
                     .map_err(|what| StoreError::State { path: path.clone(), what })?;
-                let changes = authority.step(names, now)?;
+                let changes = authority.step(&with(&authority.names, names), now)?;
                 (authority, changes)
             }
             Err(err) if err.kind() == std::io::ErrorKind::NotFound => {

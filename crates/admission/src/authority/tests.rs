@@ -147,6 +147,32 @@ fn a_directory_keeps_the_authority_and_its_secrets() {
     assert!(!format!("{first:?}").contains("key"), "{first:?}");
 }
 
+/// Two processes of different names: each of them would otherwise take the other's certificate away at every look.
+#[test]
+fn who_shares_a_directory_shares_the_certificate() {
+    let room = tempfile::tempdir().unwrap();
+    let directory = Directory::open(room.path()).unwrap();
+    let of = |name: &str, hour: i64| directory.step(&[name.to_owned()], at(hour), Lifetimes::default()).unwrap();
+    let (one, _) = of("one.example", 0);
+    let (both, changes) = of("two.example", 1);
+    assert_eq!((one.bundle() == both.bundle(), changes), (true, vec![Change::Certificate]));
+    for hour in 2..5 {
+        for name in ["one.example", "two.example"] {
+            let (now, changes) = of(name, hour);
+            assert_eq!((now.chain() == both.chain(), changes), (true, Vec::new()), "{name}");
+        }
+    }
+    for name in ["one.example", "two.example"] {
+        assert!(trusted(&one.bundle(), &both.shown(), name, at(5)), "{name}");
+    }
+    // One of them renews, and the other is shown the new one although it changed nothing.
+    let later = 150 * 24 * 2 / 3 + 1;
+    let (renewed, changes) = of("one.example", later);
+    assert_eq!(changes, [Change::Certificate]);
+    let (seen, changes) = of("two.example", later);
+    assert_eq!((seen.chain() == renewed.chain(), seen.chain() == both.chain(), changes), (true, false, Vec::new()));
+}
+
 proptest! {
     #[test]
     fn mutated_state_never_panics(at_byte in 0_usize..4000, byte: u8) {

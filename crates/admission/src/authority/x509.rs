@@ -24,6 +24,8 @@ const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29
 const AUTHORITY_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.35");
 const EXTENDED_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
 const SERVER: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
+#[cfg(test)]
+const CLIENT: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
 /// Characters of a common name (RFC 5280, upper bound `ub-common-name`).
 const MAX_COMMON_NAME: usize = 64;
 
@@ -88,6 +90,16 @@ impl Draft<'_> {
 
     /// A server of these names.
     pub(super) fn server(&self, key: &Key, issuer: &Key, names: &[String]) -> Result<Vec<u8>, Error> {
+        self.leaf(key, issuer, names, SERVER)
+    }
+
+    /// A client.
+    #[cfg(test)]
+    pub(super) fn client(&self, key: &Key, issuer: &Key) -> Result<Vec<u8>, Error> {
+        self.leaf(key, issuer, &["client".to_owned()], CLIENT)
+    }
+
+    fn leaf(&self, key: &Key, issuer: &Key, names: &[String], usage: ObjectIdentifier) -> Result<Vec<u8>, Error> {
         let names: Vec<Vec<u8>> = names
             .iter()
             .map(|name| match name.parse::<IpAddr>() {
@@ -100,7 +112,7 @@ impl Draft<'_> {
             extension(BASIC_CONSTRAINTS, true, &seq(&[])),
             // Bit 0: digitalSignature.
             extension(KEY_USAGE, true, &tlv(der::BIT_STRING, &[7, 0x80])),
-            extension(EXTENDED_USAGE, false, &seq(&[&oid(SERVER)])),
+            extension(EXTENDED_USAGE, false, &seq(&[&oid(usage)])),
             extension(SUBJECT_KEY, false, &tlv(der::OCTET_STRING, &key.identifier())),
             extension(AUTHORITY_KEY, false, &seq(&[&tlv(0x80, &issuer.identifier())])),
             extension(ALTERNATIVE_NAME, false, &tlv(der::SEQUENCE, &names.concat())),

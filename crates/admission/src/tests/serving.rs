@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, ServerName};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
@@ -18,8 +18,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::{Fake, desk_with, now, pod, with_image};
-use crate::authority::{Authority, Lifetimes};
-use crate::{Certificates, Desk, DeskLimits, Nobody, ServeError, Server, ServerLimits};
+use crate::authority::{Authority, Lifetimes, client_for_tests};
+use crate::{Certificates, Clients, Desk, DeskLimits, Nobody, ServeError, Server, ServerLimits};
 
 struct Stand {
     address: std::net::SocketAddr,
@@ -47,9 +47,17 @@ fn allow() -> Arc<Desk> {
 }
 
 fn stand(desk: Arc<Desk>, limits: ServerLimits) -> Stand {
+    stand_for(desk, limits, None)
+}
+
+fn stand_for(desk: Arc<Desk>, limits: ServerLimits, clients: Option<Arc<Clients>>) -> Stand {
     let authority = authority();
     let certificates = Certificates::new(authority.chain().as_bytes(), authority.key().as_bytes()).unwrap();
     let server = Server::bind("127.0.0.1:0".parse().unwrap(), limits).unwrap();
+    let server = match clients {
+        Some(clients) => server.with_clients(clients),
+        None => server,
+    };
     let address = server.address().unwrap();
     let (stop, stopped) = watch::channel(());
     let running = tokio::spawn(server.run(Arc::clone(&desk), Arc::clone(&certificates), stopped));
@@ -57,6 +65,11 @@ fn stand(desk: Arc<Desk>, limits: ServerLimits) -> Stand {
 }
 
 fn connector(bundle: &str) -> TlsConnector {
+    connector_with(bundle, None)
+}
+
+/// With a client certificate and its key.
+fn connector_with(bundle: &str, client: Option<&(String, String)>) -> TlsConnector {
     let mut roots = rustls::RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(bundle.as_bytes()) {
         roots.add(certificate.unwrap()).unwrap();
@@ -66,8 +79,14 @@ fn connector(bundle: &str) -> TlsConnector {
     let config = rustls::ClientConfig::builder_with_details(provider, time)
         .with_safe_default_protocol_versions()
         .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_root_certificates(roots);
+    let config = match client {
+        None => config.with_no_client_auth(),
+        Some((chain, key)) => {
+            let chain = CertificateDer::pem_slice_iter(chain.as_bytes()).map(Result::unwrap).collect();
+            config.with_client_auth_cert(chain, PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap()).unwrap()
+        }
+    };
     TlsConnector::from(Arc::new(config))
 }
 
@@ -286,6 +305,130 @@ async fn the_end_is_in_good_order() {
     let _ended = idle.read_to_end(&mut rest).await;
     assert!(rest.is_empty());
     assert!(TcpStream::connect(stand.address).await.is_err());
+}
+
+/// The status of a request by a client with this certificate; `None` if the connection is refused.
+async fn status_for(stand: &Stand, client: Option<&(String, String)>, text: &str) -> Option<u16> {
+    let stream = TcpStream::connect(stand.address).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut stream = connector_with(&stand.bundle, client).connect(name, stream).await.ok()?;
+    stream.write_all(text.as_bytes()).await.ok()?;
+    // In TLS 1.3 a client learns only behind the handshake that its certificate was refused.
+    stream.read_u8().await.ok()?;
+    let mut rest = vec![0; 11];
+    stream.read_exact(&mut rest).await.ok()?;
+    String::from_utf8(rest).unwrap().split(' ').nth(1).unwrap().parse().ok()
+}
+
+#[tokio::test]
+async fn reviews_are_answered_to_clients_that_are_trusted() {
+    let (trusted, other) = (authority(), authority());
+    let bundle = trusted.bundle();
+    let clients = Clients::new(bundle.as_bytes(), vec!["kube-apiserver".to_owned()]).unwrap();
+    let stand = stand_for(allow(), limits(), Some(Arc::clone(&clients)));
+    let probe = "GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n";
+    let good_one = client_for_tests(&trusted, "kube-apiserver", now());
+    let kubelet = client_for_tests(&trusted, "system:node:a", now());
+    let foreign = client_for_tests(&other, "kube-apiserver", now());
+    let expired = client_for_tests(&trusted, "kube-apiserver", now() - jiff::SignedDuration::from_hours(2));
+    // A certificate for servers is none for clients.
+    let server = (trusted.chain(), trusted.key().to_string());
+    for (client, text, expected) in [
+        (Some(&good_one), good(), Some(200)),
+        (Some(&good_one), good().replace("/validate", "/mutate"), Some(200)),
+        (None, good(), Some(403)),
+        (None, good().replace("/validate", "/mutate"), Some(403)),
+        (None, probe.to_owned(), Some(200)),
+        (Some(&kubelet), good(), Some(403)),
+        (Some(&kubelet), probe.to_owned(), Some(200)),
+        (Some(&foreign), good(), None),
+        (Some(&expired), good(), None),
+        (Some(&server), good(), None),
+    ] {
+        assert_eq!(status_for(&stand, client, &text).await, expected, "{:?} {text}", client.map(|client| &client.0));
+    }
+    assert!(stand.desk.metrics().text().contains("signet_admission_turned_away_total{reason=\"client\"} 3\n"));
+    // Authorities are exchanged while it runs, and nothing that is none takes their place.
+    assert!(clients.swap(b"").is_err() && clients.swap(server.1.as_bytes()).is_err());
+    assert_eq!(status_for(&stand, Some(&good_one), &good()).await, Some(200));
+    clients.swap(other.bundle().as_bytes()).unwrap();
+    assert_eq!(status_for(&stand, Some(&foreign), &good()).await, Some(200));
+    assert_eq!(status_for(&stand, Some(&good_one), &good()).await, None);
+    // Without names every certificate of the authority counts.
+    let any = stand_for(allow(), limits(), Some(Clients::new(bundle.as_bytes(), Vec::new()).unwrap()));
+    assert_eq!(status_for(&any, Some(&kubelet), &good()).await, Some(200));
+    assert_eq!(status_for(&any, None, &good()).await, Some(403));
+}
+
+#[tokio::test]
+async fn one_peer_does_not_take_the_places_of_all() {
+    let stand = stand(allow(), ServerLimits { peer: 3, ..limits() });
+    let mut kept = Vec::new();
+    for _ in 0..3 {
+        kept.push(connect(&stand).await);
+    }
+    // One more is closed before anything is said.
+    let mut fourth = TcpStream::connect(stand.address).await.unwrap();
+    assert!(matches!(fourth.read(&mut [0; 1]).await, Ok(0) | Err(_)));
+    assert!(stand.desk.metrics().text().contains("signet_admission_turned_away_total{reason=\"peer\"} 1\n"));
+    let mut first = kept.remove(0);
+    first.write_all(good().as_bytes()).await.unwrap();
+    assert_eq!(answer(&mut first).await.0, 200);
+    drop(kept);
+    let begun = tokio::time::Instant::now();
+    loop {
+        let stream = TcpStream::connect(stand.address).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        if connector(&stand.bundle).connect(name, stream).await.is_ok() {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(10), "the places are free again");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn who_connects_and_says_nothing_is_left() {
+    let short = Duration::from_millis(300);
+    let stand = stand(allow(), ServerLimits { first_time: short, head_time: Duration::from_millis(900), ..limits() });
+    let closed = |mut stream: TlsStream<TcpStream>| async move {
+        let begun = tokio::time::Instant::now();
+        let mut rest = Vec::new();
+        let ended = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut rest)).await;
+        assert!(ended.is_ok(), "it was kept");
+        begun.elapsed()
+    };
+    // No handshake.
+    let mut bare = TcpStream::connect(stand.address).await.unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(10), bare.read(&mut [0; 1])).await;
+    assert!(matches!(ended, Ok(Ok(0) | Err(_))));
+    // No request, half a head, and a head that comes byte by byte.
+    closed(connect(&stand).await).await;
+    let mut half = connect(&stand).await;
+    half.write_all(b"POST /validate HTTP/1.1\r\nHost:").await.unwrap();
+    closed(half).await;
+    let slow = connect(&stand).await;
+    let (mut read, mut write) = tokio::io::split(slow);
+    let dripping = tokio::spawn(async move {
+        for byte in good().into_bytes() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            if write.write_all(&[byte]).await.is_err() {
+                break;
+            }
+        }
+    });
+    let mut rest = Vec::new();
+    let ended = tokio::time::timeout(Duration::from_secs(10), read.read_to_end(&mut rest)).await;
+    assert!(ended.is_ok() && rest.is_empty(), "{ended:?} {}", String::from_utf8_lossy(&rest));
+    dripping.abort();
+    // Who has asked once may be silent for longer, and then is left too.
+    let mut known = connect(&stand).await;
+    known.write_all(good().as_bytes()).await.unwrap();
+    assert_eq!(answer(&mut known).await.0, 200);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    known.write_all(good().as_bytes()).await.unwrap();
+    assert_eq!(answer(&mut known).await.0, 200);
+    closed(known).await;
 }
 
 #[tokio::test]

@@ -46,6 +46,19 @@ pub(crate) struct AdmissionArgs {
     /// Write what clients must trust (PEM) to this file.
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
+    /// Answer reviews only to clients that show a certificate of these authorities (PEM), as an API server can be told to. Probes and metrics need none. It is
+    /// read again when it changes.
+    #[arg(long, env = "SIGNET_ADMISSION_CLIENT_CA_FILE", value_name = "FILE")]
+    pub(crate) client_ca_file: Option<PathBuf>,
+    /// Common names of client certificates that count [default: all that the authorities of `--client-ca-file` vouch for].
+    #[arg(
+        long = "client-name",
+        env = "SIGNET_ADMISSION_CLIENT_NAME",
+        value_name = "NAME",
+        value_delimiter = ',',
+        requires = "client_ca_file"
+    )]
+    pub(crate) client_names: Vec<String>,
     /// Objects that stand for the cluster (namespaces, ConfigMaps, role bindings): files and directories. Without them nothing of a cluster is
     /// known, and what a policy asks of one refuses.
     #[arg(long = "objects", value_name = "PATH", value_delimiter = ',')]

@@ -65,7 +65,11 @@ pub(crate) fn trusting(bundle: &str) -> Arc<ClientConfig> {
 
 impl Server {
     pub(crate) fn start(room: &Room, line: &str) -> Server {
-        let mut command = room.command(&format!("serve admission --dev --listen 127.0.0.1:0 -o json {line}"));
+        Server::of(room.command(&format!("serve admission --dev --listen 127.0.0.1:0 -o json {line}")))
+    }
+
+    /// The server that a command begins; it shows what it does as JSON.
+    pub(crate) fn of(mut command: Command) -> Server {
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut output = BufReader::new(process.stdout.take().unwrap());
         let mut first = String::new();
@@ -84,30 +88,35 @@ impl Server {
         StreamOwned::new(ClientConnection::new(Arc::clone(&self.config), name).unwrap(), stream)
     }
 
-    fn get(&self, path: &str) -> (u16, String) {
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
         let mut stream = self.connect();
         write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
         let (status, body) = answer(&mut stream);
         (status, String::from_utf8(body).unwrap())
     }
 
-    fn metric(&self, name: &str) -> u64 {
+    pub(crate) fn metric(&self, name: &str) -> u64 {
         let (_, text) = self.get("/metrics");
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).map(str::to_owned);
         line.unwrap_or_else(|| panic!("no `{name}` in\n{text}")).parse().unwrap()
     }
 
-    /// The `response` to a review.
-    pub(crate) fn review(&self, path: &str, review: &Value) -> Value {
+    /// Status and body of a review's answer.
+    pub(crate) fn post(&self, path: &str, review: &Value) -> (u16, Vec<u8>) {
         let mut stream = self.connect();
         post(&mut stream, path, review.to_string().as_bytes());
-        let (status, body) = answer(&mut stream);
+        answer(&mut stream)
+    }
+
+    /// The `response` to a review.
+    pub(crate) fn review(&self, path: &str, review: &Value) -> Value {
+        let (status, body) = self.post(path, review);
         assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
         serde_json::from_slice::<Value>(&body).unwrap()["response"].clone()
     }
 
     /// Waits until a counter has a value; files are looked at every two seconds.
-    fn until(&self, metric: &str, value: u64) {
+    pub(crate) fn until(&self, metric: &str, value: u64) {
         let begun = Instant::now();
         while self.metric(metric) != value {
             assert!(begun.elapsed() < Duration::from_secs(30), "`{metric}` never was {value}");

@@ -14,7 +14,7 @@ use crate::peers::{Registry, peers};
 use crate::signing::push;
 
 /// The identity of the articles.
-const WHO: &str = "ci-sa@company.com";
+pub(crate) const WHO: &str = "ci-sa@company.com";
 
 /// A machine with `cosign` in its PATH, a registry with an image, and a Sigstore.
 pub(crate) struct Machine {

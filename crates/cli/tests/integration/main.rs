@@ -29,6 +29,7 @@ mod deploy;
 mod distribution;
 mod documents;
 mod engine;
+mod evidence;
 mod gate;
 mod gate_image;
 mod grype;

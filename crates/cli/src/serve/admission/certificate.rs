@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use signet_admission::authority::{Authority, Directory, Lifetimes, Published};
-use signet_admission::{Certificates, Clock};
+use signet_admission::{Certificates, Clients, Clock};
 use zeroize::Zeroizing;
 
 use super::super::args::AdmissionArgs;
@@ -30,39 +30,75 @@ pub(super) struct Keeper {
     names: Vec<String>,
     clock: Clock,
     bundle: Option<Vec<u8>>,
+    /// The chain that is shown. Another process that shares the directory may have renewed it.
+    shown: Vec<u8>,
     file: Option<PathBuf>,
+    /// What stands in `file`; until it is `bundle`, every look tries again.
+    published: Option<Vec<u8>>,
+    clients: Option<(PathBuf, Vec<u8>, Arc<Clients>)>,
+    /// What the last failure said: it is told once.
+    failed: Option<String>,
 }
 
 impl Keeper {
     pub(super) fn begin(args: &AdmissionArgs, clock: &Clock) -> Result<Keeper> {
         let now = clock();
-        let (source, certificates, bundle) = if let Some(path) = &args.tls_dir {
+        let (source, certificates, bundle, shown) = if let Some(path) = &args.tls_dir {
             let published = Published::read(path)?;
             let certificates = Certificates::new(&published.chain, &published.key)
                 .with_context(|| format!("cannot use `{}`", path.display()))?;
-            let bundle = published.bundle.clone();
-            (Source::Foreign(path.clone(), Box::new(published)), certificates, bundle)
+            let (bundle, shown) = (published.bundle.clone(), published.chain.clone());
+            if args.ca_file.is_some() && bundle.is_none() {
+                return Err(crate::usage(anyhow!(
+                    "`--ca-file` has nothing to say: there is no `ca.crt` in `{}`",
+                    path.display()
+                )));
+            }
+            (Source::Foreign(path.clone(), Box::new(published)), certificates, bundle, shown)
         } else if let Some(path) = &args.ca_dir {
             let directory = Directory::open(path)?;
             let (authority, _) = directory.step(&args.names, now, Lifetimes::default())?;
             let (certificates, bundle) = of(&authority)?;
-            (Source::Own(directory), certificates, bundle)
+            (Source::Own(directory), certificates, bundle, authority.chain().into_bytes())
         } else {
             let authority = Authority::new(&args.names, now, Lifetimes::default()).map_err(|err| {
                 crate::usage(anyhow::Error::new(err).context("cannot make a certificate of `--name`"))
             })?;
             let (certificates, bundle) = of(&authority)?;
+            let shown = authority.chain().into_bytes();
             if args.cluster.cluster && !args.dev {
                 // Nobody trusts this one. It is there until that of the Secret is.
-                (Source::Given(Vec::new(), Zeroizing::default()), certificates, None)
+                (Source::Given(Vec::new(), Zeroizing::default()), certificates, None, shown)
             } else {
-                (Source::Passing(Box::new(authority)), certificates, bundle)
+                (Source::Passing(Box::new(authority)), certificates, bundle, shown)
             }
         };
-        let file = args.ca_file.clone();
-        let keeper = Keeper { source, certificates, names: args.names.clone(), clock: Arc::clone(clock), bundle, file };
-        keeper.publish()?;
-        Ok(keeper)
+        let clients = match &args.client_ca_file {
+            None => None,
+            Some(path) => {
+                let bytes = crate::verify::demand::file(path)?;
+                let clients = Clients::new(&bytes, args.client_names.clone())
+                    .with_context(|| format!("cannot use `{}`", path.display()))?;
+                Some((path.clone(), bytes, clients))
+            }
+        };
+        Ok(Keeper {
+            source,
+            certificates,
+            names: args.names.clone(),
+            clock: Arc::clone(clock),
+            bundle,
+            shown,
+            file: args.ca_file.clone(),
+            published: None,
+            clients,
+            failed: None,
+        })
+    }
+
+    /// Who may ask for reviews, if that is asked for.
+    pub(super) fn clients(&self) -> Option<Arc<Clients>> {
+        self.clients.as_ref().map(|(.., clients)| Arc::clone(clients))
     }
 
     pub(super) fn certificates(&self) -> Arc<Certificates> {
@@ -74,9 +110,14 @@ impl Keeper {
         self.bundle.as_deref()
     }
 
-    fn publish(&self) -> Result<()> {
+    /// Writes what clients must trust, if it does not stand there yet.
+    pub(super) fn publish(&mut self) -> Result<()> {
         let (Some(file), Some(bundle)) = (&self.file, &self.bundle) else { return Ok(()) };
-        output::replace(file, bundle).with_context(|| format!("cannot write `{}`", file.display()))
+        if self.published.as_ref() != Some(bundle) {
+            output::replace(file, bundle).with_context(|| format!("cannot write `{}`", file.display()))?;
+            self.published = Some(bundle.clone());
+        }
+        Ok(())
     }
 
     /// Shows what a Secret of the cluster holds. `true`: it is another one than before.
@@ -94,8 +135,39 @@ impl Keeper {
         Ok(!same)
     }
 
-    /// Does what is due. `true`: another certificate is shown.
+    /// Does what is due. `true`: another certificate is shown. What fails is tried again at the next look, and told once.
     pub(super) fn step(&mut self) -> Result<bool> {
+        // One failure holds up nothing of the rest.
+        let (swapped, published, clients) = (self.swap(), self.publish(), self.renew_clients());
+        let found = swapped.and_then(|swapped| published.and(clients).map(|()| swapped));
+        match found {
+            Ok(swapped) => {
+                self.failed = None;
+                Ok(swapped)
+            }
+            Err(err) => {
+                let said = format!("{err:#}");
+                if self.failed.as_ref() == Some(&said) {
+                    return Ok(false);
+                }
+                self.failed = Some(said);
+                Err(err)
+            }
+        }
+    }
+
+    /// The authorities of clients, if their file changed.
+    fn renew_clients(&mut self) -> Result<()> {
+        let Some((path, known, clients)) = &mut self.clients else { return Ok(()) };
+        let bytes = crate::verify::demand::file(path)?;
+        if bytes != *known {
+            clients.swap(&bytes).with_context(|| format!("cannot use `{}`", path.display()))?;
+            *known = bytes;
+        }
+        Ok(())
+    }
+
+    fn swap(&mut self) -> Result<bool> {
         let now = (self.clock)();
         match &mut self.source {
             Source::Foreign(path, known) => {
@@ -109,13 +181,14 @@ impl Keeper {
                 **known = found;
             }
             Source::Own(directory) => {
-                let (authority, changes) = directory.step(&self.names, now, Lifetimes::default())?;
-                let bundle = Some(authority.bundle().into_bytes());
-                if changes.is_empty() && bundle == self.bundle {
+                let (authority, _) = directory.step(&self.names, now, Lifetimes::default())?;
+                self.bundle = Some(authority.bundle().into_bytes());
+                let shown = authority.chain().into_bytes();
+                if shown == self.shown {
                     return Ok(false);
                 }
-                self.certificates.swap(authority.chain().as_bytes(), authority.key().as_bytes())?;
-                self.bundle = bundle;
+                self.certificates.swap(&shown, authority.key().as_bytes())?;
+                self.shown = shown;
             }
             Source::Given(..) => return Ok(false),
             Source::Passing(authority) => {
@@ -126,7 +199,6 @@ impl Keeper {
                 self.bundle = Some(authority.bundle().into_bytes());
             }
         }
-        self.publish()?;
         Ok(true)
     }
 }

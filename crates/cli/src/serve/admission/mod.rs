@@ -13,6 +13,7 @@ mod outside;
 mod print;
 mod record;
 mod stop;
+mod threads;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,8 +33,6 @@ use super::args::AdmissionArgs;
 use crate::exit::Exit;
 use crate::settings::{self, Settings};
 
-/// Threads for questions to registries.
-const QUESTIONS: usize = 32;
 /// How often files are looked at.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -55,7 +54,7 @@ pub(super) fn command(args: &AdmissionArgs, settings: &Settings) -> Result<Exit>
         .context("cannot start threads")?;
     let asking = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
-        .max_blocking_threads(QUESTIONS)
+        .max_blocking_threads(threads::QUESTIONS)
         .thread_name("signet-questions")
         .build()
         .context("cannot start threads")?;
@@ -118,6 +117,12 @@ async fn serve(
         ..ServerLimits::default()
     };
     let server = Server::bind(args.listen, limits).with_context(|| format!("cannot listen on {}", args.listen))?;
+    let server = match keeper.clients() {
+        Some(clients) => server.with_clients(clients),
+        None => server,
+    };
+    // Only now: who begins in vain changes nothing that others trust.
+    keeper.publish()?;
     let address = server.address().context("cannot tell where we listen")?;
     let signals = Signals::take()?;
     let desk = Arc::new(desk);

@@ -13,6 +13,7 @@ use signet_yaml::to_json;
 
 use super::super::args::AdmissionArgs;
 use super::files::{documents, files};
+use super::threads::{Threads, Work};
 use crate::args::DatabaseArgs;
 use crate::evidence::{self, Bench};
 use crate::kyverno::values::Mocks;
@@ -27,8 +28,8 @@ pub(super) struct Files {
     registries: Option<Arc<Registries>>,
     /// `None` where no cluster is asked.
     cluster: Option<Arc<Lookup>>,
-    /// Threads for questions. A registry that does not answer holds up nobody who judges.
-    threads: tokio::runtime::Handle,
+    /// A registry that does not answer holds up nobody who judges.
+    threads: Threads,
 }
 
 /// What is asked about images. It waits for answers, so every question has a thread of its own while it is asked.
@@ -76,6 +77,7 @@ impl Files {
                 Some(Arc::new(Registries { outside, named, database: args.database.clone(), trust }))
             }
         };
+        let threads = Threads::new(threads);
         Ok(Files { mocks: Mocks { objects, targets, ..Mocks::default() }, given, registries, cluster, threads })
     }
 }
@@ -165,14 +167,12 @@ impl Files {
     /// Asks on a thread that may wait.
     async fn ask<T: Send + 'static>(
         &self,
+        work: Work,
         unknown: impl Fn(String) -> T,
         ask: impl FnOnce(&Registries) -> T + Send + 'static,
     ) -> T {
         let Some(registries) = self.registries.clone() else { return unknown(OFFLINE.to_owned()) };
-        match self.threads.spawn_blocking(move || ask(&registries)).await {
-            Ok(answer) => answer,
-            Err(_) => unknown("the question broke off: this is an error of Signet".to_owned()),
-        }
+        self.threads.run(work, move || ask(&registries)).await.unwrap_or_else(|why| unknown(why.to_owned()))
     }
 }
 
@@ -190,7 +190,7 @@ impl Outside for Files {
                         to.may_ask(&reference)?;
                         to.outside.facts(&reference).map_err(|err| format!("{err:#}"))
                     };
-                    self.ask(Err, ask).await
+                    self.ask(Work::Question, Err, ask).await
                 }
                 _ if answer.is_err() => match &self.cluster {
                     Some(cluster) => of_cluster(cluster, need).await,
@@ -211,11 +211,16 @@ impl Outside for Files {
             };
             to.may_ask(reference).map_or_else(Answer::Unknown, |()| to.outside.answer(&need))
         };
-        Box::pin(self.ask(Answer::Unknown, ask))
+        Box::pin(self.ask(Work::Question, Answer::Unknown, ask))
     }
 
     fn question<'a>(&'a self, question: &'a facts::Question) -> Asked<'a, facts::Answer> {
         let question = question.clone();
+        // What an image holds is read, by parsers of hostile bytes.
+        let work = match &question {
+            facts::Question::Findings { from: facts::Origin::Scan | facts::Origin::Sbom(_), .. } => Work::Scan,
+            _ => Work::Question,
+        };
         let ask = move |to: &Registries| {
             if let Err(why) = to.may_ask(name_of(&question)) {
                 return facts::Answer::Unknown(why);
@@ -223,7 +228,7 @@ impl Outside for Files {
             let answer = Bench::new(&to.outside, &to.database).answer(&question);
             answer.unwrap_or_else(|err| facts::Answer::Unknown(format!("{err:#}")))
         };
-        Box::pin(self.ask(facts::Answer::Unknown, ask))
+        Box::pin(self.ask(work, facts::Answer::Unknown, ask))
     }
 
     fn trust_version(&self) -> String {
