@@ -127,7 +127,12 @@ impl Stub {
         self.say(&format!("manifests/sha256-{}.{suffix}", image.hex()), 200, MANIFEST, bytes.as_bytes());
     }
 
-    fn outside(&self) -> Outside {
+    /// How many requests came.
+    pub(crate) fn requests(&self) -> usize {
+        self.asked.lock().len()
+    }
+
+    pub(crate) fn outside(&self) -> Outside {
         let reach = ReachArgs { plain_http: vec![self.host.clone()], ca_cert: None };
         // Trusts nobody: whoever is trusted here is named by the question.
         let root = tempfile::NamedTempFile::new().unwrap();
@@ -279,9 +284,13 @@ fn an_index_that_cannot_be_judged_whole_is_not_judged() {
     let other = stub.manifests(stub.index(vec![image.clone(), entry]).0);
     assert!(matches!(other, facts::Answer::Unknown(_)), "{other:?}");
     // More than are looked into, and nobody is asked about any of them.
-    let before = stub.asked.lock().len();
-    unknown(&stub.manifests(stub.index(vec![image; 129]).0), "at most 128 are looked into");
-    assert_eq!(stub.asked.lock().len(), before + 1);
+    let before = stub.requests();
+    let (many, _) = stub.index(vec![image; 129]);
+    unknown(&stub.manifests(many), "at most 128 are looked into");
+    assert_eq!(stub.requests(), before + 1);
+    let reference = format!("{}@{}", stub.name(), many);
+    let configs = stub.outside().answer(&ImageNeed::Configs { reference, credentials: Credentials::default() });
+    assert!(matches!(&configs, Answer::Unknown(why) if why.contains("at most 128")), "{configs:?}");
 }
 
 #[test]
@@ -357,6 +366,8 @@ fn a_signature_counts_for_its_image_and_by_its_key() {
     stub.beside(&other, "sig", vec![key.signature(&stub, &image)]);
     assert!(matches!(stub.signed(other, &key, None), Answer::Refused(_)));
     // A tag is never asked about signatures: what was resolved before is meant.
+    let bytes = stub.answer(&format!("/v2/team/app/manifests/{image}")).2;
+    stub.say("manifests/1", 200, MANIFEST, &bytes);
     let need = by_key(format!("{}:1", stub.name()), &key.pem(), None);
     assert!(matches!(stub.outside().answer(&need), Answer::Unknown(why) if why.contains("names no digest")));
 }
@@ -385,6 +396,11 @@ fn what_cannot_be_read_is_not_known_and_not_refused() {
     stub.beside(&image, "att", vec![good, lost]);
     let answer = stub.signed(image, &key, Some(kind));
     assert!(matches!(&answer, Answer::Unknown(why) if why.contains("could not be read")), "{answer:?}");
+    // The same where anybody may attest.
+    let ImageNeed::Signed(mut need) = by_key(format!("{}@{image}", stub.name()), "", Some(kind)) else { panic!() };
+    need.authority = Authority::Anybody;
+    let answer = stub.outside().answer(&ImageNeed::Signed(need));
+    assert!(matches!(&answer, Answer::Unknown(why) if why.contains("could not be read")), "{answer:?}");
     // The list cannot be had at all.
     let (image, _) = stub.image("2026-03-01T00:00:00Z");
     stub.say(&format!("referrers/{image}"), 403, "application/json", b"{}");
@@ -407,7 +423,7 @@ fn a_statement_about_another_image_is_none_about_this() {
         other => panic!("{other:?}"),
     };
     stub.beside(&image, "att", vec![key.attestation(&stub, &image, kind, &sbom)]);
-    assert_eq!(predicates(stub.signed(image, &key, Some(kind))), [sbom.clone()]);
+    assert_eq!(predicates(stub.signed(image, &key, Some(kind))), std::slice::from_ref(&sbom));
     assert!(predicates(stub.signed(image, &stranger, Some(kind))).is_empty());
     assert!(predicates(stub.signed(image, &key, Some("https://example.com/p/v1"))).is_empty(), "of another type");
     // The SBOM of one image, laid beside another: by its key, and by anybody.

@@ -116,6 +116,18 @@ fn canonical(name: &str) -> String {
     }
 }
 
+/// Where a question leads: to the image, and to where its signatures lie if a policy says that they lie elsewhere. A policy may write that with words of
+/// the request.
+fn places(need: &ImageNeed) -> Vec<&str> {
+    let (reference, elsewhere) = match need {
+        ImageNeed::Digest { reference, .. } | ImageNeed::Configs { reference, .. } => (reference, None),
+        ImageNeed::Signed(signed) => (&signed.reference, Some(&signed.repository)),
+        ImageNeed::Verified(demand) => (&demand.reference, demand.source.as_ref().map(|source| &source.repository)),
+    };
+    let elsewhere = elsewhere.filter(|place| !place.is_empty());
+    std::iter::once(reference).chain(elsewhere).map(String::as_str).collect()
+}
+
 /// The image that a question is about.
 fn name_of(question: &facts::Question) -> &str {
     use facts::Question;
@@ -204,12 +216,8 @@ impl Outside for Files {
     fn image<'a>(&'a self, need: &'a ImageNeed) -> Asked<'a, Answer> {
         let need = need.clone();
         let ask = move |to: &Registries| {
-            let reference = match &need {
-                ImageNeed::Digest { reference, .. } | ImageNeed::Configs { reference, .. } => reference,
-                ImageNeed::Signed(signed) => &signed.reference,
-                ImageNeed::Verified(demand) => &demand.reference,
-            };
-            to.may_ask(reference).map_or_else(Answer::Unknown, |()| to.outside.answer(&need))
+            let allowed = places(&need).into_iter().try_for_each(|place| to.may_ask(place));
+            allowed.map_or_else(Answer::Unknown, |()| to.outside.answer(&need))
         };
         Box::pin(self.ask(Work::Question, Answer::Unknown, ask))
     }
@@ -235,5 +243,63 @@ impl Outside for Files {
         let Some(registries) = &self.registries else { return String::new() };
         // What cannot be read now is not what it was: nothing that is kept counts, and who verifies says what is wrong.
         registries.outside.trust_version().unwrap_or_else(|err| format!("{}: {err:#}", crate::settings::now()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use signet_policy::kyverno::verify_images::{Authority, Credentials, Layout, Signed};
+
+    use super::*;
+    use crate::evidence::tests::Stub;
+
+    #[test]
+    fn only_registries_that_are_named_are_asked() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let stub = Stub::start();
+        let (digest, _) = stub.image("2026-01-01T00:00:00Z");
+        let database = DatabaseArgs { db: None, skip_db_update: true, java_db: None };
+        let files = |named: &str| {
+            let registries = Registries {
+                outside: stub.outside(),
+                named: vec![canonical(named)],
+                database: database.clone(),
+                trust: String::new(),
+            };
+            let threads = Threads::new(runtime.handle().clone());
+            let registries = Some(Arc::new(registries));
+            Files { mocks: Mocks::default(), given: false, registries, cluster: None, threads }
+        };
+        let signed = |repository: &str| {
+            ImageNeed::Signed(Box::new(Signed {
+                reference: format!("{}@{digest}", stub.name()),
+                layout: Layout::Cosign,
+                authority: Authority::Key {
+                    key: "no key".to_owned(),
+                    algorithm: String::new(),
+                    logs: Default::default(),
+                },
+                annotations: Vec::new(),
+                repository: repository.to_owned(),
+                predicate_type: None,
+                credentials: Credentials::default(),
+            }))
+        };
+        let ask = |files: &Files, need: &ImageNeed| match runtime.block_on(files.image(need)) {
+            Answer::Unknown(why) => why,
+            other => panic!("{other:?}"),
+        };
+        let not_asked = |host: &str| format!("the registry `{host}` is not asked: `--registry {host}` allows it");
+        let (own, none) = (files(&stub.host), files("registry.example.com"));
+        assert_eq!(ask(&none, &signed("")), not_asked(&stub.host));
+        let question = facts::Question::Manifests { name: stub.name(), digest };
+        let told = |files: &Files| runtime.block_on(files.question(&question));
+        assert_eq!(told(&none), facts::Answer::Unknown(not_asked(&stub.host)));
+        assert_eq!(stub.requests(), 0);
+        assert!(matches!(told(&own), facts::Answer::Manifests(_)));
+        // Signatures elsewhere: there it must be allowed too.
+        assert_eq!(ask(&own, &signed("127.0.0.2:1/sigs")), not_asked("127.0.0.2:1"));
+        assert!(!ask(&own, &signed("")).contains("is not asked"));
+        assert!(!ask(&files("*"), &signed(&format!("{}/sigs", stub.host))).contains("is not asked"));
     }
 }

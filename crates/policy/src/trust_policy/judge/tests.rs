@@ -262,6 +262,18 @@ fn signatures() {
     with(vec![seal("b@example.com"), seal("a@example.com")]).admitted();
     let decision = with(vec![seal("a@example.com"), Seal { signer: key, ..ci() }]).admitted();
     assert_eq!(decision.rulings[0].reasons[0].looked_at.len(), 2);
+    // One key that the policy names twice, by file and in itself, is one signer.
+    let twice = "signatures:\n  require: 2\n  authorities:\n  - key: { file: a.pub }\n  - key: { pem: PEM }\n";
+    let by = |fingerprint: &str, source: KeySource| Seal {
+        signer: Signer::Key { fingerprint: digest(fingerprint), source },
+        ..ci()
+    };
+    let both = |second: &str| {
+        let seals = vec![by("key", KeySource::File("a.pub".into())), by(second, KeySource::Pem("PEM".into()))];
+        World::new(twice).signed("image", seals)
+    };
+    both("key").denied("signatures.require");
+    both("another key").admitted();
     let decision = with(vec![seal("a@example.com")]).decide();
     assert_eq!(
         decision.rulings[0].reasons[0].found,
@@ -282,6 +294,17 @@ fn an_index_holds_with_all_platforms() {
     let decision = none().signed("amd", vec![ci()]).denied("signatures.require");
     assert_eq!(decision.needs.len(), 1);
     index().signed("image", Vec::new()).manifests(&[]).denied("signatures.require");
+    // An index that serves nothing holds nothing.
+    for (section, rule) in [
+        ("sbom: { require: true }", "sbom.require"),
+        ("vulnerabilities: { deny: 'kev' }", "vulnerabilities.deny"),
+        ("secrets: { deny: 'verified' }", "secrets.deny"),
+        ("base: { allow: [scratch] }", "base.allow"),
+        ("freshness: { maxAge: 90d }", "freshness.maxAge"),
+    ] {
+        let decision = World::new(section).manifests(&[]).denied(rule);
+        assert!(decision.objections().next().unwrap().1.found.contains("serves no platform"));
+    }
 }
 
 #[test]
@@ -330,6 +353,9 @@ fn revoked_comes_first() {
 
     let decision = signed(&format!("{SIGNED}{}", digest_of("image"))).denied("revoked.digests");
     assert!(decision.settled && decision.rulings[0].reasons.len() == 1, "nothing else is looked at");
+    // An index is itself, whatever it serves, and nobody need be asked what that is.
+    let whole = signed(&format!("{SIGNED}{}", digest_of("image"))).manifests(&[("amd", ""), ("arm", "")]);
+    assert!(whole.denied("revoked.digests").needs.is_empty());
     // One of the platforms is enough, and nobody need be asked about the rest.
     let world = signed(&format!("{SIGNED}{}", digest_of("arm")));
     world.manifests(&[("amd", ""), ("arm", "")]).denied("revoked.digests");
