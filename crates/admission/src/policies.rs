@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use signet_model::Digest;
-use signet_policy::engine::{About, Builder, Consequence, Judged, Known, Origin, Reason, Set, Stages, Taken};
+use signet_policy::engine::{
+    About, Builder, Consequence, Exceptions, Judged, Known, Origin, Reason, Set, Stages, Taken,
+};
 use signet_policy::jmespath::Surroundings;
 use signet_policy::kyverno::{Input, Need, Operation, Policy, Status};
 use signet_policy::trust_policy::PolicyError;
@@ -67,6 +69,15 @@ pub struct Loader {
 }
 
 impl Loader {
+    /// Namespaces whose exceptions count, `*` for every one; without any, none does.
+    #[must_use]
+    pub fn with_exceptions(mut self, namespaces: Vec<String>) -> Self {
+        if !namespaces.is_empty() {
+            self.builder = self.builder.with_exceptions(Exceptions::Of(namespaces));
+        }
+        self
+    }
+
     /// Takes a document of a file. `false`: it is none that this is about.
     ///
     /// # Errors
@@ -204,6 +215,12 @@ impl PolicySet {
     #[must_use]
     pub fn unbound(&self) -> Vec<String> {
         self.set.not_in_force()
+    }
+
+    /// Exceptions that except nothing, because those of their namespaces do not count.
+    #[must_use]
+    pub fn exceptions_that_do_not_count(&self) -> &[String] {
+        self.set.exceptions_that_do_not_count()
     }
 
     /// Whether a policy may be about such a request, whatever its names, labels and users. What is about no policy need not be asked about.

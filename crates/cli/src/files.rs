@@ -22,6 +22,8 @@ pub(crate) struct Below {
     pub(crate) files: BTreeSet<PathBuf>,
     /// What could not be read, and why.
     pub(crate) unread: Vec<(PathBuf, String)>,
+    /// Links that were not followed, and may lead to what was wanted.
+    pub(crate) links: BTreeSet<PathBuf>,
 }
 
 impl Below {
@@ -34,6 +36,28 @@ impl Below {
             return self.walk(path, 0, wanted);
         }
         self.files.insert(path.to_owned());
+        Ok(())
+    }
+
+    /// Takes what links lead to, unless it was found under its own name. For who must not miss a file.
+    ///
+    /// Errors: one leads nowhere, or to a directory.
+    pub(crate) fn follow(&mut self) -> Result<()> {
+        let mut known: BTreeSet<PathBuf> =
+            self.files.iter().filter_map(|path| std::fs::canonicalize(path).ok()).collect();
+        for path in std::mem::take(&mut self.links) {
+            let target = std::fs::canonicalize(&path)
+                .with_context(|| format!("the link `{}` leads nowhere: mend it, or take it away", path.display()))?;
+            ensure!(
+                !target.is_dir(),
+                "the link `{}` leads to a directory, which is not followed: name the directory itself",
+                path.display()
+            );
+            if known.insert(target) {
+                self.files.insert(path);
+            }
+        }
+        ensure!(self.files.len() <= MAX_FILES, "more than {MAX_FILES} files: name fewer directories");
         Ok(())
     }
 
@@ -55,18 +79,25 @@ impl Below {
             } else if kind.is_file() && wanted(&path) {
                 self.files.insert(path);
                 ensure!(self.files.len() <= MAX_FILES, "more than {MAX_FILES} files: name fewer directories");
+            } else if kind.is_symlink() && !entry.file_name().to_string_lossy().starts_with("..") {
+                // `..data` of a mounted ConfigMap leads to a directory that is found beside it.
+                if wanted(&path) || std::fs::metadata(&path).is_ok_and(|found| found.is_dir()) {
+                    self.links.insert(path);
+                    ensure!(self.links.len() <= MAX_FILES, "more than {MAX_FILES} links: name fewer directories");
+                }
             }
         }
         Ok(())
     }
 }
 
-/// What ends in `.yaml` or `.yml` below these paths, and every file that is named itself.
+/// What ends in `.yaml` or `.yml` below these paths, and every file that is named itself. Errors: as [`Below::follow`].
 pub(crate) fn yaml(paths: &[PathBuf]) -> Result<Below> {
     let mut below = Below::default();
     for path in paths {
         below.add(path, &|path| path.extension().is_some_and(|end| end == "yaml" || end == "yml"))?;
     }
+    below.follow()?;
     Ok(below)
 }
 

@@ -139,6 +139,7 @@ pub(super) fn user(value: &Value) -> User {
         groups: texts(info, "groups"),
         roles: texts(value, "roles"),
         cluster_roles: texts(value, "clusterRoles"),
+        roles_unknown: false,
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use anyhow::{Result, anyhow};
 use serde_json::{Value, json};
-use signet_policy::engine::{Builder, Consequence, Decision, Known, Reason, Set, Stages};
+use signet_policy::engine::{Builder, Consequence, Decision, Exceptions, Known, Reason, Set, Stages};
 use signet_policy::gatekeeper::Inventory;
 use signet_policy::kyverno::{self, Input, User};
 use signet_policy::report::{self, Api, Process, Scope, Style};
@@ -37,7 +37,16 @@ impl Row<'_> {
 }
 
 pub(super) fn command(args: &ApplyArgs, settings: &Settings) -> Result<Exit> {
-    let set = documents::policies(&args.policies, Builder::default().with_unbound())?;
+    let whose = match args.exception_namespaces.as_slice() {
+        [] => Exceptions::Nobodys,
+        namespaces => Exceptions::Of(namespaces.to_vec()),
+    };
+    let set = documents::policies(&args.policies, Builder::default().with_unbound().with_exceptions(whose))?;
+    for name in set.exceptions_that_do_not_count() {
+        settings.warn(format!(
+            "PolicyException `{name}` excepts nothing: name its namespace by `--exception-namespace` if it should count"
+        ));
+    }
     let resources = documents::resources(&args.resources)?;
     if resources.is_empty() {
         settings.warn("no resource was found: each needs a `kind`");
@@ -52,12 +61,16 @@ pub(super) fn command(args: &ApplyArgs, settings: &Settings) -> Result<Exit> {
     output::to_stdout(text.as_bytes())?;
     let refused = rows.iter().filter(|row| !row.decision.allowed).count();
     settings.say(format!(
-        "{} resources: {} admitted, {refused} refused, by {} policies",
-        rows.len(),
+        "{}: {} admitted, {refused} refused, by {}",
+        counted(rows.len(), "resource", "resources"),
         rows.len() - refused,
-        set.len()
+        counted(set.len(), "policy", "policies")
     ));
     Ok(if refused > 0 { Exit::Denied } else { Exit::Well })
+}
+
+fn counted(number: usize, one: &str, more: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { more })
 }
 
 fn judge<'r>(args: &ApplyArgs, set: &Set, resources: &'r [Resource], settings: &Settings) -> Result<Vec<Row<'r>>> {
@@ -73,7 +86,13 @@ fn judge<'r>(args: &ApplyArgs, set: &Set, resources: &'r [Resource], settings: &
         let namespace = resource.object.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_default();
         know(&mut input, namespaces.get(namespace).copied());
         if let Some(user) = &args.user {
-            input = input.by(User { username: user.clone(), groups: args.groups.clone(), ..User::default() });
+            input = input.by(User {
+                username: user.clone(),
+                groups: args.groups.clone(),
+                roles: args.roles.clone(),
+                cluster_roles: args.cluster_roles.clone(),
+                roles_unknown: args.roles.is_empty() && args.cluster_roles.is_empty(),
+            });
         }
         let surroundings = crate::kyverno::surroundings(settings);
         // Each resource on its own: a tag may have moved since the one before.

@@ -130,12 +130,22 @@ pub(crate) struct ApplyArgs {
     /// What is done to the resources.
     #[arg(long, value_enum, default_value = "create", value_name = "OPERATION")]
     pub(crate) operation: Operation,
-    /// Who asks: a user's name; rules that name users are not about anybody unknown.
+    /// Who asks: a user's name. Without it a policy that asks who asks refuses, and a rule that names users beside other things is judged as if it were
+    /// one of them.
     #[arg(long, value_name = "NAME")]
     pub(crate) user: Option<String>,
     /// Groups of who asks, repeatable.
     #[arg(long = "group", value_name = "NAME", requires = "user")]
     pub(crate) groups: Vec<String>,
+    /// Roles of who asks, as NAMESPACE:NAME, repeatable. Without any role of either kind a rule that names roles is judged as if they were among them.
+    #[arg(long = "role", value_name = "ROLE", requires = "user")]
+    pub(crate) roles: Vec<String>,
+    /// Cluster roles of who asks, repeatable.
+    #[arg(long = "cluster-role", value_name = "NAME", requires = "user")]
+    pub(crate) cluster_roles: Vec<String>,
+    /// PolicyExceptions of this namespace count, repeatable; `*` for every one. Without it none does.
+    #[arg(long = "exception-namespace", value_name = "NAMESPACE")]
+    pub(crate) exception_namespaces: Vec<String>,
     /// What audited policies would refuse is refused: a policy before it is enforced.
     #[arg(long)]
     pub(crate) as_enforced: bool,

@@ -108,7 +108,7 @@ type Unread = Vec<(PathBuf, String)>;
 
 /// Resources of files and directories. Policies are none, and lists are what they hold.
 fn resources(paths: &[PathBuf]) -> Result<(Vec<Value>, Unread)> {
-    let Below { files, mut unread } = files::yaml(paths)?;
+    let Below { files, mut unread, .. } = files::yaml(paths)?;
     let mut found = Vec::new();
     for path in files {
         match of_file(&path) {

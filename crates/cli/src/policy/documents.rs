@@ -17,12 +17,13 @@ fn wanted(path: &Path) -> bool {
     path.extension().is_some_and(|end| end == "yaml" || end == "yml" || end == "json")
 }
 
-/// The files of paths. Errors: one cannot be read, or a directory below them.
+/// The files of paths. Errors: one cannot be read, or a directory below them, or a link leads nowhere.
 fn found(paths: &[PathBuf]) -> Result<Below> {
     let mut below = Below::default();
     for path in paths {
         below.add(path, &wanted)?;
     }
+    below.follow()?;
     if let Some((path, why)) = below.unread.first() {
         bail!("cannot read `{}`: {why}", path.display());
     }

@@ -16,7 +16,7 @@ use crate::report::table::printable;
 use crate::settings::Settings;
 
 pub(super) fn command(args: &ExplainArgs, settings: &Settings) -> Result<Exit> {
-    let Below { files, mut unread } = files::yaml(&args.paths)?;
+    let Below { files, mut unread, .. } = files::yaml(&args.paths)?;
     let mut policies: Vec<(PathBuf, Vec<Paragraph>)> = Vec::new();
     for path in files {
         match of_file(&path) {

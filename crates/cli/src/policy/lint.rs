@@ -30,7 +30,7 @@ pub(super) fn command(args: &LintArgs, settings: &Settings) -> Result<Exit> {
             )));
         }
     }
-    let Below { files, mut unread } = files::yaml(&args.paths)?;
+    let Below { files, mut unread, .. } = files::yaml(&args.paths)?;
     let (mut policies, mut remarks) = (0_usize, Vec::new());
     for path in files {
         match of_file(&path) {

@@ -22,6 +22,14 @@ pub(crate) struct AdmissionArgs {
     /// Policies: files and directories of YAML or JSON. They are read again when they change.
     #[arg(long = "policy", env = "SIGNET_ADMISSION_POLICY", value_name = "PATH", value_delimiter = ',')]
     pub(crate) policies: Vec<PathBuf>,
+    /// PolicyExceptions of this namespace count; `*` for every one. Without it none does: whoever may write one lifts policies.
+    #[arg(
+        long = "exception-namespace",
+        env = "SIGNET_ADMISSION_EXCEPTION_NAMESPACE",
+        value_name = "NAMESPACE",
+        value_delimiter = ','
+    )]
+    pub(crate) exception_namespaces: Vec<String>,
     /// Where to listen; port 0 takes a free one.
     #[arg(long, env = "SIGNET_ADMISSION_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8443")]
     pub(crate) listen: SocketAddr,
@@ -124,15 +132,6 @@ pub(crate) struct ClusterArgs {
     /// Seconds that API servers wait for an answer.
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u8).range(1..=30))]
     pub(crate) webhook_timeout: u8,
-    /// A namespace whose PolicyExceptions count, repeatable; `*` for all. Without it none does: who may make one in his own namespace would except himself.
-    #[arg(
-        long,
-        env = "SIGNET_ADMISSION_EXCEPTIONS_FROM",
-        value_name = "NAMESPACE",
-        value_delimiter = ',',
-        requires = "cluster"
-    )]
-    pub(crate) exceptions_from: Vec<String>,
     /// Judge what is there already by the policies that look at it, and write reports: PolicyReports (`wgpolicyk8s.io`) or those of
     /// `openreports.io`, whose CRD the cluster must have. The leader does, and gives way to requests.
     #[arg(

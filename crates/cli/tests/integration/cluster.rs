@@ -384,7 +384,7 @@ fn policies_change_and_break_and_none_is_silently_absent() {
                 "match": {"any": [{"resources": {"kinds": ["Pod"]}}]}},
         }),
     );
-    stub.until("it is said", |_| replica.has_said("`--exceptions-from NAMESPACE` says whose do"));
+    stub.until("it is said", |_| replica.has_said("`--exception-namespace NAMESPACE` says whose do"));
     refused(&stub, "e", "nginx:older", "an image has the tag older");
     no_trouble(&stub);
 }

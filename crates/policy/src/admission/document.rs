@@ -458,6 +458,15 @@ impl Policy {
             && self.definitions.iter().any(|made| made.matches.as_ref().is_some_and(|found| found.may_concern(input)))
     }
 
+    /// What a failure means: the strictest of its bindings.
+    pub(crate) fn action(&self) -> Action {
+        if !self.kind.is_kubernetes() {
+            return self.action;
+        }
+        let unbound = if self.everywhere { Action::Enforce } else { self.action };
+        self.bindings.iter().map(|binding| binding.action).reduce(Action::stricter).unwrap_or(unbound)
+    }
+
     /// Whether it has a webhook of its own, because the API server evaluates its conditions.
     pub fn has_conditions(&self) -> bool {
         self.definitions.first().is_some_and(|definition| !definition.webhook.is_empty())

@@ -17,6 +17,7 @@ use super::rule::{Lacking, MESSAGE, shortened};
 use super::verify::Verification;
 use crate::cel::{Error, Key, Text, Value};
 use crate::jmespath::Surroundings;
+use crate::kyverno::confines::Confines;
 use crate::kyverno::verify_images::{Evidence, ImageNeed};
 use crate::kyverno::{Action, Input, Need, Response, Snapshot, Status};
 
@@ -228,7 +229,7 @@ impl Policy {
         let mut judgement = Judgement::default();
         let Some(definition) = self.definitions.first().filter(|_| self.mode == Mode::Json) else { return judgement };
         let (evidence, input) = (Evidence::new(), Input::default());
-        let session = Session::new(snapshot, surroundings, self.namespace.as_deref(), None);
+        let session = Session::new(snapshot, surroundings, Confines::of(self.namespace.as_deref(), document), None);
         let mut scope = Scope::new(&session, &definition.expressions.variables);
         scope.set("object", Value::of(document));
         let given = Given { evidence: &evidence, snapshot, surroundings };
@@ -268,7 +269,7 @@ impl<'a> Parts<'a> {
     pub(super) fn session(&self) -> Session<'a> {
         let rules = self.definition.images.as_ref();
         let verification = rules.map(|rules| Verification::new(rules, self.given.evidence));
-        let confined = self.policy.namespace.as_deref();
+        let confined = Confines::of(self.policy.namespace.as_deref(), &self.input.request);
         Session::new(self.given.snapshot, self.given.surroundings, confined, verification)
     }
 

@@ -14,6 +14,7 @@ use serde_json::Value as Json;
 use super::verify::Verification;
 use crate::cel::{Budget, Error, Host, Limits, Program, Value};
 use crate::jmespath::Surroundings;
+use crate::kyverno::confines::Confines;
 use crate::kyverno::{Need, Snapshot};
 
 /// Things that one judgement may ask for before any of them was answered.
@@ -25,8 +26,8 @@ const MOST_ASKED: usize = 1 << 20;
 pub(super) struct Session<'a> {
     pub(super) snapshot: &'a Snapshot,
     surroundings: &'a Surroundings,
-    /// The namespace that a namespaced policy may look into, and no other.
-    confined: Option<&'a str>,
+    /// What a policy that lies in a namespace may look at.
+    confined: Option<Confines<'a>>,
     needs: RefCell<BTreeSet<Need>>,
     asked: Cell<usize>,
     pub(super) verification: Option<Verification<'a>>,
@@ -36,11 +37,11 @@ pub(super) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// `confined`: the namespace of a namespaced policy; `None` for one that may look everywhere.
+    /// `confined`: what a namespaced policy may look at; `None` for one that may look everywhere.
     pub(super) fn new(
         snapshot: &'a Snapshot,
         surroundings: &'a Surroundings,
-        confined: Option<&'a str>,
+        confined: Option<Confines<'a>>,
         verification: Option<Verification<'a>>,
     ) -> Session<'a> {
         Session {
@@ -87,26 +88,7 @@ impl<'a> Session<'a> {
 
     /// Whether a namespaced policy may ask for this.
     fn allowed(&self, need: &Need) -> Result<(), Error> {
-        let Some(namespace) = self.confined else { return Ok(()) };
-        let refused = |what: &str| Err(Error::new(format!("a policy of namespace `{namespace}` may not {what}")));
-        match need {
-            Need::Api { url_path, .. } => {
-                // Who made the path compared the namespace already; here it must stand where an API server reads it.
-                let path = url_path.split('?').next().unwrap_or_default();
-                let mut parts = path.trim_start_matches('/').split('/');
-                let versions = if parts.next() == Some("api") { 1 } else { 2 };
-                if parts.nth(versions) == Some("namespaces") && parts.next() == Some(namespace) {
-                    return Ok(());
-                }
-                refused(&format!("look at `{url_path}`"))
-            }
-            Need::Service { .. } => refused("ask other services"),
-            Need::Global { .. } => refused("read the global context"),
-            Need::ConfigMap { namespace: asked, .. } | Need::Objects { namespace: asked, .. } if asked != namespace => {
-                refused(&format!("look into namespace `{asked}`"))
-            }
-            Need::ConfigMap { .. } | Need::Objects { .. } | Need::Image { .. } => Ok(()),
-        }
+        self.confined.as_ref().map_or(Ok(()), |confines| confines.allow(need).map_err(Error::new))
     }
 }
 
@@ -180,7 +162,7 @@ impl<'a> Host<'a> for Scope<'a> {
     }
 
     fn confined(&self) -> Option<&str> {
-        self.session.confined
+        self.session.confined.as_ref().map(|confines| confines.namespace)
     }
 
     fn fetch(&self, need: Need) -> Result<Value<'a>, Error> {

@@ -236,9 +236,13 @@ impl ResourceRule {
     /// Whether some request of this kind, subresource and operation may be meant. `versioned`: by its version, too.
     fn may_concern(&self, input: &Input, versioned: bool) -> bool {
         let any = |list: &[String], text: &str| list.iter().any(|entry| entry == "*" || entry == text);
+        // An API server compares what the URL names: the object of a subresource may be of another group (`rollouts/scale` takes a `Scale`).
+        let (group, version) = input
+            .asked_for()
+            .map_or((input.kind.group.as_str(), input.kind.version.as_str()), |asked| (asked.group, asked.version));
         any(&self.operations, input.operation.as_str())
-            && any(&self.groups, &input.kind.group)
-            && (!versioned || any(&self.versions, &input.kind.version))
+            && any(&self.groups, group)
+            && (!versioned || any(&self.versions, version))
             && self.resources.iter().any(|pattern| resource_fits(pattern, input))
     }
 
@@ -276,7 +280,7 @@ pub(super) fn plurals(input: &Input) -> Vec<String> {
 }
 
 /// How the API may call many of a kind.
-pub(super) fn kind_plurals(kind: &str) -> Vec<String> {
+pub(crate) fn kind_plurals(kind: &str) -> Vec<String> {
     let kind = kind.to_lowercase();
     let mut found = vec![format!("{kind}s"), format!("{kind}es")];
     if let Some(stem) = kind.strip_suffix('y') {

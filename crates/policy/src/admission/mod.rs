@@ -38,7 +38,7 @@ pub(crate) use conditions::WebhookConditions;
 pub use document::{Binding, Kind, Policy};
 pub use evaluate::Judgement;
 pub use exception::Exception;
-pub(crate) use matching::namespace;
+pub(crate) use matching::{kind_plurals, namespace};
 pub(crate) use native::{Complaint, Native};
 pub(crate) use rule::CelRule;
 pub(crate) use schema::{CEL, CONDITIONS};

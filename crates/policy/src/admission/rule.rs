@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use super::host::{Scope, Session};
 use crate::cel::{Environment, Error, Program, Value};
 use crate::jmespath::Surroundings;
+use crate::kyverno::confines::Confines;
 use crate::kyverno::{Input, Need, Snapshot, Status};
 
 /// Most variables of one policy.
@@ -394,7 +395,7 @@ impl CelRule {
             }
         };
         let namespace = super::matching::namespace_object(input, snapshot);
-        let session = Session::new(snapshot, surroundings, confined, None);
+        let session = Session::new(snapshot, surroundings, Confines::of(confined, &input.request), None);
         for params in parameters {
             let mut scope = Scope::new(&session, &self.expressions.variables);
             let outcome = match super::evaluate::facts(&mut scope, input, &namespace) {

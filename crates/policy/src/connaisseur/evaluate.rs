@@ -84,9 +84,8 @@ impl Config {
 /// `docker.io/library/nginx:1`, or by digest.
 fn full_name(parts: &Parts) -> String {
     let reference = parts.reference();
-    let lower = |host: &str| host.strip_suffix(":443").unwrap_or(host).to_ascii_lowercase();
     let (host, rest) = reference.split_once('/').unwrap_or(("docker.io", &reference));
-    match lower(host).as_str() {
+    match crate::images::host::canonical(host).as_str() {
         "docker.io" | "index.docker.io" | "registry-1.docker.io" if !rest.contains('/') => {
             format!("docker.io/library/{rest}")
         }

@@ -150,6 +150,7 @@ impl Set {
             times: Vec::new(),
         };
         judge.without_namespace();
+        judge.without_user();
         if stages != Stages::Validate {
             judge.mutate();
         }
@@ -220,6 +221,30 @@ impl<'a> Judge<'a> {
                 let response = Response { rule, status: Status::Error, message, path: None, action, target: None };
                 self.say(entry, vec![response], policy.fails_closed);
             }
+        }
+    }
+
+    /// Rules that ask for nothing but who asks, and expressions about it, say nothing where nobody knows that. Rules that ask for more are judged as if
+    /// it were whom they name, and nobody is left out of one for being somebody.
+    fn without_user(&mut self) {
+        if self.input.user.is_some() || self.input.request.get("userInfo").is_some_and(Value::is_object) {
+            return;
+        }
+        for entry in self.entries.clone().into_iter().filter(|entry| entry.asks_user) {
+            let (action, fails_closed) = match &entry.body {
+                Body::Kyverno(policy) if policy.may_refuse() || policy.mutates() => {
+                    (Action::Enforce, policy.fails_closed)
+                }
+                Body::Kyverno(policy) => (Action::Audit, policy.fails_closed),
+                Body::Admission(policy) if !self.is_in_force(policy) => continue,
+                Body::Admission(policy) if policy.kind.is_mutating() => (Action::Enforce, policy.fails_closed),
+                Body::Admission(policy) => (policy.action(), policy.fails_closed),
+                Body::Gatekeeper(_) | Body::Trust(_) => continue,
+            };
+            let message = "the policy asks who asks, and nobody said who does".to_owned();
+            let rule = String::new();
+            let response = Response { rule, status: Status::Error, message, path: None, action, target: None };
+            self.say(entry, vec![response], fails_closed);
         }
     }
 
@@ -346,7 +371,15 @@ impl<'a> Judge<'a> {
                 Body::Gatekeeper(policy) => {
                     let judged = policy.judge(&self.input, &self.known.gatekeeper, self.surroundings);
                     self.needs.external.extend(judged.needs);
+                    let before = self.reasons.len();
                     self.say(entry, judged.responses, true);
+                    if policy.constraint().enforcement == Some(gatekeeper::Enforcement::Warn) {
+                        let told = self.reasons.iter_mut().skip(before);
+                        for reason in told.filter(|reason| reason.consequence == Consequence::Reported) {
+                            reason.consequence = Consequence::Warns;
+                        }
+                    }
+                    self.note(entry, judged.notes);
                 }
                 Body::Admission(_) | Body::Trust(_) => {}
             }
@@ -468,17 +501,26 @@ impl<'a> Judge<'a> {
         if self.input.subresource == "status" || is_going(&self.input) {
             return;
         }
+        let all: Vec<&TrustPolicy> = policies.iter().map(|(_, policy)| *policy).collect();
+        // Which of them would name what is no image nobody can tell: the strictest decides.
+        let modes = all.iter().map(|policy| policy.mode.apply(signet_model::Verdict::Deny));
+        let unnameable = match modes.max().unwrap_or(signet_model::Verdict::Deny) {
+            signet_model::Verdict::Allow => Consequence::Reported,
+            applied => consequence_of(applied),
+        };
         let named = match images::of(&object, &[]) {
             Ok(named) => named,
-            Err(err) => return self.refuse(first, "images", err.to_string(), None),
+            Err(err) => return self.refuse(first, "images", err.to_string(), None, unnameable),
         };
-        let all: Vec<&TrustPolicy> = policies.iter().map(|(_, policy)| *policy).collect();
         let mut pinned = object.clone();
         for image in &named {
             let reference = match image.reference() {
                 Ok(reference) => reference,
+                // A webhook behind us may still write it, and the API server refuses what nobody writes.
+                Err(images::BadImage::NoText(images::NoText::Missing)) if stages == Stages::Mutate => continue,
                 Err(err) => {
-                    self.refuse(first, "images", format!("{}: {err}", image.label()), Some(image.pointer.clone()));
+                    let message = format!("{}: {err}", image.label());
+                    self.refuse(first, "images", message, Some(image.pointer.clone()), unnameable);
                     continue;
                 }
             };
@@ -525,7 +567,7 @@ impl<'a> Judge<'a> {
             // The reasons say why; that it is refused does not hang on one of them saying so.
             if !decision.admits() && !self.reasons.iter().any(|reason| reason.consequence == Consequence::Denies) {
                 let message = format!("{}: the policies refuse it", image.label());
-                self.refuse(first, "images", message, Some(image.pointer.clone()));
+                self.refuse(first, "images", message, Some(image.pointer.clone()), Consequence::Denies);
             }
             let Some(pin) = decision.pin else { continue };
             if stages == Stages::Validate {
@@ -575,14 +617,28 @@ impl<'a> Judge<'a> {
         });
     }
 
+    /// What the author of a policy should know: in reports, not before whoever asks.
+    fn note(&mut self, entry: &Entry, notes: Vec<String>) {
+        self.reasons.extend(notes.into_iter().map(|message| Reason {
+            policy: entry.body.key(),
+            kind: entry.body.kind(),
+            rule: String::new(),
+            status: Status::Warn,
+            consequence: Consequence::Reported,
+            message,
+            path: None,
+            origin: entry.origin.clone(),
+        }));
+    }
+
     /// What no policy can be asked about.
-    fn refuse(&mut self, entry: &Entry, rule: &str, message: String, path: Option<String>) {
+    fn refuse(&mut self, entry: &Entry, rule: &str, message: String, path: Option<String>, consequence: Consequence) {
         self.reasons.push(Reason {
             policy: entry.body.key(),
             kind: entry.body.kind(),
             rule: rule.to_owned(),
             status: Status::Error,
-            consequence: Consequence::Denies,
+            consequence,
             message,
             path,
             origin: entry.origin.clone(),

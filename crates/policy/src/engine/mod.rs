@@ -18,6 +18,8 @@ mod plan;
 mod set;
 
 #[cfg(test)]
+mod gaps;
+#[cfg(test)]
 mod pins;
 #[cfg(test)]
 mod tests;
@@ -25,4 +27,4 @@ mod tests;
 pub use about::{About, RuleKind};
 pub use decision::{Consequence, Decision, Reason};
 pub use judge::{Judged, Known, Needs, Stages};
-pub use set::{Builder, Origin, Set, Taken};
+pub use set::{Builder, Exceptions, Origin, Set, Taken};

@@ -15,7 +15,8 @@ struct Key {
     group: String,
     version: String,
     kind: String,
-    resource: String,
+    /// Group, version and plural of what was asked for. Of a subresource the kind may be one that many share (`Scale`).
+    resource: [String; 3],
     subresource: String,
     operation: &'static str,
 }
@@ -33,12 +34,12 @@ impl std::fmt::Debug for Key {
 impl Plan {
     /// Places in the list of the policies that may be about such a request; all others are not.
     pub(super) fn of(&self, input: &Input, policies: &[Entry]) -> Arc<[usize]> {
-        let resource = input.request.pointer("/resource/resource").and_then(serde_json::Value::as_str);
+        let resource = input.asked_for().map_or([""; 3], |found| [found.group, found.version, found.plural]);
         let key = Key {
             group: input.kind.group.clone(),
             version: input.kind.version.clone(),
             kind: input.kind.kind.clone(),
-            resource: resource.unwrap_or_default().to_owned(),
+            resource: resource.map(str::to_owned),
             subresource: input.subresource.clone(),
             operation: input.operation.as_str(),
         };

@@ -41,10 +41,32 @@ pub(super) enum Body {
 pub(super) struct Entry {
     pub(super) body: Body,
     pub(super) origin: Origin,
+    /// Whether it asks who asks, so that nothing can be said where nobody knows that.
+    pub(super) asks_user: bool,
     /// Lines of the rules, by their names.
     lines: BTreeMap<String, u32>,
     /// Whether it says anything of what is there already. Known when all documents are.
     pub(super) background: bool,
+}
+
+/// Whose exceptions count. Who may write one lifts policies, and whoever has a namespace may often write one in it (CVE-2024-48921).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Exceptions {
+    /// Nobody's, as in Kyverno until exceptions are enabled.
+    #[default]
+    Nobodys,
+    /// Those of these namespaces; `*` and `?` are wildcards. One that names no namespace lies in `default`.
+    Of(Vec<String>),
+}
+
+impl Exceptions {
+    fn count(&self, namespace: &str) -> bool {
+        let namespace = if namespace.is_empty() { "default" } else { namespace };
+        match self {
+            Exceptions::Nobodys => false,
+            Exceptions::Of(patterns) => patterns.iter().any(|pattern| crate::wildcard::matches(pattern, namespace)),
+        }
+    }
 }
 
 /// What became of a document.
@@ -70,6 +92,7 @@ pub struct Builder {
     images: Images,
     connaisseur: Vec<(Origin, connaisseur::Config)>,
     unbound: bool,
+    whose: Exceptions,
     digests: String,
     sketches: Sketches,
 }
@@ -92,6 +115,8 @@ pub struct Set {
     pub(super) images: Images,
     pub(super) connaisseur: Vec<(Origin, connaisseur::Config)>,
     pub(super) unbound: bool,
+    /// Exceptions that do not count, by kind and name.
+    uncounted: Vec<String>,
     pub(super) plan: Plan,
     digest: Digest,
     abouts: Vec<About>,
@@ -111,14 +136,26 @@ const APART: [&str; 10] = [
     "ClusterPolicyReport",
 ];
 
-/// API groups whose documents are policies: one that is not known here must not be passed over.
-const GROUPS: [&str; 6] = [
+/// API groups whose documents are policies, or change what policies see: one that is not known here must not be passed over.
+const GROUPS: [&str; 8] = [
     "kyverno.io/",
     "policies.kyverno.io/",
     "policy.sigstore.dev/",
     "constraints.gatekeeper.sh/",
     "templates.gatekeeper.sh/",
+    "mutations.gatekeeper.sh/",
+    "expansion.gatekeeper.sh/",
     "signet.dev/",
+];
+
+/// API groups that set up Gatekeeper itself. Without them no more is let in: what their providers and inventories would say is missing then, and that
+/// is an error of the constraint that asks for it; namespaces that they leave out are judged all the same.
+const SETTINGS: [&str; 5] = [
+    "config.gatekeeper.sh/",
+    "syncset.gatekeeper.sh/",
+    "externaldata.gatekeeper.sh/",
+    "connection.gatekeeper.sh/",
+    "status.gatekeeper.sh/",
 ];
 
 impl Builder {
@@ -133,6 +170,13 @@ impl Builder {
     #[must_use]
     pub fn with_unbound(mut self) -> Builder {
         self.unbound = true;
+        self
+    }
+
+    /// Whose exceptions count; nobody's, unless this says so.
+    #[must_use]
+    pub fn with_exceptions(mut self, whose: Exceptions) -> Builder {
+        self.whose = whose;
         self
     }
 
@@ -163,7 +207,7 @@ impl Builder {
                 let origin = Origin { file: Arc::clone(&file), line: root.span.line };
                 self.count(&policy.content.to_string());
                 self.sketch(&to_json(root));
-                self.enter(Body::Trust(Box::new(policy)), origin, BTreeMap::new());
+                self.enter(Body::Trust(Box::new(policy)), origin, false, BTreeMap::new());
                 Ok(Taken::Policy)
             })
             .collect()
@@ -197,12 +241,13 @@ impl Builder {
         }
         if Policy::is(node) {
             let policy = Policy::load(node)?;
-            self.enter(Body::Kyverno(Box::new(policy)), origin, rule_lines(node));
+            let asks_user = policy.selects_users_alone() || holds(node, &WHO);
+            self.enter(Body::Kyverno(Box::new(policy)), origin, asks_user, rule_lines(node));
         } else if text("kind") == "PolicyException" && text("apiVersion").starts_with("kyverno.io/") {
             self.exceptions.push(Exception::load(node)?);
         } else if admission::Policy::is(node) {
             let policy = admission::Policy::load(node)?;
-            self.enter(Body::Admission(Box::new(policy)), origin, BTreeMap::new());
+            self.enter(Body::Admission(Box::new(policy)), origin, holds(node, &["userInfo"]), BTreeMap::new());
         } else if admission::Binding::is(node) {
             self.bindings.push((origin, admission::Binding::load(node)?));
         } else if admission::Exception::is(node) {
@@ -218,7 +263,7 @@ impl Builder {
             self.connaisseur.push((origin, connaisseur::Config::load(node)?));
         } else if TrustRoot::is(node) {
             self.images.roots.push(TrustRoot::load(node)?);
-        } else if APART.contains(&text("kind")) {
+        } else if APART.contains(&text("kind")) || SETTINGS.iter().any(|group| text("apiVersion").starts_with(group)) {
             return Ok(Taken::Apart);
         } else if GROUPS.iter().any(|group| text("apiVersion").starts_with(group)) {
             let message =
@@ -242,8 +287,8 @@ impl Builder {
         self.digests.push('\n');
     }
 
-    fn enter(&mut self, body: Body, origin: Origin, lines: BTreeMap<String, u32>) {
-        self.entries.push(Entry { body, origin, lines, background: false });
+    fn enter(&mut self, body: Body, origin: Origin, asks_user: bool, lines: BTreeMap<String, u32>) {
+        self.entries.push(Entry { body, origin, asks_user, lines, background: false });
     }
 
     /// Binds what belongs together. Errors: bindings that do not fit their policies, with their places; one that names a policy that is not there is
@@ -270,7 +315,9 @@ impl Builder {
             match gatekeeper::Policy::new(Arc::clone(template), constraint) {
                 Ok(policy) => {
                     let body = Body::Gatekeeper(Box::new(policy));
-                    self.entries.push(Entry { body, origin, lines: BTreeMap::new(), background: false });
+                    // What its template looks at, that one knows itself.
+                    let lines = BTreeMap::new();
+                    self.entries.push(Entry { body, origin, asks_user: false, lines, background: false });
                 }
                 Err(problems) => {
                     errors.extend(problems.into_iter().map(|problem| (origin.clone(), problem.message)));
@@ -300,7 +347,22 @@ impl Builder {
                 abouts.push(sketch.about(kind, key, true, enforces, vec![(String::new(), RuleKind::ImageVerify)]));
             }
         }
+        let mut uncounted = Vec::new();
+        let whose = &self.whose;
+        let mut counts = |namespace: &str, name: &str| {
+            let counts = whose.count(namespace);
+            if !counts {
+                uncounted.push(format!("{}/{name}", if namespace.is_empty() { "default" } else { namespace }));
+            }
+            counts
+        };
+        if !self.exceptions.is_empty() || !self.cel_exceptions.is_empty() {
+            self.digests.push_str(&format!("{whose:?}\n"));
+        }
+        self.exceptions.retain(|exception| counts(&exception.namespace, &exception.name));
+        self.cel_exceptions.retain(|exception| counts(&exception.namespace, &exception.name));
         Ok(Set {
+            uncounted,
             entries: self.entries,
             exceptions: self.exceptions,
             cel_exceptions: self.cel_exceptions,
@@ -364,6 +426,11 @@ impl Set {
             _ => None,
         };
         self.entries.iter().filter_map(unbound).collect()
+    }
+
+    /// Exceptions that except nothing, because those of their namespaces do not count: `namespace/name`.
+    pub fn exceptions_that_do_not_count(&self) -> &[String] {
+        &self.uncounted
     }
 
     /// Kind and name of each policy, with its place.
@@ -470,6 +537,16 @@ fn part(text: &str, root: &Node) -> String {
         part.push('\n');
     }
     part
+}
+
+/// Variables that say who asks.
+const WHO: [&str; 5] =
+    ["request.userInfo", "request.roles", "request.clusterRoles", "serviceAccountName", "serviceAccountNamespace"];
+
+/// Whether one of these words stands in a document.
+fn holds(node: &Node, words: &[&str]) -> bool {
+    let document = to_json(node).to_string();
+    words.iter().any(|word| document.contains(word))
 }
 
 fn rule_lines(node: &Node) -> BTreeMap<String, u32> {

@@ -69,7 +69,7 @@ spec:
 ";
 
 fn set(documents: &[&str]) -> Set {
-    built(Builder::default(), documents)
+    built(Builder::default().with_exceptions(Exceptions::Of(vec!["*".to_owned()])), documents)
 }
 
 fn built(mut builder: Builder, documents: &[&str]) -> Set {

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use super::constraint::{Constraint, Enforcement};
 use super::inventory::Inventory;
 use super::provider::Item;
-use super::template::{Engine, Template};
+use super::template::{Engine, Looks, Template};
 use crate::admission::Complaint;
 use crate::jmespath::Surroundings;
 use crate::kyverno::{Action, Input, Operation, Response, Status};
@@ -66,6 +66,8 @@ pub struct Judgement {
     pub needs: BTreeSet<ExternalNeed>,
     /// What who asks is told, though nothing is refused.
     pub warnings: Vec<String>,
+    /// What the policy's author should know: calls that failed and were taken for undefined.
+    pub notes: Vec<String>,
 }
 
 impl Policy {
@@ -125,6 +127,9 @@ impl Policy {
             let message =
                 format!("the labels of namespace `{namespace}` are not known, and the constraint selects by them");
             let (rule, action) = (self.constraint.name.clone(), enforcement.action());
+            if enforcement == Enforcement::Warn {
+                judgement.warnings.push(format!("[{rule}] {message}"));
+            }
             judgement.responses.push(Response {
                 rule,
                 status: Status::Error,
@@ -135,13 +140,13 @@ impl Policy {
             });
             return judgement;
         }
-        let (found, mut warnings) = match &self.template.engine {
+        let (found, notes) = match &self.template.engine {
             Engine::Cel(native) => (native.complaints(input, &self.constraint.parameters, surroundings), Vec::new()),
-            Engine::Rego { query, inventory } => {
-                self.rego(query, *inventory, input, outside, surroundings, &mut judgement.needs)
+            Engine::Rego { query, looks } => {
+                self.rego(query, *looks, input, outside, surroundings, &mut judgement.needs)
             }
         };
-        judgement.warnings.append(&mut warnings);
+        judgement.notes = notes;
         let name = &self.constraint.name;
         let mut respond = |status: Status, message: String, action: Action| {
             let rule = name.clone();
@@ -159,7 +164,10 @@ impl Policy {
                     told.push(message.clone());
                     respond(Status::Fail, message, enforcement.action());
                 }
-                Complaint::Error(message) => respond(Status::Error, message, enforcement.action()),
+                Complaint::Error(message) => {
+                    told.push(message.clone());
+                    respond(Status::Error, message, enforcement.action());
+                }
             }
         }
         if more > 0 {
@@ -174,14 +182,21 @@ impl Policy {
     fn rego(
         &self,
         query: &Query,
-        inventory: bool,
+        looks: Looks,
         input: &Input,
         outside: &Outside,
         surroundings: &Surroundings,
         needs: &mut BTreeSet<ExternalNeed>,
     ) -> (Vec<Complaint>, Vec<String>) {
         let error = |message: String| (vec![Complaint::Error(message)], Vec::new());
-        let data = match (&outside.inventory, inventory) {
+        let lies_in = crate::admission::namespace(input);
+        if looks.namespace && !lies_in.is_empty() && input.namespace_object.is_none() {
+            return error(format!("the template looks at namespace `{lies_in}`, whose object was not given"));
+        }
+        if looks.user && !input.request.get("userInfo").is_some_and(Json::is_object) {
+            return error("the template looks at who asks (`userInfo`), and nobody said who does".to_owned());
+        }
+        let data = match (&outside.inventory, looks.inventory) {
             (_, false) => None,
             (Some(Inventory(data)), true) => Some(data),
             (None, true) => {

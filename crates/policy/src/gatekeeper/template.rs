@@ -64,8 +64,19 @@ pub struct Template {
 /// What decides.
 #[derive(Clone, Debug)]
 pub(super) enum Engine {
-    Rego { query: Box<Query>, inventory: bool },
+    Rego { query: Box<Query>, looks: Looks },
     Cel(Box<Native>),
+}
+
+/// What Rego looks at beside the object. Left out, it would be undefined, and what is undefined violates nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Looks {
+    /// Other objects: `data.inventory`.
+    pub(super) inventory: bool,
+    /// The object of the request's namespace: `input.review._unstable.namespace`.
+    pub(super) namespace: bool,
+    /// Who asks: `input.review.userInfo`.
+    pub(super) user: bool,
 }
 
 impl Template {
@@ -121,7 +132,7 @@ impl Template {
 
     /// Whether the policy looks at other objects of the cluster: it must be handed an [`super::Inventory`] then.
     pub fn uses_inventory(&self) -> bool {
-        matches!(self.engine, Engine::Rego { inventory: true, .. })
+        matches!(self.engine, Engine::Rego { looks: Looks { inventory: true, .. }, .. })
     }
 
     /// Whether it is written in CEL.
@@ -187,12 +198,12 @@ fn compile_rego(source: &Json, notes: &mut Vec<String>) -> Result<Engine, String
     if modules.len() > MAX_MODULES {
         return Err(format!("the template has more than {MAX_MODULES} modules"));
     }
-    let mut inventory = false;
+    let mut looks = Looks::default();
     for module in &modules {
         for (line, root) in rego::data_roots(&module.text) {
             match root.as_str() {
                 "lib" => {}
-                "inventory" => inventory = true,
+                "inventory" => looks.inventory = true,
                 other => {
                     let name = &module.name;
                     return Err(format!(
@@ -201,7 +212,9 @@ fn compile_rego(source: &Json, notes: &mut Vec<String>) -> Result<Engine, String
                 }
             }
         }
-        for operand in rego::rewrite(&module.text).1 {
+        looks.namespace |= rego::mentions(&module.text, "_unstable");
+        looks.user |= rego::mentions(&module.text, "userInfo");
+        for operand in rego::rewrite(&module.text).operands {
             notes.push(format!(
                 "line {} of `{}`: the negation of `{}` is not true when that is missing, it is undefined",
                 operand.line, module.name, operand.text
@@ -212,5 +225,5 @@ fn compile_rego(source: &Json, notes: &mut Vec<String>) -> Result<Engine, String
         rego::RegoError::NoRule { .. } => "missing required rule: violation".to_owned(),
         other => other.to_string(),
     })?;
-    Ok(Engine::Rego { query: Box::new(query), inventory })
+    Ok(Engine::Rego { query: Box::new(query), looks })
 }

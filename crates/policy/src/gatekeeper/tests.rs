@@ -243,6 +243,34 @@ fn an_inventory_must_be_given_to_who_looks_at_it() {
     assert!(Inventory::of(&[json!({"kind": "Pod"})]).is_err());
 }
 
+/// What is not there is undefined in Rego, and what is undefined violates nothing.
+#[test]
+fn what_a_template_looks_at_must_be_given() {
+    let source = |condition: &str| {
+        format!("rego: |\n  package testkind\n  violation[{{\"msg\": \"m\"}}] {{\n    {condition}\n  }}")
+    };
+    let namespace = policy(&source("input.review._unstable.namespace.metadata.labels.team == \"red\""), "");
+    let by_text = policy(&source("input.review[\"_unstable\"].namespace.metadata.labels.team == \"red\""), "");
+    let user = policy(&source("input.review.userInfo.username == \"eve\""), "");
+    let mut input = Input::of(pod("x"), Operation::Create);
+    let statuses =
+        |policy: &Policy, input: &Input| said(policy, input).iter().map(|(status, _)| *status).collect::<Vec<_>>();
+    for policy in [&namespace, &by_text, &user] {
+        assert_eq!(statuses(policy, &input), [Status::Error]);
+    }
+    // What lies in no namespace has none.
+    let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"}});
+    assert_eq!(statuses(&namespace, &Input::of(node, Operation::Create)), [Status::Pass]);
+    for (team, wanted) in [("red", Status::Fail), ("blue", Status::Pass)] {
+        input.namespace_object = Some(json!({"metadata": {"name": "own", "labels": {"team": team}}}));
+        assert_eq!(statuses(&namespace, &input), [wanted]);
+    }
+    for (name, wanted) in [("eve", Status::Fail), ("anna", Status::Pass)] {
+        let by = input.clone().by(crate::kyverno::User { username: name.to_owned(), ..Default::default() });
+        assert_eq!(statuses(&user, &by), [wanted]);
+    }
+}
+
 const EXTERNAL: &str = "rego: |\n  package testkind\n  violation[{\"msg\": msg}] {\n    images := [image | image := input.review.object.spec.containers[_].image]\n    response := external_data({\"provider\": \"p\", \"keys\": images})\n    found := response.responses[_]\n    found[1] != true\n    msg := sprintf(\"%v is not verified\", [found[0]])\n  }\n  violation[{\"msg\": msg}] {\n    images := [image | image := input.review.object.spec.containers[_].image]\n    response := external_data({\"provider\": \"p\", \"keys\": images})\n    count(response.errors) > 0\n    msg := response.errors[0][1]\n  }";
 
 #[test]

@@ -243,15 +243,17 @@ impl Judge<'_> {
                 Err(Not::Undecided(why)) => undecided.push(why),
             }
         }
-        let empty = policy.authorities.is_empty();
+        // One of them must let it pass before the policy's own words are asked, as the Policy Controller does it.
+        if policy.authorities.is_empty() {
+            return Err(Not::Refused("no authority is named that could let it pass".to_owned()));
+        }
         let Some(language) = &policy.language else {
             return Err(match undecided.is_empty() {
-                true if empty => Not::Refused("no authority is named that could let it pass".to_owned()),
                 true => Not::Refused(refused.join("\n")),
                 false => Not::Undecided(undecided.join("\n")),
             });
         };
-        if matched.is_empty() && !empty && undecided.is_empty() {
+        if matched.is_empty() && undecided.is_empty() {
             return Err(Not::Refused(refused.join("\n")));
         }
         // What it looks at must be known as a whole, and what is in CUE says no whatever it is.
@@ -417,13 +419,16 @@ fn is_about(policy: &Policy, input: &Input, object: &Json) -> bool {
 impl MatchResource {
     fn includes(&self, input: &Input, object: &Json) -> bool {
         let fits = |wanted: &str, found: &str| wanted.is_empty() || wanted == "*" || wanted == found;
-        let asked = input.request.pointer("/resource/resource").and_then(Json::as_str);
-        let resource = asked.map_or_else(|| format!("{}s", input.kind.kind.to_lowercase()), str::to_owned);
+        let asked = input.asked_for();
+        let resource =
+            asked.map_or_else(|| format!("{}s", input.kind.kind.to_lowercase()), |asked| asked.plural.to_owned());
+        let (group, version) = asked
+            .map_or((input.kind.group.as_str(), input.kind.version.as_str()), |asked| (asked.group, asked.version));
         let labels = object.pointer("/metadata/labels").and_then(Json::as_object);
         let labels: Vec<(&str, &str)> =
             labels.into_iter().flatten().filter_map(|(key, value)| Some((key.as_str(), value.as_str()?))).collect();
-        fits(&self.group, &input.kind.group)
-            && fits(&self.version, &input.kind.version)
+        fits(&self.group, group)
+            && fits(&self.version, version)
             && fits(&self.resource, &resource)
             && self.selector.as_ref().is_none_or(|selector| selector.matches(&labels))
     }

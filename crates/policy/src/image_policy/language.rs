@@ -176,6 +176,8 @@ fn ask(query: &Query, input: &Json, now: Timestamp) -> Result<(), Not> {
         Err(Not::Refused(format!("policy is not compliant for query 'result = data.sigstore.isCompliant'{detail}")))
     };
     match found.items.as_slice() {
+        // Neither `{true}` nor `[true]` is true.
+        _ if found.are_members => no("it gives a set or a list"),
         [Json::Bool(true)] => Ok(()),
         [said @ Json::Object(_)] => {
             let text = |key: &str| said.get(key).and_then(Json::as_str).unwrap_or_default();

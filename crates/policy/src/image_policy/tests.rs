@@ -122,6 +122,20 @@ fn a_tag_beside_a_digest_brings_no_image_under_a_policy_that_lets_pass() {
     assert_eq!(status(&format!("ghcr.io/a/b:1@{DIGEST}")), [Status::Fail]);
 }
 
+/// What a policy says itself is asked after one of its authorities let the image pass; without any, none did.
+#[test]
+fn a_policy_without_authorities_lets_nothing_pass() {
+    let settings = Settings { fail_on_empty_authorities: false, ..Settings::default() };
+    for language in ["", "  policy: {type: rego, data: \"package sigstore\\nisCompliant { true }\"}"] {
+        let text = text("p", &format!("  images: [{{glob: '**'}}]\n  authorities: []\n{language}"));
+        let policy = Policy::load_with(&document(&text).root, &settings).unwrap();
+        let judgement =
+            decided(&[policy], &Input::of(pod("ghcr.io/a/b:1"), Operation::Create), &[], &|_| signed(DIGEST));
+        assert_eq!(statuses(&judgement), [Status::Fail], "{judgement:?}");
+        assert!(judgement.responses[0].message.contains("no authority is named"), "{judgement:?}");
+    }
+}
+
 #[test]
 fn one_authority_suffices_and_every_policy_must_hold() {
     let two = "  images: [{glob: '**'}]\n  authorities:\n  - key: {data: KEY}\n  - keyless: {identities: [{issuer: i, subject: s}]}";
@@ -217,6 +231,13 @@ fn policies_in_rego_decide_over_attestations_and_over_all_that_matched() {
     check("isCompliant = {\"result\": true, \"warning\": \"w\"}", "", Status::Fail);
     check("isCompliant = {\"result\": false, \"error\": \"e\"}", "", Status::Fail);
     check("isCompliant = \"yes\"", "", Status::Fail);
+    // What holds `true` is not `true`.
+    for other in
+        ["{true}", "[true]", "[true, true]", "{{\"result\": true}}", "[{\"result\": true}]", "{\"result\": [true]}"]
+    {
+        check(&format!("isCompliant = {other}"), "", Status::Fail);
+    }
+    check("isCompliant[x] { x := true }", "", Status::Fail);
     check("isCompliant { crypto.none(1) }", "", Status::Error);
 }
 

@@ -8,6 +8,7 @@
 //! What this module never does: leave something out in silence. What stands where an image belongs and is none is [`Named`] too, with the reason.
 //! Sources: Kubernetes API v1.36 (`PodSpec`, `ImageVolumeSource`); Argo Rollouts and Workflows, Tekton v1, Knative Serving v1, KubeVirt v1.
 
+pub(crate) mod host;
 mod kinds;
 pub mod running;
 mod walk;

@@ -101,7 +101,13 @@ impl Policy {
             if !rule.is_about(input, &view) {
                 continue;
             }
-            let given = Given { expressions: &rule.expressions, snapshot, surroundings, extractors: &rule.extractors };
+            let given = Given {
+                expressions: &rule.expressions,
+                snapshot,
+                surroundings,
+                extractors: &rule.extractors,
+                namespace: self.namespace.as_deref(),
+            };
             let request = input.request_for(&rule.name);
             let mut run = Run {
                 policy: self,

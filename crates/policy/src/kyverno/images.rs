@@ -278,11 +278,13 @@ impl Parts {
     /// Hosts are told apart by neither case nor the port that is the default, `docker.io` has three of them and leaves out `library/`.
     pub(crate) fn names(&self) -> Vec<String> {
         const HUB: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker.io"];
-        let lower = self.registry.to_lowercase();
-        let host = lower.strip_suffix(":443").unwrap_or(&lower);
-        let mut hosts = vec![self.registry.clone(), host.to_owned(), format!("{host}:443")];
+        let host = crate::images::host::canonical(&self.registry);
+        let mut hosts = vec![self.registry.clone(), host.clone()];
+        if crate::images::host::canonical(&format!("{host}:443")) == host {
+            hosts.push(format!("{host}:443"));
+        }
         let mut paths = vec![self.path.clone()];
-        if HUB.contains(&host) {
+        if HUB.contains(&host.as_str()) {
             hosts.extend(HUB.map(str::to_owned));
             match self.path.strip_prefix("library/") {
                 Some(path) => paths.push(path.to_owned()),

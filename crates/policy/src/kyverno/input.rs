@@ -76,6 +76,18 @@ pub struct User {
     pub roles: Vec<String>,
     /// Cluster roles.
     pub cluster_roles: Vec<String>,
+    /// Nobody looked which roles there are: then a rule is about whoever has the ones that it names, and nobody is left out of it by having one.
+    pub roles_unknown: bool,
+}
+
+/// What a request asks for, as its URL names it (`request.resource`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AskedFor<'i> {
+    /// Empty for the core group.
+    pub(crate) group: &'i str,
+    pub(crate) version: &'i str,
+    /// `deployments`
+    pub(crate) plural: &'i str,
 }
 
 /// One request with everything that was handed in with it. Nothing here is fetched.
@@ -147,8 +159,10 @@ impl Input {
     #[must_use]
     pub fn by(mut self, user: User) -> Input {
         if let Some(request) = self.request.as_object_mut() {
-            request.insert("roles".to_owned(), json!(user.roles));
-            request.insert("clusterRoles".to_owned(), json!(user.cluster_roles));
+            if !user.roles_unknown {
+                request.insert("roles".to_owned(), json!(user.roles));
+                request.insert("clusterRoles".to_owned(), json!(user.cluster_roles));
+            }
             request.insert("userInfo".to_owned(), json!({"username": user.username, "groups": user.groups}));
         }
         let account = user.username.strip_prefix("system:serviceaccount:").and_then(|account| account.split_once(':'));
@@ -196,6 +210,14 @@ impl Input {
                 Cow::Owned(request)
             }
         }
+    }
+
+    /// What is asked for by its group, version and plural. Nothing if the request does not say it.
+    pub(crate) fn asked_for(&self) -> Option<AskedFor<'_>> {
+        let resource = self.request.get("resource")?;
+        let text = |key: &str| resource.get(key).and_then(Value::as_str).unwrap_or_default();
+        let plural = Some(text("resource")).filter(|plural| !plural.is_empty())?;
+        Some(AskedFor { group: text("group"), version: text("version"), plural })
     }
 
     /// What is made or changed; nothing for a deletion.

@@ -116,6 +116,15 @@ impl Filter {
         }
     }
 
+    /// Whether some block asks for nothing but who asks. Where nobody knows that, it is taken for one that means nobody, as Kyverno's own tool does.
+    pub(crate) fn selects_users_alone(&self) -> bool {
+        let alone = |block: &Block| block.asks_for_something(false) && !block.asks_for_something(true);
+        match self {
+            Filter::Any(blocks) | Filter::All(blocks) => blocks.iter().any(alone),
+            Filter::One(block) => alone(block),
+        }
+    }
+
     /// Whether some request of this kind, subresource and operation may be meant by `match`.
     pub(crate) fn may_concern(&self, input: &Input) -> bool {
         let may = |block: &Block| {
@@ -194,9 +203,11 @@ impl Block {
                     || (self.roles.is_empty() && self.cluster_roles.is_empty() && self.subjects.is_empty())
             }
             Some(user) => {
-                // Roles are names, not wildcards.
+                // Roles are names, not wildcards. What nobody looked up may be any of them where it makes a rule hold, and none where it lifts one.
                 let any = |wanted: &[String], had: &[String]| {
-                    wanted.is_empty() || had.iter().any(|role| wanted.contains(role))
+                    wanted.is_empty()
+                        || (user.roles_unknown && using == Use::Match)
+                        || had.iter().any(|role| wanted.contains(role))
                 };
                 any(&self.roles, &user.roles)
                     && any(&self.cluster_roles, &user.cluster_roles)
@@ -251,14 +262,26 @@ impl KindSelector {
     fn matches(&self, input: &Input, using: Use) -> bool {
         let kind = &input.kind;
         // The kind tells most of them apart.
-        wildcard::matches(&self.kind, &kind.kind)
+        let of_object = wildcard::matches(&self.kind, &kind.kind)
             && wildcard::matches(&self.group, &kind.group)
-            && wildcard::matches(&self.version, &kind.version)
+            && wildcard::matches(&self.version, &kind.version);
+        (of_object || self.means_parent(input))
             && (wildcard::matches(&self.subresource, &input.subresource)
                 // A policy about Pods is about the containers that are added to a running one, though it does not say so.
                 || (using != Use::Except
                     && kind.group.is_empty()
                     && kind.version == "v1" && kind.kind == "Pod" && input.subresource == "ephemeralcontainers"))
+    }
+}
+
+impl KindSelector {
+    /// Whether the kind is that whose subresource is asked for. The object of `rollouts/scale` is a `Scale` of another group, and which kind
+    /// `rollouts` is only the API server knows, so the plural is compared with the ways in which the kind's may be spelt.
+    fn means_parent(&self, input: &Input) -> bool {
+        let Some(asked) = input.asked_for().filter(|_| !input.subresource.is_empty()) else { return false };
+        wildcard::matches(&self.group, asked.group)
+            && wildcard::matches(&self.version, asked.version)
+            && crate::admission::kind_plurals(&self.kind).iter().any(|plural| wildcard::matches(plural, asked.plural))
     }
 }
 

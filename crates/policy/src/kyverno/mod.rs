@@ -13,6 +13,7 @@
 pub(crate) mod anchors;
 mod autogen;
 mod conditions;
+pub(crate) mod confines;
 mod context;
 pub mod downstream;
 mod evaluate;

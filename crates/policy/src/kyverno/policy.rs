@@ -137,6 +137,11 @@ impl Policy {
             })
     }
 
+    /// Whether a rule asks for nothing but who asks.
+    pub(crate) fn selects_users_alone(&self) -> bool {
+        self.rules.iter().any(|rule| rule.matches.selects_users_alone())
+    }
+
     /// Whether a rule may be about a request of this kind, subresource and operation, whatever its names, labels and users.
     pub(crate) fn may_concern(&self, input: &Input) -> bool {
         self.rules.iter().any(|rule| rule.matches.may_concern(input))

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::confines::Confines;
 use super::context::{Entry, Need, Snapshot, Source, body};
 use super::images::{self, Extractors};
 use super::input::{Input, Operation};
@@ -62,6 +63,7 @@ pub(crate) struct Scope<'a> {
     snapshot: &'a Snapshot,
     surroundings: &'a Surroundings,
     extractors: &'a Extractors,
+    confines: Option<Confines<'a>>,
     /// Shared with what they were made of: an element of a list has two names.
     values: Vec<(String, Arc<Value>)>,
     pending: Vec<Pending<'a>>,
@@ -97,6 +99,8 @@ pub(crate) struct Given<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) surroundings: &'a Surroundings,
     pub(crate) extractors: &'a Extractors,
+    /// The namespace of the policy, if it lies in one: it may look nowhere else.
+    pub(crate) namespace: Option<&'a str>,
 }
 
 impl<'a> Scope<'a> {
@@ -109,6 +113,7 @@ impl<'a> Scope<'a> {
             snapshot: given.snapshot,
             surroundings: given.surroundings,
             extractors: given.extractors,
+            confines: Confines::of(given.namespace, &input.request),
             values: Vec::new(),
             pending: Vec::new(),
             images: OnceCell::new(),
@@ -152,6 +157,9 @@ impl<'a> Scope<'a> {
 
     /// What was fetched for a need; one that nobody answered yet is noted.
     pub(crate) fn fetched(&mut self, need: &Need) -> Result<&'a Value, QueryError> {
+        if let Some(confines) = &self.confines {
+            confines.allow(need).map_err(QueryError::Wrong)?;
+        }
         let snapshot = self.snapshot;
         match snapshot.get(need) {
             Some(found) => Ok(found),

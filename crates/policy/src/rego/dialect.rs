@@ -8,6 +8,7 @@
 //! Lines keep their numbers, but for second bodies of a rule, which begin a line of their own.
 //! Sources: open-policy-agent/opa:ast/compile.go (`rewriteDynamics`, `expandExpr`), ast/parser.go; opa issues #1877 and #8387.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 /// Letters of a token that matter here.
@@ -60,6 +61,10 @@ const KEYWORDS: [&str; 13] =
 const MAX_NEGATIONS: usize = 5_000;
 /// Tokens of one negation.
 const MAX_TOKENS: usize = 2_000;
+/// Brackets within brackets of one negation.
+const MAX_DEPTH: usize = 32;
+/// Negations within operands of negations.
+const MAX_NESTED: usize = 8;
 
 fn tokens(text: &str) -> Vec<Token<'_>> {
     let bytes = text.as_bytes();
@@ -151,18 +156,37 @@ pub(crate) struct Operand {
     pub(crate) text: String,
 }
 
-/// A module in the words of our evaluator, and the operands that were taken out of negations.
-pub(crate) fn rewrite(text: &str) -> (String, Vec<Operand>) {
+/// A module as our evaluator is to read it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Rewritten {
+    /// The module in the words of our evaluator.
+    pub(crate) text: String,
+    /// The operands that were taken out of negations.
+    pub(crate) operands: Vec<Operand>,
+    /// The line of a negation that was left as it is written, because it is too long or too deep, or because there are too many. It could be true
+    /// where OPA's is not.
+    pub(crate) left: Option<usize>,
+}
+
+/// Writes a module in the words of our evaluator.
+pub(crate) fn rewrite(text: &str) -> Rewritten {
     let tokens = tokens(text);
     let closings = closings(&tokens);
-    let mut reader = Reader { text, tokens: &tokens, closings, rules: BTreeSet::new(), edits: Vec::new(), made: 0 };
+    let (rules, edits, left) = (BTreeSet::new(), Vec::new(), Cell::new(None));
+    let mut reader = Reader { text, tokens: &tokens, closings, rules, edits, made: 0, left, depth: 0 };
     reader.bodies();
     reader.lines();
     let mut operands = Vec::new();
     reader.negations(&mut operands);
-    reader.edits.sort_by_key(|edit| (edit.start, edit.end));
+    let left = reader.left.get();
+    Rewritten { text: edited(text, reader.edits), operands, left }
+}
+
+/// A text with its edits.
+fn edited(text: &str, mut edits: Vec<Edit>) -> String {
+    edits.sort_by_key(|edit| (edit.start, edit.end));
     let (mut out, mut place) = (String::with_capacity(text.len()), 0);
-    for edit in &reader.edits {
+    for edit in &edits {
         // What overlaps is left as it is written.
         let Some(between) = text.get(place..edit.start) else { continue };
         out.push_str(between);
@@ -170,7 +194,7 @@ pub(crate) fn rewrite(text: &str) -> (String, Vec<Operand>) {
         place = edit.end;
     }
     out.push_str(text.get(place..).unwrap_or_default());
-    (out, operands)
+    out
 }
 
 /// For each token that opens a bracket, the one that closes it.
@@ -210,6 +234,15 @@ pub(crate) fn data_roots(text: &str) -> Vec<(usize, String)> {
     found
 }
 
+/// Whether a module has a name, as a word or as a text: `input.review.userInfo`, `review["userInfo"]`.
+pub(crate) fn mentions(text: &str, name: &str) -> bool {
+    tokens(text).iter().any(|token| match token.kind {
+        Kind::Word => token.text == name,
+        Kind::Text => token.text.trim_matches(['"', '`']) == name,
+        Kind::Number | Kind::Sign => false,
+    })
+}
+
 struct Reader<'t> {
     text: &'t str,
     tokens: &'t [Token<'t>],
@@ -218,6 +251,10 @@ struct Reader<'t> {
     rules: BTreeSet<&'t str>,
     edits: Vec<Edit>,
     made: usize,
+    /// See [`Rewritten::left`].
+    left: Cell<Option<usize>>,
+    /// How many negations the text stands in.
+    depth: usize,
 }
 
 impl<'t> Reader<'t> {
@@ -337,9 +374,17 @@ impl<'t> Reader<'t> {
     /// Takes operands out of negations.
     fn negations(&mut self, operands: &mut Vec<Operand>) {
         let found = self.tokens.iter().enumerate().filter(|(_, token)| token.word("not"));
-        let found: Vec<usize> = found.map(|(index, _)| index).take(MAX_NEGATIONS).collect();
-        for index in found {
+        let found: Vec<usize> = found.map(|(index, _)| index).collect();
+        if let Some(more) = found.get(MAX_NEGATIONS) {
+            self.leave(*more);
+        }
+        // Operands that were taken out with the negations in them.
+        let mut taken_out: Vec<(usize, usize)> = Vec::new();
+        for index in found.into_iter().take(MAX_NEGATIONS) {
             let Some(token) = self.token(index) else { continue };
+            if taken_out.iter().any(|(from, to)| (*from..*to).contains(&index)) {
+                continue;
+            }
             let before = index.checked_sub(1).and_then(|index| self.token(index));
             if before.is_some_and(|before| before.is(".")) {
                 continue;
@@ -348,14 +393,11 @@ impl<'t> Reader<'t> {
             let to = self.expression(from);
             let until = self.statement(to);
             if until.saturating_sub(from) > MAX_TOKENS {
+                self.leave(index);
                 continue;
             }
             let mut found = Vec::new();
             self.needed(from, to, 0, &mut found);
-            let inner = |from: usize, to: usize| {
-                self.tokens.get(from..to).is_some_and(|tokens| tokens.iter().any(|token| token.word("not")))
-            };
-            found.retain(|(from, to)| !inner(*from, *to));
             if found.is_empty() {
                 continue;
             }
@@ -364,10 +406,16 @@ impl<'t> Reader<'t> {
             for (from, to) in found {
                 let Some((start, end)) = self.span(from, to) else { continue };
                 let Some(operand) = self.text.get(start..end) else { continue };
+                let line = self.token(from).map_or(1, |token| token.line);
+                let inner =
+                    self.tokens.get(from..to).is_some_and(|tokens| tokens.iter().any(|token| token.word("not")));
+                let meant = if inner { self.within(operand, line, operands) } else { operand.to_owned() };
+                if inner {
+                    taken_out.push((from, to));
+                }
                 self.made = self.made.saturating_add(1);
                 let name = format!("signet_operand_{}", self.made);
-                taken.push_str(&format!("{name} := {operand} {with}; "));
-                let line = self.token(from).map_or(1, |token| token.line);
+                taken.push_str(&format!("{name} := {meant} {with}; "));
                 operands.push(Operand { line, text: operand.to_owned() });
                 self.edits.push(Edit { start, end, text: name });
             }
@@ -379,6 +427,42 @@ impl<'t> Reader<'t> {
                 self.edits.push(Edit { start: end, end, text: " }".to_owned() });
             }
         }
+    }
+
+    /// An operand in which negations stand, with their operands taken out.
+    fn within(&mut self, text: &str, line: usize, operands: &mut Vec<Operand>) -> String {
+        if self.depth >= MAX_NESTED {
+            self.left.set(self.left.get().or(Some(line)));
+            return text.to_owned();
+        }
+        let tokens = tokens(text);
+        let closings = closings(&tokens);
+        let mut inner = Reader {
+            text,
+            tokens: &tokens,
+            closings,
+            rules: self.rules.clone(),
+            edits: Vec::new(),
+            made: self.made,
+            left: Cell::new(None),
+            depth: self.depth.saturating_add(1),
+        };
+        let mut found = Vec::new();
+        inner.negations(&mut found);
+        let above = line.saturating_sub(1);
+        self.made = inner.made;
+        if let Some(left) = inner.left.get() {
+            self.left.set(self.left.get().or(Some(left.saturating_add(above))));
+        }
+        let edits = std::mem::take(&mut inner.edits);
+        operands.extend(found.into_iter().map(|one| Operand { line: one.line.saturating_add(above), text: one.text }));
+        edited(text, edits)
+    }
+
+    /// Notes a negation that stays as it is written.
+    fn leave(&self, index: usize) {
+        let line = self.token(index).map_or(1, |token| token.line);
+        self.left.set(self.left.get().or(Some(line)));
     }
 
     /// Where an expression ends that begins at a token.
@@ -472,7 +556,11 @@ impl<'t> Reader<'t> {
 
     /// What is evaluated before an expression that stands in a negation.
     fn needed(&self, from: usize, to: usize, depth: usize, found: &mut Vec<(usize, usize)>) {
-        if depth > 32 || from >= to {
+        if depth > MAX_DEPTH {
+            self.leave(from);
+            return;
+        }
+        if from >= to {
             return;
         }
         let outside = self.outside(from, to);
@@ -605,7 +693,7 @@ mod tests {
     #[track_caller]
     fn check(text: &str, wanted: &str) {
         let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").replace(" ;", ";");
-        let found = squeezed(&rewrite(text).0).replace("signet_operand_", "o");
+        let found = squeezed(&rewrite(text).text).replace("signet_operand_", "o");
         assert_eq!(found, squeezed(wanted), "{text}");
     }
 
@@ -636,6 +724,32 @@ mod tests {
         check("a { not\n f(input.x)\n b }", "a { o1 := input.x; not f(o1) b }");
         check("a { not f(\"input.x\") } # not f(input.x)", "a { not f(\"input.x\") } # not f(input.x)");
         check("a { x.not == f(input.x) }", "a { x.not == f(input.x) }");
+        check(
+            "a { not count([x | x := y[_]; not f(x.z)]) == 0 }",
+            "a { o2 := count([x | x := y[_]; o1 := x.z; not f(o1)]); not o2 == 0 }",
+        );
+    }
+
+    /// A negation that stays as it is written would be true where OPA's is undefined: nobody reads such a module.
+    #[test]
+    fn negations_that_are_not_rewritten_are_told() {
+        let left = |text: &str| rewrite(text).left;
+        assert_eq!(left("a { not f(input.x) }"), None);
+        let deep = format!("a {{\n not {}f(input.x){} }}", "(".repeat(40), ")".repeat(40));
+        assert_eq!(left(&deep), Some(2));
+        let long = format!("a {{\n not f({}) }}", "input.x, ".repeat(1_000));
+        assert_eq!(left(&long), Some(2));
+        let many = "a { not f(input.x) }\n".repeat(5_001);
+        assert_eq!(left(&many), Some(5_001));
+        let nested = (0..12).fold("b".to_owned(), |inner, _| format!("count([x | not f({inner}.y)])"));
+        assert_eq!(left(&format!("a {{ not f({nested}.y) }}")), Some(1));
+    }
+
+    #[test]
+    fn names_are_found_as_words_and_as_texts() {
+        assert!(mentions("a { input.review.userInfo.username }", "userInfo"));
+        assert!(mentions("a { input.review[\"userInfo\"] }", "userInfo"));
+        assert!(!mentions("# userInfo\na { input.review.user }", "userInfo"));
     }
 
     #[test]
@@ -663,8 +777,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_rewritten(text in "[ a-z0-9(){}\\[\\]|.,;:=<>\"`#_\n\\\\é-]{0,120}", words in "(not |f\\(|input\\.x|\\) |\\{|\\}|if |\n){0,30}") {
-            let (_out, operands) = rewrite(&format!("{text}{words}"));
-            for operand in operands {
+            for operand in rewrite(&format!("{text}{words}")).operands {
                 prop_assert!(!operand.text.is_empty() && operand.line > 0);
             }
         }

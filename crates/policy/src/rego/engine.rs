@@ -54,13 +54,22 @@ pub(super) fn packages(modules: &[Module]) -> Result<Vec<String>, RegoError> {
     }
 }
 
-/// Adds a module as OPA reads it. One that cannot be read so is read as it is written, for the messages.
+/// Adds a module as OPA reads it. One that cannot be read so is read once more as it is written, for the message; what can be read only so would mean
+/// something else to OPA than to us, and is an error.
 pub(super) fn add_module(engine: &mut Engine, module: &Module) -> anyhow::Result<String> {
-    let (text, _) = dialect::rewrite(&module.text);
+    let rewritten = dialect::rewrite(&module.text);
+    if let Some(line) = rewritten.left {
+        anyhow::bail!("line {line}: a negation is too long, too deep or one of too many to be read as OPA reads it");
+    }
     let before = engine.clone();
-    engine.add_policy(module.name.clone(), text).or_else(|_| {
+    engine.add_policy(module.name.clone(), rewritten.text.clone()).or_else(|err| {
+        if rewritten.text == module.text {
+            return Err(err);
+        }
         *engine = before;
-        engine.add_policy(module.name.clone(), module.text.clone())
+        engine.add_policy(module.name.clone(), module.text.clone())?;
+        let line = rewritten.operands.first().map_or(1, |operand| operand.line);
+        anyhow::bail!("it cannot be read as OPA reads it; look at the negation in line {line}, and give its parts names of their own")
     })
 }
 

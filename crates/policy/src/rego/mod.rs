@@ -25,7 +25,7 @@ mod steps;
 mod time;
 mod weight;
 
-pub(crate) use dialect::{data_roots, rewrite};
+pub(crate) use dialect::{data_roots, mentions, rewrite};
 pub(crate) use numbers::inexact;
 pub(crate) use query::{Data, Query};
 pub use steps::{Meter, measure_memory};

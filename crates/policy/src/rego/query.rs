@@ -89,8 +89,10 @@ fn external_data(args: &[Value]) -> anyhow::Result<Value> {
 /// What a question came to.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Found {
-    /// What the rule gives, sets as lists; nothing when it is undefined.
+    /// What the rule gives: nothing when it is undefined, the members of a set or a list, else the one value.
     pub(crate) items: Vec<Json>,
+    /// Whether they are members: a set that holds `true` is not `true`.
+    pub(crate) are_members: bool,
     /// Calls that failed and were taken for undefined, as OPA takes them.
     pub(crate) warnings: Vec<String>,
 }
@@ -170,8 +172,8 @@ impl Query {
         let mut needs = BTreeSet::new();
         let asked = engine::isolated(|| {
             let strict = self.once(input, data, lookup, now, true);
-            if let Ok(items) = strict.0 {
-                return Ok((Ok(Found { items, warnings: Vec::new() }), strict.1));
+            if let Ok((items, are_members)) = strict.0 {
+                return Ok((Ok(Found { items, are_members, warnings: Vec::new() }), strict.1));
             }
             let (found, mut needs) = self.once(input, data, lookup, now, false);
             needs.extend(strict.1);
@@ -185,7 +187,11 @@ impl Query {
                 Ok(_) if !needs.is_empty() => {
                     Err(Denied::Failed("external data is needed and was not given".to_owned()))
                 }
-                found => found.map(|items| Found { items, warnings: warning.into_iter().collect() }),
+                found => found.map(|(items, are_members)| Found {
+                    items,
+                    are_members,
+                    warnings: warning.into_iter().collect(),
+                }),
             };
             Ok((found, needs))
         });
@@ -209,14 +215,20 @@ impl Query {
         lookup: &Lookup,
         now: Timestamp,
         strict: bool,
-    ) -> (Result<Vec<Json>, Denied>, Missing) {
+    ) -> (Result<(Vec<Json>, bool), Denied>, Missing) {
         LOOKUP.with_borrow_mut(|cell| *cell = (lookup.clone(), BTreeSet::new()));
         let result = self.evaluate(input, data, now, strict);
         let missing = LOOKUP.with_borrow_mut(|cell| std::mem::take(&mut cell.1));
         (result, missing)
     }
 
-    fn evaluate(&self, input: &Data, data: Option<&Data>, now: Timestamp, strict: bool) -> Result<Vec<Json>, Denied> {
+    fn evaluate(
+        &self,
+        input: &Data,
+        data: Option<&Data>,
+        now: Timestamp,
+        strict: bool,
+    ) -> Result<(Vec<Json>, bool), Denied> {
         let limits = &self.limits;
         let limited = || {
             steps::met(limits.steps).map(|met| match met {
@@ -240,11 +252,11 @@ impl Query {
         if let Some(denied) = limited() {
             return Err(denied);
         }
-        let items: Vec<&Value> = match &value {
-            Value::Undefined => Vec::new(),
-            Value::Set(items) => items.iter().collect(),
-            Value::Array(items) => items.iter().collect(),
-            other => vec![other],
+        let (items, are_members): (Vec<&Value>, bool) = match &value {
+            Value::Undefined => (Vec::new(), false),
+            Value::Set(items) => (items.iter().collect(), true),
+            Value::Array(items) => (items.iter().collect(), true),
+            other => (vec![other], false),
         };
         // Parts may be shared, and written out they may be much more.
         if weight::text(&value, limits.made_bytes).is_none() {
@@ -252,6 +264,6 @@ impl Query {
         }
         let json =
             |value: &Value| serde_json::to_value(value).map_err(|err| Denied::Failed(engine::clean(&err.to_string())));
-        items.into_iter().map(json).collect()
+        Ok((items.into_iter().map(json).collect::<Result<_, _>>()?, are_members))
     }
 }

@@ -51,6 +51,16 @@ fn only_true_allows() {
     check("import rego.v1\nallow if { 3 in input.predicate.list }", true);
 }
 
+/// OPA takes what a call needs out of a negation; a module in which that cannot be done is none, and its negations are not read as we would.
+#[test]
+fn a_negation_that_cannot_be_read_as_opa_reads_it_is_refused() {
+    let deep = format!("allow {{ not {}startswith(input.absent, \"x\"){} }}", "(".repeat(40), ")".repeat(40));
+    let found = Policy::compile(vec![module(&deep)], Limits::default()).unwrap_err().to_string();
+    assert!(found.contains("line 2: a negation is too long, too deep"), "{found}");
+    check("allow { not startswith(input.absent, \"x\") }", false);
+    check("allow { not count([x | x := input.predicate.list[_]; not startswith(input.absent, \"x\")]) == 1 }", true);
+}
+
 #[test]
 fn times_come_from_outside() {
     check("allow { time.now_ns() == 1768521600000000000 }", true);

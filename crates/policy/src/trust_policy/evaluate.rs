@@ -18,7 +18,7 @@ const MAX_AGE: &str = "vulnerabilities.maxAge";
 const EXCEPTIONS: &str = "vulnerabilities.exceptions";
 
 /// Clocks differ; what is dated further ahead than this is not believed.
-const SKEW: SignedDuration = SignedDuration::from_hours(1);
+pub(super) const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// How old a source of data is.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -108,11 +108,10 @@ pub fn canonical_name(image: &ImageRef) -> String {
 }
 
 fn canonical_host(host: &str) -> String {
-    let host = host.to_ascii_lowercase();
-    let host = host.strip_suffix(":443").filter(|host| !host.is_empty()).unwrap_or(&host);
-    match host {
+    let host = crate::images::host::canonical(host);
+    match host.as_str() {
         "index.docker.io" | "registry-1.docker.io" => "docker.io".to_owned(),
-        other => other.to_owned(),
+        _ => host,
     }
 }
 
@@ -217,6 +216,14 @@ mod tests {
         check("bitnami/*", "bitnami/redis", true);
         check("*/bitnami/*", "bitnami/redis", true);
         check("localhost:5000/**", "localhost:5000/x", true);
+        check("r.example/**", "r.example:0443/a", true);
+        check("r.example:5000/**", "r.example:05000/a", true);
+        check("acme:443/**", "acme:443/app", true);
+        // A host of the cluster's own network is none of Docker Hub's names.
+        for image in ["acme:443/app", "acme:0443/app", "ACME/app", "Acme:443/app"] {
+            check("acme/*", image, false);
+            check("docker.io/**", image, false);
+        }
     }
 
     #[test]

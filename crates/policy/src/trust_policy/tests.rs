@@ -330,7 +330,7 @@ fn data_that_is_too_old_is_unknown() {
     let mut undated = fresh();
     undated[0].updated = None;
     let mut future = fresh();
-    future[0].updated = Some("2026-06-15T14:00:00Z".parse().unwrap());
+    future[0].updated = Some("2026-06-15T12:06:00Z".parse().unwrap());
     for (feeds, why) in [
         (old, "`debian` is 1d old, more than the 1d allowed"),
         (undated, "the age of `debian` is not known"),

@@ -21,21 +21,28 @@ type Look = Vec<(PathBuf, u64, Option<SystemTime>)>;
 #[derive(Debug)]
 pub(super) struct Policies {
     paths: Vec<PathBuf>,
+    /// Namespaces whose exceptions count.
+    exceptions: Vec<String>,
     seen: Look,
     /// What the last failure said: it is told once.
     failed: Option<String>,
 }
 
 impl Policies {
-    pub(super) fn new(paths: Vec<PathBuf>) -> Policies {
-        Policies { paths, seen: Vec::new(), failed: None }
+    pub(super) fn new(paths: Vec<PathBuf>, exceptions: Vec<String>) -> Policies {
+        Policies { paths, exceptions, seen: Vec::new(), failed: None }
     }
 
     /// Reads all of them. A path without a policy is a mistake, and no policy that allows everything.
     pub(super) fn read(&mut self) -> Result<PolicySet> {
-        let mut loader = Loader::default();
+        let mut loader = self.loader();
         self.fill(&mut loader)?;
         Ok(loader.finish()?)
+    }
+
+    /// A loader that counts the exceptions that count here.
+    pub(super) fn loader(&self) -> Loader {
+        Loader::default().with_exceptions(self.exceptions.clone())
     }
 
     /// Whether a file changed since they were read last. What cannot be listed changed.
@@ -134,7 +141,12 @@ pub(super) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
                 continue;
             }
             let is_yaml = path.extension().is_some_and(|end| end == "yaml" || end == "yml" || end == "json");
-            if is_yaml && std::fs::metadata(&path).is_ok_and(|found| found.is_file()) {
+            // A link that leads nowhere was a policy.
+            if is_yaml
+                && std::fs::metadata(&path)
+                    .with_context(|| format!("cannot look at `{}`: mend it, or take it away", path.display()))?
+                    .is_file()
+            {
                 found.push(path);
             }
             ensure!(found.len() <= MAX_FILES, "there are more than {MAX_FILES} files in {}", shown(paths));

@@ -74,11 +74,16 @@ async fn serve(
     if args.cluster.uninstall {
         return cluster::uninstall(&args.cluster, settings).await;
     }
-    let mut policies = Policies::new(args.policies.clone());
+    let mut policies = Policies::new(args.policies.clone(), args.exception_namespaces.clone());
     let set = policies.read()?;
     let unbound = set.unbound();
     if !unbound.is_empty() {
         settings.warn(format!("no binding, so these policies hold nowhere: {}", unbound.join(", ")));
+    }
+    let uncounted = set.exceptions_that_do_not_count();
+    if !uncounted.is_empty() {
+        let uncounted = uncounted.join(", ");
+        settings.warn(format!("these PolicyExceptions except nothing without `--exception-namespace`: {uncounted}"));
     }
     let count = set.policies();
     if count == 0 && !args.cluster.cluster {

@@ -188,7 +188,13 @@ impl Policy {
             {
                 continue;
             }
-            let given = Given { expressions: &rule.expressions, snapshot, surroundings, extractors: &rule.extractors };
+            let given = Given {
+                expressions: &rule.expressions,
+                snapshot,
+                surroundings,
+                extractors: &rule.extractors,
+                namespace: self.namespace.as_deref(),
+            };
             let request = current.request_for(&rule.name);
             let mut run = Run {
                 policy: self,

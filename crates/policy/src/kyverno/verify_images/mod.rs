@@ -221,7 +221,13 @@ impl Policy {
                 continue;
             }
             let outcomes = verified.outcomes.get_or_insert_default();
-            let given = Given { expressions: &rule.expressions, snapshot, surroundings, extractors: &rule.extractors };
+            let given = Given {
+                expressions: &rule.expressions,
+                snapshot,
+                surroundings,
+                extractors: &rule.extractors,
+                namespace: self.namespace.as_deref(),
+            };
             let request = current.request_for(&rule.name);
             let mut run = Run {
                 policy: self,

@@ -14,8 +14,6 @@ use super::{Asked, Circumstances, canonical_name};
 pub(super) const MOST: usize = 1000;
 /// Revoked indexes that are looked for in an image's repository.
 pub(super) const LOOKED_UP: usize = 64;
-/// Clocks differ; what is dated further ahead than this is not believed.
-pub(super) const SKEW: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
 
 /// An answer, or why there is none.
 pub(super) enum Told<T> {

@@ -4,9 +4,10 @@ use signet_model::{Digest, Timestamp, Verdict};
 
 use super::super::decision::Reason;
 use super::super::document::{Action, Authority, KeySource, Provenance, Signatures};
+use super::super::evaluate::SKEW;
 use super::super::facts::{Answer, Base, Build, EndOfLife, Manifest, Question, Sbom, Seal};
 use super::super::names::{identity_matches, source_matches};
-use super::bench::{SKEW, Told, count, is_by};
+use super::bench::{Told, count, is_by};
 use super::case::Case;
 use crate::duration::format_duration;
 

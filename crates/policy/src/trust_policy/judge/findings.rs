@@ -7,9 +7,9 @@ use signet_model::{Timestamp, Verdict};
 use super::super::check_data::CheckData;
 use super::super::decision::{Reason, Scanned};
 use super::super::document::CheckRule;
-use super::super::evaluate::{FeedAge, evaluate_vulnerabilities};
+use super::super::evaluate::{FeedAge, SKEW, evaluate_vulnerabilities};
 use super::super::facts::{Answer, Manifest, Origin, Question, Report, What};
-use super::bench::{SKEW, Told};
+use super::bench::Told;
 use super::case::Case;
 use super::evidence::{listed, subject};
 use crate::expr::{FindingData, Outcome, Program};
@@ -55,6 +55,7 @@ impl<'a> Case<'_, '_, 'a> {
         take: impl Fn(&'a Answer) -> Option<&'a [Report<T>]> + Copy,
     ) -> Result<Found<'a, T>, Vec<String>> {
         let mut absent = Vec::new();
+        let now = self.bench.now();
         let authorities = self.authorities().to_vec();
         if authorities.is_empty() {
             absent.push(format!("sealed {} (the policy names no authority that could seal them)", what.name()));
@@ -65,13 +66,17 @@ impl<'a> Case<'_, '_, 'a> {
                 Told::Known(all) => {
                     let sealed = all.iter().filter(|report| report.seal.as_ref().is_some_and(|seal| self.counts(seal)));
                     let sealed: Vec<&Report<T>> = sealed.copied().collect();
-                    let fresh = sealed.iter().filter(|report| is_fresh(report)).copied();
+                    // By a clock that runs ahead it would be the newest for as long as that.
+                    let past = sealed.iter().filter(|report| is_past(report.made_at, now)).copied();
+                    let past: Vec<&Report<T>> = past.collect();
+                    let fresh = past.iter().filter(|report| is_fresh(report)).copied();
                     if let Some(report) = fresh.max_by_key(|report| (report.made_at, report.content)) {
                         return Ok((report, "sealed"));
                     }
-                    absent.push(match (all.len(), sealed.len()) {
-                        (0, _) => format!("sealed {} of {}", what.name(), subject(manifest)),
-                        (_, 0) => format!("{} sealed by an authority of the policy", what.name()),
+                    absent.push(match (all.len(), sealed.len(), past.len()) {
+                        (0, ..) => format!("sealed {} of {}", what.name(), subject(manifest)),
+                        (_, 0, _) => format!("{} sealed by an authority of the policy", what.name()),
+                        (_, _, 0) => format!("sealed {} that are not dated in the future", what.name()),
                         _ => format!("sealed {} that are not too old", what.name()),
                     });
                 }
@@ -82,13 +87,15 @@ impl<'a> Case<'_, '_, 'a> {
                 Told::Open(what) => return Err(vec![what]),
                 Told::Unknown(why) => absent.push(why),
                 Told::Known(sboms) => {
-                    let sealed = sboms.iter().filter(|sbom| sbom.seal.as_ref().is_some_and(|seal| self.counts(seal)));
+                    let sealed = sboms.iter().filter(|sbom| {
+                        sbom.seal.as_ref().is_some_and(|seal| self.counts(seal)) && is_past(sbom.made_at, now)
+                    });
                     match sealed.max_by_key(|sbom| (sbom.made_at, sbom.content)) {
                         None => absent.push("a sealed SBOM".to_owned()),
                         Some(sbom) => match self.reports(manifest, what, &Origin::Sbom(sbom.content), take) {
                             Told::Open(what) => return Err(vec![what]),
                             Told::Unknown(why) => absent.push(why),
-                            Told::Known(reports) => match newest(reports) {
+                            Told::Known(reports) => match newest(reports, now) {
                                 Some(report) => return Ok((report, "sbom")),
                                 None => absent.push("the matches of its sealed SBOM".to_owned()),
                             },
@@ -100,7 +107,7 @@ impl<'a> Case<'_, '_, 'a> {
         match self.reports(manifest, what, &Origin::Scan, take) {
             Told::Open(what) => return Err(vec![what]),
             Told::Unknown(why) => absent.push(why),
-            Told::Known(reports) => match newest(reports) {
+            Told::Known(reports) => match newest(reports, now) {
                 Some(report) => return Ok((report, "scan")),
                 None => absent.push("a scan of the image".to_owned()),
             },
@@ -261,8 +268,16 @@ fn acts_on(program: &Program, findings: &[CheckData]) -> (Vec<String>, Vec<Strin
     (hits, unique(missing), is_open)
 }
 
-fn newest<T>(reports: Vec<&Report<T>>) -> Option<&Report<T>> {
-    reports.into_iter().max_by_key(|report| (report.made_at, report.content))
+fn newest<T>(reports: Vec<&Report<T>>, now: Timestamp) -> Option<&Report<T>> {
+    reports
+        .into_iter()
+        .filter(|report| is_past(report.made_at, now))
+        .max_by_key(|report| (report.made_at, report.content))
+}
+
+/// Whether something was made by now, as far as clocks agree. What bears no date says nothing of the future.
+fn is_past(time: Option<Timestamp>, now: Timestamp) -> bool {
+    time.is_none_or(|time| now.duration_since(time) >= -SKEW)
 }
 
 fn is_within(time: Option<Timestamp>, now: Timestamp, allowed: jiff::SignedDuration) -> bool {

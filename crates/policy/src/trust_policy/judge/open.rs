@@ -7,8 +7,9 @@ use signet_model::Verdict;
 use super::super::break_glass::{Override, SECTIONS};
 use super::super::decision::OverrideReport;
 use super::super::document::{Approver, BreakGlassRule};
+use super::super::evaluate::SKEW;
 use super::super::facts::{Seal, Signer};
-use super::bench::{MOST, SKEW, is_by};
+use super::bench::{MOST, is_by};
 use super::case::Case;
 
 impl Case<'_, '_, '_> {

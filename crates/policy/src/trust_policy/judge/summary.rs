@@ -9,9 +9,10 @@ use signet_model::{ImageRef, Verdict};
 
 use super::super::decision::Reason;
 use super::super::document::{SummaryRule, TrustPolicy};
+use super::super::evaluate::SKEW;
 use super::super::facts::{Answer, Question, Summary};
 use super::super::names::canonical_name;
-use super::bench::{SKEW, Told, authority};
+use super::bench::{Told, authority};
 use super::case::Case;
 use super::evidence::listed;
 use crate::duration::format_duration;

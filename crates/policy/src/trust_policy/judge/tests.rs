@@ -513,6 +513,35 @@ fn vulnerabilities() {
         assert!(reason.found.contains("a sealed SBOM") && reason.found.contains("scans are off"), "{reason:?}");
         scanned(&world, Answer::Vulnerabilities(Vec::new())).denied("vulnerabilities.deny");
     }
+    // By a clock that runs ahead a report is the newest for as long as that: it is none, whatever age is allowed.
+    let ageless = World::new(&sections.replace(", maxAge: 24h", "")).signed("image", vec![ci()]);
+    for (made, is_taken) in
+        [("2026-06-15T12:04:00Z", true), ("2026-06-15T12:06:00Z", false), ("2027-01-01T00:00:00Z", false)]
+    {
+        let early = report(Some(ci()), made, Vec::new());
+        let world = ageless.clone();
+        let from = world.sealed();
+        let both = vec![early, report(Some(ci()), fresh, vec![critical()])];
+        let world = world.found("image", What::Vulnerabilities, from, Answer::Vulnerabilities(both));
+        if is_taken {
+            world.admitted();
+        } else {
+            world.denied("vulnerabilities.deny");
+        }
+        let scanned = ageless.clone().no_sbom("image");
+        let from = scanned.sealed();
+        let scanned = scanned.found("image", What::Vulnerabilities, from, Answer::Vulnerabilities(Vec::new())).found(
+            "image",
+            What::Vulnerabilities,
+            Origin::Scan,
+            Answer::Vulnerabilities(vec![report(None, made, Vec::new())]),
+        );
+        if is_taken {
+            scanned.admitted();
+        } else {
+            scanned.denied("vulnerabilities.deny");
+        }
+    }
     // Without an authority no seal counts.
     let world = World::new("vulnerabilities: { deny: 'kev' }").no_sbom("image");
     let decision = world.denied("vulnerabilities.deny");

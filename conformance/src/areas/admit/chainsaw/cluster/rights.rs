@@ -35,7 +35,7 @@ impl Store {
     pub(super) fn user(&self, username: &str, groups: &[&str]) -> User {
         let groups: Vec<String> = groups.iter().map(|group| (*group).to_owned()).collect();
         let (roles, cluster_roles) = self.roles(username, &groups);
-        User { username: username.to_owned(), groups, roles, cluster_roles }
+        User { username: username.to_owned(), groups, roles, cluster_roles, roles_unknown: false }
     }
 
     fn bindings(&self, username: &str, groups: &[String]) -> Vec<&Value> {

@@ -70,7 +70,7 @@ pub(super) fn build(files: &mut Policies, documents: &[Document], good: &mut Goo
     // What is right by itself may not fit the others: a constraint without its template, a binding of parameters that its policy does not take.
     let mut left = documents.len().saturating_mul(2).saturating_add(1);
     let set = loop {
-        let mut loader = Loader::default();
+        let mut loader = files.loader();
         files.fill(&mut loader)?;
         for (name, object) in &chosen {
             let Some(object) = object else { continue };
@@ -135,7 +135,7 @@ mod tests {
 
     #[track_caller]
     fn check(good: &mut Good, documents: &[Document], policies: usize, problems: usize, kept: usize) {
-        let built = build(&mut Policies::new(Vec::new()), documents, good).unwrap();
+        let built = build(&mut Policies::new(Vec::new(), Vec::new()), documents, good).unwrap();
         assert_eq!((built.engine.set.policies(), built.problems.len(), built.kept), (policies, problems, kept));
         // Whatever happens, none is silently absent.
         assert_eq!(built.engine.policies(), documents.len());

@@ -121,7 +121,12 @@ impl Cluster {
         let (client, namespace) = client(given, settings)?;
         settings.detail(format!("the cluster is {}, our namespace `{namespace}`", client.server()));
         let pulse = Pulse::default();
-        let options = PolicyOptions { native: given.kubernetes_policies, exceptions: given.exceptions_from.clone() };
+        let mut exceptions = args.exception_namespaces.clone();
+        if exceptions.iter().any(|named| signet_policy::wildcard::is_pattern(named)) {
+            // The set tells patterns from names.
+            exceptions = vec!["*".to_owned()];
+        }
+        let options = PolicyOptions { native: given.kubernetes_policies, exceptions };
         let policies = Policies::begin(&client, options, &pulse);
         let lookup = Lookup::begin(&client, &pulse);
         let elsewhere = args.dev || args.tls_dir.is_some() || args.ca_dir.is_some();
@@ -227,7 +232,7 @@ impl Cluster {
             return;
         }
         for name in snapshot.passed_over.iter().filter(|name| !round.passed_over.contains(name)).take(MAX_TOLD) {
-            settings.warn(format!("`{name}` does not count: `--exceptions-from NAMESPACE` says whose do"));
+            settings.warn(format!("`{name}` does not count: `--exception-namespace NAMESPACE` says whose do"));
         }
         round.passed_over = snapshot.passed_over;
         // Without the certificate that API servers trust nobody could ask.

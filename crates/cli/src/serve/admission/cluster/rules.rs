@@ -140,7 +140,8 @@ mod tests {
     fn check(document: Value, expected: &[&str]) {
         let name = format!("{}/a", document["kind"].as_str().unwrap());
         let built =
-            build(&mut Policies::new(Vec::new()), &[Document { name, object: document }], &mut Good::new()).unwrap();
+            build(&mut Policies::new(Vec::new(), Vec::new()), &[Document { name, object: document }], &mut Good::new())
+                .unwrap();
         let shown: Vec<String> = rules(&built.engine, &discovery())
             .iter()
             .map(|rule| format!("{}:{}:{}", rule.group, rule.resources.join(","), rule.operations.join(",")))
@@ -177,7 +178,7 @@ mod tests {
     #[test]
     fn a_policy_about_everything_leaves_out_what_a_cluster_hangs_on() {
         let built = build(
-            &mut Policies::new(Vec::new()),
+            &mut Policies::new(Vec::new(), Vec::new()),
             &[Document { name: "x".into(), object: kyverno(json!(["*"]), json!({})) }],
             &mut Good::new(),
         )
@@ -192,7 +193,7 @@ mod tests {
 
     #[test]
     fn without_a_policy_nothing_is_asked_about() {
-        let built = build(&mut Policies::new(Vec::new()), &[], &mut Good::new()).unwrap();
+        let built = build(&mut Policies::new(Vec::new(), Vec::new()), &[], &mut Good::new()).unwrap();
         assert_eq!(rules(&built.engine, &discovery()), []);
     }
 }
