@@ -18,6 +18,8 @@ mod plan;
 mod set;
 
 #[cfg(test)]
+mod bypasses;
+#[cfg(test)]
 mod gaps;
 #[cfg(test)]
 mod pins;

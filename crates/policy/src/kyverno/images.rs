@@ -218,7 +218,9 @@ pub(crate) struct Parts {
 impl Parts {
     /// `None` for what the grammar of distribution does not know.
     pub(crate) fn parse(text: &str) -> Option<Parts> {
-        if text.len() > 512 {
+        // 64 hexadecimal digits are the identifier of an image on some node, and name none in a registry.
+        if text.len() > 512 || (text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')))
+        {
             return None;
         }
         let (rest, digest) = match text.split_once('@') {
