@@ -96,6 +96,66 @@ fn what_is_not_known_refuses() {
 }
 
 #[test]
+fn who_asks_decides_where_a_policy_asks_that() {
+    let room = Room::new();
+    let rule = |filters: &str| NO_LATEST.replace("match: {any: [{resources: {kinds: [Pod]}}]}", filters);
+    room.file("pod.yaml", &pod("p", "latest"));
+    room.file("eve.yaml", &rule("match: {any: [{subjects: [{kind: User, name: eve}]}]}"));
+    room.check("--offline policy apply eve.yaml -r pod.yaml", 10, &["nobody said who does"]);
+    room.check(
+        "--offline policy apply eve.yaml -r pod.yaml --user anna",
+        0,
+        &["1 resource: 1 admitted", "by 1 policy"],
+    );
+    room.check("--offline policy apply eve.yaml -r pod.yaml --user eve", 10, &["a tag is needed"]);
+    room.file("edit.yaml", &rule("match: {any: [{resources: {kinds: [Pod]}, clusterRoles: [edit]}]}"));
+    room.check("--offline policy apply edit.yaml -r pod.yaml --user eve", 10, &["a tag is needed"]);
+    room.check("--offline policy apply edit.yaml -r pod.yaml --user eve --cluster-role view", 0, &[]);
+    room.check("--offline policy apply edit.yaml -r pod.yaml --user eve --cluster-role edit", 10, &[]);
+    room.check("--offline policy apply edit.yaml -r pod.yaml --user eve --role d:x", 0, &[]);
+}
+
+/// CVE-2024-48921: exceptions count in namespaces that somebody chose.
+#[test]
+fn exceptions_count_where_they_are_allowed() {
+    let room = Room::new();
+    room.file("p/tag.yaml", NO_LATEST);
+    room.file(
+        "p/exception.yaml",
+        "apiVersion: kyverno.io/v2\nkind: PolicyException\nmetadata: {name: e, namespace: theirs}\nspec:\n  exceptions: [{policyName: no-latest, ruleNames: [tag]}]\n  match: {any: [{resources: {kinds: [Pod]}}]}\n",
+    );
+    room.file("pod.yaml", &pod("p", "latest"));
+    let run = room.check("--offline policy apply p -r pod.yaml", 10, &["refused by no-latest/tag"]);
+    assert!(run.talk.contains("PolicyException `theirs/e` excepts nothing"), "{run}");
+    room.check("--offline policy apply p -r pod.yaml --exception-namespace ours", 10, &[]);
+    let run = room.check("--offline policy apply p -r pod.yaml --exception-namespace theirs", 0, &[]);
+    assert!(!run.talk.contains("excepts nothing"), "{run}");
+    room.check("--offline policy apply p -r pod.yaml --exception-namespace '*'", 0, &[]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_among_policies_is_followed_or_an_error() {
+    use std::os::unix::fs::symlink;
+    let room = Room::new();
+    room.file("p/team.yaml", AUDIT);
+    room.file("elsewhere/tag.yaml", NO_LATEST);
+    room.file("pod.yaml", &pod("p", "latest"));
+    room.check("--offline policy apply p -r pod.yaml", 0, &["by 1 policy"]);
+    // The same file under two names is one policy.
+    symlink(room.path("p/team.yaml"), room.path("p/same.yaml")).unwrap();
+    room.check("--offline policy apply p -r pod.yaml", 0, &["by 1 policy"]);
+    symlink(room.path("elsewhere/tag.yaml"), room.path("p/tag.yaml")).unwrap();
+    room.check("--offline policy apply p -r pod.yaml", 10, &["refused by no-latest/tag"]);
+    symlink(room.path("nowhere.yaml"), room.path("p/gone.yaml")).unwrap();
+    room.check("--offline policy apply p -r pod.yaml", 1, &["gone.yaml", "leads nowhere"]);
+    room.check("policy lint p", 1, &["gone.yaml", "leads nowhere"]);
+    std::fs::remove_file(room.path("p/gone.yaml")).unwrap();
+    symlink(room.path("elsewhere"), room.path("p/folder")).unwrap();
+    room.check("--offline policy apply p -r pod.yaml", 1, &["p/folder", "leads to a directory"]);
+}
+
+#[test]
 fn suites_are_run() {
     let room = Room::new();
     room.file("t/policy.yaml", NO_LATEST);
