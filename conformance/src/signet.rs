@@ -41,6 +41,20 @@ pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(arguments: &[S], folder: &Path, hom
     run_at(None, arguments, folder, home)
 }
 
+/// Like [`run`], with the network and these variables around it.
+pub(crate) fn run_around<S: AsRef<std::ffi::OsStr>>(
+    around: &[(&str, String)],
+    arguments: &[S],
+    folder: &Path,
+    home: &Path,
+) -> Result<Output> {
+    let mut command = Command::new(program()?);
+    command.args(arguments).current_dir(folder).env_clear();
+    command.envs(around.iter().map(|(name, value)| (*name, value.as_str())));
+    command.env("HOME", home).env("XDG_CACHE_HOME", home.join("cache")).env("NO_COLOR", "1");
+    command.output().context("cannot start signet")
+}
+
 /// Like [`run`], at a time of its own (seconds since 1970).
 pub(crate) fn run_at<S: AsRef<std::ffi::OsStr>>(
     time: Option<i64>,

@@ -2,23 +2,27 @@
 //!
 //! The program sees copies of the suites without their `results`, and prints what each policy says of each resource; rows of `cases.tsv` are
 //! compared afterwards. Kyverno counts a result that no rule gave as a success ("Excluded"): here it is a failure unless a skip is expected, and
-//! says so. A rule of a kind that is not evaluated is a failure whatever is expected. Where a row names a file of objects (`patched`), the object
+//! says so. Suites that need a registry run beside one of our own making ([`World`]); their rows are the subset `registry`. A suite that upstream runs to see it fail must find nothing. A rule of a kind that is not evaluated is a failure whatever is expected. Where a row names a file of objects (`patched`), the object
 //! that came of the rule must be the one of the same identity there; where such a row expects a failure, another object is one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
+use super::world::World;
 use crate::areas::sbom::Scratch;
 use crate::set::{Case, Judged, Verdict, files, judge, text};
 use crate::signet;
 
+/// The subset of the rows whose suites need a registry.
+const REGISTRY: &str = "registry";
+
 /// What the evaluator sees of a row.
 #[derive(Debug)]
 struct Input {
-    suite: String,
+    suite: Named,
     policy: String,
     rule: String,
     resource: String,
@@ -29,7 +33,15 @@ struct Expected {
     result: String,
     /// The file of the objects that must have come of it.
     patched: Option<PathBuf>,
+    /// The suite is one that upstream runs to see it fail.
+    fails: bool,
 }
+
+/// A suite, and which document of its file is meant where there are several: each is a suite of its own.
+type Named = (String, Option<usize>);
+
+/// Suites that must fail. Source: kyverno/kyverno:Makefile, `kyverno test ./test/cli/test-fail/missing-policy && exit 1 || exit 0`.
+const MUST_FAIL: &str = "test-fail/";
 
 /// What the program said of a suite: one object for each policy and resource, or why it said nothing.
 type Suite = std::result::Result<Vec<Value>, String>;
@@ -68,34 +80,99 @@ pub(crate) fn evaluate(folder: &Path) -> Result<Vec<Judged>> {
         }
     }
     let mut cases = Vec::new();
-    let mut said: BTreeMap<String, Suite> = BTreeMap::new();
+    let mut said: BTreeMap<Named, Suite> = BTreeMap::new();
+    let mut documents: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    // Suites that need a registry.
+    let mut beside: BTreeSet<String> = BTreeSet::new();
     for (number, line) in text(&area.join("cases.tsv"))?.lines().enumerate().skip(1) {
         let columns: Vec<&str> = line.split('\t').collect();
         let [reach, format, suite, policy, rule, _kind, resource, result, rest @ ..] = columns.as_slice() else {
             continue;
         };
         let Some(within) = suite.strip_prefix(set).and_then(|within| within.strip_prefix('/')) else { continue };
-        if *reach != "offline" || *format != "kyverno-cli" {
+        if *format != "kyverno-cli" {
             continue;
         }
-        said.entry(within.to_owned()).or_insert(Ok(Vec::new()));
+        let registry = *reach != "offline";
+        if registry && beside.insert(within.to_owned()) {
+            // Without that world its rows fail, and say why.
+            if let Ok(world) = World::get() {
+                swap(&folder.join(within), &copy.join(within), &world)?;
+            }
+        }
+        if !documents.contains_key(within) {
+            documents.insert(within.to_owned(), rows_of(&folder.join(within))?);
+        }
+        let number_of = documents.get_mut(within).and_then(|left| next_document(left));
+        let named = (within.to_owned(), number_of);
+        said.entry(named.clone()).or_insert(Ok(Vec::new()));
         let input = Input {
-            suite: within.to_owned(),
+            suite: named,
             policy: (*policy).to_owned(),
             rule: (*rule).to_owned(),
             resource: (*resource).to_owned(),
         };
         let patched = rest.first().filter(|patched| !patched.is_empty());
         let patched = patched.and_then(|patched| Some(folder.join(within).parent()?.join(patched)));
-        let expected = Expected { result: (*result).to_owned(), patched };
+        let fails = within.starts_with(MUST_FAIL);
+        let expected = Expected { result: (*result).to_owned(), patched, fails };
         let id = format!("{}:{policy}:{rule}:{resource}:{number}", within.trim_end_matches("/kyverno-test.yaml"));
         let group = within.split('/').next().unwrap_or_default().to_owned();
-        cases.push(Case::new(id, input, expected).within(group));
+        let case = Case::new(id, input, expected).within(group);
+        cases.push(if registry { case.within(REGISTRY.to_owned()) } else { case });
     }
-    for (suite, answer) in &mut said {
-        *answer = run(&copy.join(suite), &scratch).map_err(|err| format!("{err:#}"));
+    for ((suite, number), answer) in &mut said {
+        let asked = match number {
+            None => Ok(()),
+            Some(number) => only(&folder.join(suite.as_str()), *number, &copy.join(suite.as_str())),
+        };
+        let run = |()| match beside.contains(suite) {
+            true => run(&copy.join(suite.as_str()), &scratch, Some(&*World::get()?)),
+            false => run(&copy.join(suite.as_str()), &scratch, None),
+        };
+        *answer = asked.and_then(run).map_err(|err| format!("{err:#}"));
     }
     Ok(judge(cases, |input| ask(input, &said), |_, answer, expected| compare(answer, expected)))
+}
+
+fn documents_of(suite: &Path) -> Result<Vec<Value>> {
+    let documents = signet_yaml::parse(&text(suite)?, &signet_yaml::Limits::default())
+        .with_context(|| format!("`{}` is no YAML", suite.display()))?;
+    Ok(documents.iter().map(|document| signet_yaml::to_json(&document.root)).filter(Value::is_object).collect())
+}
+
+/// How many rows each document of a suite has, if there are several: one for each resource of each result. What is expected is not read.
+fn rows_of(suite: &Path) -> Result<Vec<usize>> {
+    let documents = documents_of(suite)?;
+    if documents.len() < 2 {
+        return Ok(Vec::new());
+    }
+    let rows = |result: &Value| {
+        let named = ["resources", "resource"].iter().find_map(|key| result.get(*key).and_then(Value::as_array));
+        named.map_or(1, |named| named.len().max(1))
+    };
+    let of = |document: &Value| {
+        let results = document.get("results").and_then(Value::as_array);
+        results.into_iter().flatten().map(rows).sum()
+    };
+    Ok(documents.iter().map(of).collect())
+}
+
+/// Whose turn it is, of documents with so many rows left each.
+fn next_document(left: &mut [usize]) -> Option<usize> {
+    let number = left.iter().position(|left| *left > 0)?;
+    *left.get_mut(number)? -= 1;
+    Some(number)
+}
+
+/// Writes one document of a suite, without its results, as a suite.
+fn only(suite: &Path, number: usize, to: &Path) -> Result<()> {
+    let mut document = documents_of(suite)?.into_iter().nth(number).context("there is no such document")?;
+    if let Some(entries) = document.as_object_mut() {
+        entries.remove("results");
+        entries.remove("checks");
+    }
+    std::fs::write(to, document.to_string()).with_context(|| format!("cannot write `{}`", to.display()))
 }
 
 /// The suite's text up to and behind its `results`.
@@ -115,16 +192,38 @@ fn without_results(suite: &str) -> String {
     out
 }
 
-fn run(suite: &Path, scratch: &Scratch) -> Result<Vec<Value>> {
+/// Writes the files beside a suite with ours in the place of upstream's keys, certificates and digests.
+fn swap(suite: &Path, to: &Path, world: &World) -> Result<()> {
+    let (from, to) = (suite.parent().context("a folder")?, to.parent().context("a folder")?);
+    for file in files(from)? {
+        let is_yaml = file.extension().is_some_and(|end| end == "yaml");
+        if !is_yaml || file.file_name().is_some_and(|name| name == "kyverno-test.yaml") {
+            continue;
+        }
+        let mut documents = documents_of(&file)?;
+        documents.iter_mut().for_each(|document| world.swap(document));
+        let text: Vec<String> = documents.iter().map(Value::to_string).collect();
+        std::fs::write(to.join(file.strip_prefix(from)?), text.join("\n---\n"))?;
+    }
+    Ok(())
+}
+
+fn run(suite: &Path, scratch: &Scratch, world: Option<&World>) -> Result<Vec<Value>> {
     let folder = suite.parent().context("a suite lies in a folder")?;
-    let arguments: [PathBuf; 4] = ["kyverno".into(), "test".into(), suite.to_owned(), "--responses".into()];
-    let output = signet::run(&arguments, folder, scratch.path())?;
+    let mut arguments: Vec<PathBuf> = vec!["kyverno".into(), "test".into(), suite.to_owned(), "--responses".into()];
+    let output = match world {
+        Some(world) => {
+            arguments.push("--registry".into());
+            signet::run_around(&world.around(), &arguments, folder, scratch.path())?
+        }
+        None => signet::run(&arguments, folder, scratch.path())?,
+    };
     anyhow::ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr).trim());
     let said = String::from_utf8_lossy(&output.stdout);
     said.lines().map(|line| serde_json::from_str(line).context("the program prints no JSON")).collect()
 }
 
-fn ask(input: &Input, said: &BTreeMap<String, Suite>) -> Answer {
+fn ask(input: &Input, said: &BTreeMap<Named, Suite>) -> Answer {
     let verdicts = match said.get(&input.suite) {
         Some(Ok(verdicts)) => verdicts,
         Some(Err(why)) => return Answer::Broken(why.clone()),
@@ -172,6 +271,10 @@ fn ask(input: &Input, said: &BTreeMap<String, Suite>) -> Answer {
 fn compare(answer: &Answer, expected: &Expected) -> Verdict {
     match answer {
         Answer::Broken(why) => Verdict::Failed(format!("the suite cannot be run: {why}")),
+        Answer::NotFound | Answer::Empty if expected.fails => Verdict::Passed,
+        Answer::Results(_) if expected.fails => {
+            Verdict::Failed("the suite must fail, and something came of it".to_owned())
+        }
         Answer::NotFound => Verdict::Failed("no such policy and resource were loaded together".to_owned()),
         Answer::Empty if expected.result == "skip" => Verdict::Passed,
         Answer::Empty => {

@@ -7,3 +7,4 @@ pub(crate) mod image_policies;
 pub(crate) mod kyverno;
 pub(crate) mod reviews;
 mod webhook;
+mod world;

@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -25,6 +26,8 @@ pub(crate) struct Webhook {
     process: Child,
     address: String,
     config: Arc<ClientConfig>,
+    /// What it prints about each review.
+    told: Receiver<Value>,
 }
 
 impl Drop for Webhook {
@@ -45,21 +48,42 @@ pub(crate) struct Answer {
 impl Webhook {
     /// Starts the real program on a free port, with these further arguments.
     pub(crate) fn start(home: &Path, arguments: &[&str]) -> Result<Webhook> {
+        Webhook::start_within(home, arguments, &[])
+    }
+
+    /// The same with these variables around it.
+    pub(crate) fn start_within(home: &Path, arguments: &[&str], around: &[(&str, String)]) -> Result<Webhook> {
         let mut process = Command::new(signet::program()?)
             .args(["serve", "admission", "--dev", "--listen", "127.0.0.1:0", "-o", "json", "--quiet"])
             .args(arguments)
             .env_clear()
             .env("HOME", home)
+            .envs(around.iter().map(|(name, value)| (*name, value.as_str())))
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .context("cannot start signet")?;
         let output = process.stdout.take().context("the program has an output")?;
         let mut reader = BufReader::new(output);
         let mut line = String::new();
         let read = reader.read_line(&mut line);
-        // Nobody reads the rest; it must not fill the pipe.
-        std::thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()));
-        let mut webhook = Webhook { process, address: String::new(), config: config(&RootCertStore::empty())? };
+        // Its last words, if it does not begin; later they must not fill the pipe.
+        let mut talk = process.stderr.take().context("the program talks")?;
+        if line.is_empty() {
+            let mut why = String::new();
+            let _said = talk.by_ref().take(16 << 10).read_to_string(&mut why);
+            let _ended = process.wait();
+            bail!("the program does not begin: {}", why.trim());
+        }
+        std::thread::spawn(move || std::io::copy(&mut talk, &mut std::io::sink()));
+        let (say, told) = channel();
+        std::thread::spawn(move || {
+            for line in reader.lines().map_while(std::result::Result::ok) {
+                // Whoever started it may be gone; the pipe must not be full for that.
+                let _kept = serde_json::from_str(&line).map(|line| say.send(line));
+            }
+        });
+        let mut webhook = Webhook { process, address: String::new(), config: config(&RootCertStore::empty())?, told };
         read.context("the program says nothing")?;
         let first: Value = serde_json::from_str(&line).with_context(|| format!("the first line is no JSON: {line}"))?;
         let text = |key: &str| first.get(key).and_then(Value::as_str).unwrap_or_default();
@@ -70,6 +94,17 @@ impl Webhook {
         }
         webhook.config = config(&roots)?;
         Ok(webhook)
+    }
+
+    /// What it printed about one call for a review.
+    pub(crate) fn told(&self, uid: &str, pass: &str) -> Result<Value> {
+        loop {
+            let line = self.told.recv_timeout(TIME).context("the program prints nothing about the review")?;
+            let text = |key: &str| line.get(key).and_then(Value::as_str).unwrap_or_default();
+            if text("uid") == uid && text("pass") == pass {
+                return Ok(line);
+            }
+        }
     }
 
     /// Posts a body and reads the answer.

@@ -31,10 +31,12 @@ pub(super) fn facts(reference: &str, registry: &Registry) -> Result<Value> {
     let client = registry.client();
     let top = client.manifest(&named).with_context(|| format!("cannot resolve the image `{reference}`"))?;
     let parsed = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).context("a manifest is no JSON");
+    // Docker Hub has this name where policies compare it. Source: google/go-containerregistry:pkg/name/registry.go, `DefaultRegistry`.
+    let host = if named.registry() == "docker.io" { "index.docker.io" } else { named.registry() };
     let mut shown = json!({
         "image": reference,
-        "resolvedImage": format!("{}@{}", named.name(), top.digest),
-        "registry": named.registry(),
+        "resolvedImage": format!("{host}/{}@{}", named.repository(), top.digest),
+        "registry": host,
         "repository": named.repository(),
         "identifier": named.digest().map_or_else(|| named.tag().unwrap_or("latest").to_owned(), ToString::to_string),
         "tag": named.tag(),

@@ -3,6 +3,7 @@
 //! ```text
 //!   engine::Needs ─▶ Outside ─┬─ Digest ──▶ the tag, once
 //!                             ├─ Signed ──▶ question ─▶ trusted root and requirements ─▶ candidates beside the digest ─▶ judge (crate trust)
+//!                             │             (of Notary: documents that refer to the image, and signatures of those)
 //!                             └─ Image ───▶ manifest and configuration, for conditions
 //!   trust_policy::facts::Question ─▶ Bench ─▶ the same, and what a scan finds
 //! ```
@@ -13,6 +14,7 @@
 mod demand;
 mod image;
 mod question;
+mod referrers;
 mod trust_policy;
 
 #[cfg(test)]

@@ -50,7 +50,15 @@ impl Outside {
         if signed.predicate_type.is_some() {
             demand.requirements.annotations.clone_from(&signed.annotations);
         }
-        let found = match self.verified(&pinned, signed.layout, &wanted, &demand)? {
+        let mut found = self.verified(&pinned, signed.layout, &wanted, &demand)?;
+        // GitHub's artifact attestations are the only seal of many images: for the type of Sigstore's bundles, whoever attests about an image vouches
+        // for it. Source: kyverno/kyverno:pkg/cosign/sigstore.go, `fetchBundles` without a type.
+        if found.is_err() && signed.layout == Layout::SigstoreBundle && signed.predicate_type.is_none() {
+            demand.requirements.annotations.clone_from(&signed.annotations);
+            let attested = self.verified(&pinned, signed.layout, &Wanted::Attestation(None), &demand)?;
+            found = attested.or(found);
+        }
+        let found = match found {
             Ok(found) => found,
             Err(why) => return Ok(Answer::Refused(why)),
         };
@@ -168,8 +176,10 @@ impl Outside {
         let Authority::Certificate { certificate, chain, .. } = &signed.authority else {
             bail!("Notary's signatures are verified by certificates");
         };
-        ensure!(signed.predicate_type.is_none(), "attestations that are signed in Notary's way are not read");
         let roots = [certificate.clone(), chain.clone()];
+        if let Some(kind) = &signed.predicate_type {
+            return self.notary_statements(pinned, &roots, kind);
+        }
         Ok(match self.notation(pinned, &roots, &[], "strict", "")? {
             Ok(_) => Answer::Signed { digest: pinned.digest.to_string() },
             Err(why) => Answer::Refused(why),

@@ -12,6 +12,7 @@ use super::documents::{self, Policies};
 use super::judge::{self, Verdict};
 use super::objects;
 use super::values::{Mocks, Values, user};
+use crate::evidence::Outside;
 use crate::foreign::{columns, yaml};
 use crate::output;
 
@@ -26,7 +27,7 @@ struct Counts {
 }
 
 /// Runs the command. The code is that of Kyverno's tool.
-pub(super) fn command(args: &ApplyArgs, surroundings: &Surroundings) -> Result<u8> {
+pub(super) fn command(args: &ApplyArgs, surroundings: &Surroundings, registries: Option<&Outside>) -> Result<u8> {
     if args.policies.is_empty() {
         bail!("requires at least one policy");
     }
@@ -62,7 +63,7 @@ pub(super) fn command(args: &ApplyArgs, surroundings: &Surroundings) -> Result<u
         let targets = documents::resources(&args.targets)?;
         mocks.targets = Some(resources.iter().cloned().chain(targets).collect());
     }
-    let given = judge::Given { values: &values, user: user.as_ref(), mocks: &mocks, surroundings };
+    let given = judge::Given { values: &values, user: user.as_ref(), mocks: &mocks, surroundings, registries };
     let verdicts = judge::all(&policies, &resources, &given);
     let counts = count(&verdicts, args.audit_warn);
     let mut out = String::new();

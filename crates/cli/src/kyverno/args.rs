@@ -1,11 +1,13 @@
 //! Kyverno's command line as a table over plain values. Parsing does nothing else.
 //!
-//! Source: kyverno/kyverno:docs/user/cli/commands. Flags that reach into a cluster, a registry or a git repository are not here: what is not
-//! understood is refused, never left out in silence.
+//! Source: kyverno/kyverno:docs/user/cli/commands. Flags that reach into a cluster or a git repository are not here: what is not understood is
+//! refused, never left out in silence.
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+use crate::verify::args::ReachArgs;
 
 /// Kubernetes Native Policy Management, under the command line of Kyverno.
 #[derive(Debug, Parser)]
@@ -74,6 +76,19 @@ pub(super) struct FunctionArgs {
     pub(super) names: Vec<String>,
 }
 
+/// Whether registries are asked, and how they are reached.
+#[derive(Clone, Debug, Default, Args)]
+pub(super) struct RegistryArgs {
+    /// Ask registries about images: their signatures, and what they are. Without it, what a policy asks of a registry is an error.
+    #[arg(long)]
+    pub(super) registry: bool,
+    #[command(flatten)]
+    pub(super) reach: ReachArgs,
+    /// A Sigstore `trusted_root.json` (Signet's own) [default: that of the instance chosen by `signet trust init`, else the public one's].
+    #[arg(long, env = "SIGNET_TRUSTED_ROOT", value_name = "FILE")]
+    pub(super) trusted_root: Option<PathBuf>,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct ApplyArgs {
     /// Files or directories with policies.
@@ -97,6 +112,8 @@ pub(super) struct ApplyArgs {
     /// Files or directories with resources that rules may change besides those they are about.
     #[arg(long = "target-resource", visible_alias = "target-resources", value_name = "FILE", value_delimiter = ',')]
     pub(super) targets: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) registries: RegistryArgs,
     /// File or directory for mutated resources, instead of printing them.
     #[arg(short = 'o', long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
@@ -146,6 +163,8 @@ pub(super) struct TestArgs {
     /// Format of the results: json, markdown or junit.
     #[arg(short = 'o', long, value_name = "FORMAT")]
     pub(super) output_format: Option<String>,
+    #[command(flatten)]
+    pub(super) registries: RegistryArgs,
     /// Fail when there are no tests.
     #[arg(long)]
     pub(super) require_tests: bool,

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use signet_policy::admission;
 use signet_policy::jmespath::Surroundings;
-use signet_policy::kyverno::verify_images::{Evidence, Outcomes, annotated, join_outcomes};
+use signet_policy::kyverno::verify_images::{Evidence, ImageNeed, Outcomes, annotated, join_outcomes};
 use signet_policy::kyverno::{Action, Exception, Need, Policy, Response, Snapshot, User};
 
 use super::documents::{Loaded, Policies};
 use super::values::{Mocks, Values};
+use crate::evidence::Outside;
 
 /// How often a rule may ask for more before it is given up.
 const ROUNDS: usize = 16;
@@ -87,12 +88,23 @@ impl Verdict {
 }
 
 /// Everything that judging takes besides policies and resources.
-#[derive(Debug)]
 pub(super) struct Given<'g> {
     pub(super) values: &'g Values,
     pub(super) user: Option<&'g User>,
     pub(super) mocks: &'g Mocks,
     pub(super) surroundings: &'g Surroundings,
+    /// `None`: no registry is asked, and what a policy asks of one is an error.
+    pub(super) registries: Option<&'g Outside>,
+}
+
+impl Given<'_> {
+    /// What a rule needs, if it is known here or a registry says it.
+    fn answer(&self, need: &Need) -> Option<Value> {
+        self.mocks.answer(need).or_else(|| match (need, self.registries) {
+            (Need::Image { reference }, Some(registries)) => registries.facts(reference).ok(),
+            _ => None,
+        })
+    }
 }
 
 /// Judges, resource by resource and policy by policy, in the order in which they were given.
@@ -206,7 +218,7 @@ fn answered<T>(given: &Given<'_>, ask: impl Fn(&Snapshot) -> T, needs: impl Fn(&
     let mut found = ask(&snapshot);
     for _ in 0..ROUNDS {
         let known = snapshot.len();
-        let answers = needs(&found).iter().filter_map(|need| Some((need.clone(), given.mocks.answer(need)?)));
+        let answers = needs(&found).iter().filter_map(|need| Some((need.clone(), given.answer(need)?)));
         let answers: Vec<_> = answers.collect();
         snapshot.extend(answers);
         if snapshot.len() == known {
@@ -215,6 +227,29 @@ fn answered<T>(given: &Given<'_>, ask: impl Fn(&Snapshot) -> T, needs: impl Fn(&
         found = ask(&snapshot);
     }
     found
+}
+
+/// The same for policies that ask about signatures.
+fn answered_by_registries<T>(
+    given: &Given<'_>,
+    ask: impl Fn(&Snapshot, &Evidence) -> T,
+    needs: impl Fn(&T) -> (&BTreeSet<Need>, &BTreeSet<ImageNeed>),
+) -> T {
+    let mut evidence = Evidence::new();
+    for _ in 0..ROUNDS {
+        let found = answered(given, |snapshot| ask(snapshot, &evidence), |found| needs(found).0);
+        let Some(registries) = given.registries else { return found };
+        let (_, images) = needs(&found);
+        let open: Vec<ImageNeed> = images.iter().filter(|need| !evidence.contains_key(need)).cloned().collect();
+        if open.is_empty() {
+            return found;
+        }
+        evidence.extend(open.into_iter().map(|need| {
+            let answer = registries.answer(&need);
+            (need, answer)
+        }));
+    }
+    answered(given, |snapshot| ask(snapshot, &evidence), |found| needs(found).0)
 }
 
 fn mutate(policy: &Policy, current: &mut Value, exceptions: &[Exception], given: &Given<'_>, verdict: &mut Verdict) {
@@ -229,7 +264,7 @@ fn mutate(policy: &Policy, current: &mut Value, exceptions: &[Exception], given:
     verdict.patched = Some(current.clone());
 }
 
-/// Nothing is asked of registries here: what is not known is an error that names it.
+/// What is not known is an error that names it.
 fn verify_images(
     policy: &Policy,
     current: &mut Value,
@@ -239,9 +274,10 @@ fn verify_images(
     verdict: &mut Verdict,
 ) {
     let input = given.values.input(&policy.name, current, given.user);
-    let evidence = Evidence::new();
-    let ask = |snapshot: &Snapshot| policy.verify_images(&input, exceptions, snapshot, &evidence, given.surroundings);
-    let verified = answered(given, ask, |verified| &verified.needs);
+    let ask = |snapshot: &Snapshot, evidence: &Evidence| {
+        policy.verify_images(&input, exceptions, snapshot, evidence, given.surroundings)
+    };
+    let verified = answered_by_registries(given, ask, |verified| (&verified.needs, &verified.images));
     verdict.rules.extend(verified.responses.into_iter().map(RuleVerdict::of));
     if let Some(of_policy) = verified.outcomes {
         join_outcomes(outcomes, &of_policy);
@@ -277,8 +313,12 @@ fn admit(
     verdict: &mut Verdict,
 ) {
     let input = given.values.input(&policy.name, current, given.user);
-    let ask = |snapshot: &Snapshot| policy.evaluate(&input, exceptions, snapshot, given.surroundings);
-    let judged = answered(given, ask, |judged| &judged.needs);
+    let ask = |snapshot: &Snapshot, evidence: &Evidence| {
+        policy.evaluate_with(&input, exceptions, evidence, snapshot, given.surroundings)
+    };
+    let mut judged = answered_by_registries(given, ask, |judged| (&judged.needs, &judged.images));
+    let verified = judged.verified.clone();
+    judged.settle(&verified);
     verdict.rules.extend(judged.responses.into_iter().map(RuleVerdict::of));
     if let Some(object) = judged.patched {
         verdict.changed = *current != object;

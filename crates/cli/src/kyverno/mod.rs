@@ -26,8 +26,9 @@ use anyhow::Result;
 use clap::Parser as _;
 use signet_policy::jmespath::Surroundings;
 
-use self::args::{Cli, Command, TestArgs};
+use self::args::{Cli, Command, RegistryArgs, TestArgs};
 use crate::args::Global;
+use crate::evidence::Outside;
 use crate::exit::Exit;
 use crate::foreign;
 use crate::settings::Settings;
@@ -44,8 +45,12 @@ pub(crate) fn command(args: &[OsString], global: &Global) -> ExitCode {
 fn run(cli: &Cli, global: &Global) -> Result<u8> {
     let settings = Settings::gather(global)?;
     match &cli.command {
-        Command::Apply(args) => apply::command(args, &surroundings(&settings)),
-        Command::Test(args) => test::command(args, &surroundings(&settings)),
+        Command::Apply(args) => {
+            apply::command(args, &surroundings(&settings), registries(&args.registries, &settings)?.as_ref())
+        }
+        Command::Test(args) => {
+            test::command(args, &surroundings(&settings), registries(&args.registries, &settings)?.as_ref())
+        }
         Command::Jp(wanted) => jp::command(wanted, &settings),
         Command::Version => foreign::version::command("kyverno", "text"),
     }
@@ -67,7 +72,12 @@ pub(crate) fn test(directories: &[PathBuf], fail_only: bool, detailed: bool, set
         require_tests: true,
         ..TestArgs::default()
     };
-    Ok(if test::command(&args, &surroundings(settings))? == 0 { Exit::Well } else { Exit::Failed })
+    Ok(if test::command(&args, &surroundings(settings), None)? == 0 { Exit::Well } else { Exit::Failed })
+}
+
+/// Registries, if they are asked.
+fn registries(args: &RegistryArgs, settings: &Settings) -> Result<Option<Outside>> {
+    args.registry.then(|| Outside::new(&args.reach, args.trusted_root.clone(), settings)).transpose()
 }
 
 fn finish(result: Result<u8>) -> ExitCode {

@@ -12,6 +12,7 @@ use signet_policy::jmespath::{Expression, Surroundings};
 use super::documents::{self, Policies};
 use super::judge::{self, Verdict};
 use super::values::{Mocks, Values, user};
+use crate::evidence::Outside;
 
 /// A suite.
 #[derive(Debug)]
@@ -101,7 +102,7 @@ impl Suite {
     }
 
     /// Judges all resources by all policies.
-    pub(super) fn run(&self, surroundings: &Surroundings) -> Result<Vec<Verdict>> {
+    pub(super) fn run(&self, surroundings: &Surroundings, registries: Option<&Outside>) -> Result<Vec<Verdict>> {
         let mut policies = Policies::default();
         policies.read(&self.paths("policies")).context("cannot load the policies")?;
         policies.read(&self.paths("exceptions")).context("cannot load the exceptions")?;
@@ -123,7 +124,7 @@ impl Suite {
         let sources = documents::resources(&sources).context("cannot load the sources of clones")?;
         mocks.targets = Some(unique(resources.iter().cloned().chain(targets).chain(sources).collect()));
         let values = Values::of(values);
-        let given = judge::Given { values: &values, user: user.as_ref(), mocks: &mocks, surroundings };
+        let given = judge::Given { values: &values, user: user.as_ref(), mocks: &mocks, surroundings, registries };
         let mut verdicts = judge::all(&policies, &unique(resources), &given);
         let mut payloads = Vec::new();
         for path in self.paths("jsonPayloads").into_iter().chain(self.file("jsonPayload")) {

@@ -14,6 +14,7 @@ use super::args::TestArgs;
 use super::judge::Verdict;
 use super::objects::{self, Mismatch};
 use super::suite::{Expected, Suite};
+use crate::evidence::Outside;
 use crate::foreign::columns;
 use crate::output;
 
@@ -30,7 +31,7 @@ struct Row {
 }
 
 /// Runs the command. The code is 1 when a result is not as expected or a suite cannot be run.
-pub(super) fn command(args: &TestArgs, surroundings: &Surroundings) -> Result<u8> {
+pub(super) fn command(args: &TestArgs, surroundings: &Surroundings, registries: Option<&Outside>) -> Result<u8> {
     if args.directories.is_empty() {
         bail!("a directory is required");
     }
@@ -54,7 +55,7 @@ pub(super) fn command(args: &TestArgs, surroundings: &Surroundings) -> Result<u8
         if args.output_format.is_none() && !args.responses {
             writeln!(out, "Loading test ( {} ) ...", path.display())?;
         }
-        let outcome = Suite::read(path).and_then(|suite| Ok((suite.run(surroundings)?, suite)));
+        let outcome = Suite::read(path).and_then(|suite| Ok((suite.run(surroundings, registries)?, suite)));
         let (verdicts, suite) = match outcome {
             Ok(found) => found,
             Err(err) => {

@@ -181,3 +181,65 @@ fn revocation_lists_are_given_as_files() {
         room.check(&format!("{line} {place}"), 1, &["is no plain file"]);
     }
 }
+
+/// A document that refers to an image: what it is about, its type, and what it says.
+fn attach(shelf: &Shelf, about: &Digest, kind: &str, content: &str) -> (Digest, Value) {
+    let layer = shelf.blob("application/json", content.as_bytes());
+    let subject = json!({"mediaType": MANIFEST, "digest": about.to_string(), "size": 1});
+    let mut entry = shelf.layers(None, &[layer], &json!({"artifactType": kind, "subject": subject}));
+    entry["artifactType"] = json!(kind);
+    (entry["digest"].as_str().unwrap().parse().unwrap(), entry)
+}
+
+/// What a registry lists as referring to an image.
+fn list_referrers(shelf: &Shelf, image: &Digest, entries: &[Value]) {
+    let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries});
+    shelf.put(&format!("referrers/{image}"), INDEX, index.to_string().as_bytes());
+}
+
+fn pem(der: &[u8]) -> String {
+    use base64::Engine as _;
+    let text = base64::engine::general_purpose::STANDARD.encode(der);
+    format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+}
+
+#[test]
+fn documents_that_refer_to_an_image_are_read_by_policies() {
+    let (room, shelf, signer, stranger) = (Room::new(), Shelf::start(), Signer::new(), Signer::new());
+    let (image, other) = (shelf.image("1"), shelf.image("2"));
+    let kind = "sbom/cyclone-dx";
+    let policy = json!({"apiVersion": "kyverno.io/v1", "kind": "ClusterPolicy", "metadata": {"name": "sbom"}, "spec": {"rules": [{
+        "name": "attested", "match": {"any": [{"resources": {"kinds": ["Pod"]}}]},
+        "verifyImages": [{"type": "Notary", "imageReferences": [format!("{}/*", shelf.host)], "mutateDigest": false, "verifyDigest": false, "attestations": [{
+            "type": kind,
+            "attestors": [{"entries": [{"certificates": {"cert": pem(&signer.root)}}]}],
+            "conditions": [{"all": [{"key": "{{ bomFormat }}", "operator": "Equals", "value": "CycloneDX"}]}],
+        }]}],
+    }]}});
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": format!("{}/app:1", shelf.host)}]}});
+    room.file("policy.json", &policy.to_string());
+    room.file("pod.json", &pod.to_string());
+    let line = "kyverno apply policy.json -r pod.json --detailed-results";
+    let good = r#"{"bomFormat":"CycloneDX"}"#;
+    // By whom, about what, of which type and content, listed as what; and what is said of it.
+    let check = |by: &Signer, about: &Digest, (own, listed): (&str, &str), content: &str, code: i32, needle: &str| {
+        let (document, mut entry) = attach(&shelf, about, own, content);
+        entry["artifactType"] = json!(listed);
+        refer(&shelf, &document, &[by.sign(&document, size(&shelf, &document), None)]);
+        list_referrers(&shelf, &image, &[entry]);
+        room.check(&format!("{line} --registry"), code, &[needle]);
+    };
+    list_referrers(&shelf, &image, &[]);
+    room.check(&format!("{line} --registry"), 1, &["no document of type `sbom/cyclone-dx` refers to the image"]);
+    check(&signer, &image, (kind, kind), good, 0, "pass: 1");
+    check(&signer, &image, (kind, kind), r#"{"bomFormat":"SPDX"}"#, 1, "fail: 1");
+    check(&stranger, &image, (kind, kind), good, 1, "is signed as the policy demands");
+    // What is signed is another image's, or something else than the list says.
+    check(&signer, &other, (kind, kind), good, 1, &format!("it is about {other}"));
+    check(&signer, &image, ("x/y", kind), good, 1, "it is of type `x/y`");
+    check(&signer, &image, (kind, "x/y"), good, 1, "no document of type");
+    check(&signer, &image, (kind, kind), "[1]", 1, "the document is no JSON object");
+    // Nobody asks a registry unless it is said.
+    check(&signer, &image, (kind, kind), good, 0, "pass: 1");
+    room.check(line, 1, &["is needed and was not given"]);
+}

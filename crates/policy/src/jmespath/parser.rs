@@ -333,7 +333,11 @@ impl Parser {
                 self.advance();
                 return self.node(Node::Hash(pairs));
             }
-            self.expect(&Token::Comma)?;
+            // Kyverno's parser takes the next key without a comma as well, and policies are written so.
+            // Source: kyverno/go-jmespath:parser.go, `parseMultiSelectHash`.
+            if self.is(&Token::Comma) {
+                self.expect(&Token::Comma)?;
+            }
         }
     }
 

@@ -7,14 +7,18 @@
 //!
 //! The model stores objects and calls webhooks; all decisions are the product's. It never sees what a test expects: an assertion is a moment at
 //! which the store is copied. A row that must be refused passes only when every object of its file was refused.
+//!
+//! Tests that need a registry run beside one of our own making ([`World`]) and are reviewed by the real webhook; their rows are the subset `registry`.
+//! Keys, certificates and digests of upstream are replaced by ours in everything that such a test reads.
 
 mod cluster;
 mod suite;
 mod tree;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
@@ -22,17 +26,20 @@ use serde_json::Value;
 use self::cluster::{Cluster, Store};
 use self::suite::{Action, Operation, Test};
 use self::tree::Bindings;
+use super::world::World;
 use crate::set::{Case, Judged, Verdict, judge, text};
 
 /// The namespace that a test gets for itself.
 const NAMESPACE: &str = "chainsaw-model";
+
+/// The subset of the rows whose tests need a registry.
+const REGISTRY: &str = "registry";
 
 /// What the evaluator sees of a row: the test, and which of its operations is meant.
 #[derive(Debug)]
 struct Input {
     test: String,
     operation: Option<usize>,
-    skipped: Option<&'static str>,
 }
 
 /// What is compared: allow, deny, assert or error.
@@ -59,7 +66,9 @@ pub(crate) fn evaluate(folder: &Path) -> Result<Vec<Judged>> {
 }
 
 fn run(area: &Path, set: &str) -> Result<Vec<Judged>> {
-    let mut tests: BTreeMap<String, std::result::Result<Test, String>> = BTreeMap::new();
+    let mut tests: BTreeMap<String, Result<Test>> = BTreeMap::new();
+    // Tests that need a registry.
+    let mut beside: BTreeSet<String> = BTreeSet::new();
     // How many rows of a test have named the same operation and file before.
     let mut met: BTreeMap<(String, String, String), usize> = BTreeMap::new();
     let mut cases = Vec::new();
@@ -69,9 +78,18 @@ fn run(area: &Path, set: &str) -> Result<Vec<Judged>> {
             continue;
         };
         let Some(within) = file.strip_prefix(set).and_then(|within| within.strip_prefix('/')) else { continue };
-        let test = tests
-            .entry(within.to_owned())
-            .or_insert_with(|| Test::read(&area.join(file), NAMESPACE).map_err(|err| format!("{err:#}")));
+        let registry = *reach != "offline";
+        if registry {
+            beside.insert(within.to_owned());
+        }
+        let test = tests.entry(within.to_owned()).or_insert_with(|| {
+            let mut test = Test::read(&area.join(file), NAMESPACE)?;
+            if registry {
+                let world = World::get()?;
+                test.change(&|value| world.swap(value));
+            }
+            Ok(test)
+        });
         let before = met.entry((within.to_owned(), (*verb).to_owned(), (*resource).to_owned())).or_default();
         let operation = test.as_ref().ok().and_then(|test| {
             let named = |operation: &&(usize, &Operation)| operation.1.verb == *verb && operation.1.file == *resource;
@@ -79,26 +97,24 @@ fn run(area: &Path, set: &str) -> Result<Vec<Judged>> {
             operations.iter().filter(named).nth(*before).map(|(index, _)| *index)
         });
         *before += 1;
-        let skipped = (*reach != "offline").then_some("needs a registry with images of our own making");
         let id = format!("{}:{verb}:{resource}:{number}", within.trim_end_matches("/chainsaw-test.yaml"));
         let group = within.split('/').next().unwrap_or_default().to_owned();
-        let input = Input { test: within.to_owned(), operation, skipped };
-        cases.push(Case::new(id, input, Expected { result: (*result).to_owned() }).within(group));
+        let input = Input { test: within.to_owned(), operation };
+        let case = Case::new(id, input, Expected { result: (*result).to_owned() }).within(group);
+        cases.push(if registry { case.within(REGISTRY.to_owned()) } else { case });
     }
     let mut outcomes: BTreeMap<String, Vec<Outcome>> = BTreeMap::new();
     for (name, test) in &tests {
         if let Ok(test) = test {
-            outcomes.insert(name.clone(), perform(test));
+            let world = if beside.contains(name) { Some(World::get()?) } else { None };
+            outcomes.insert(name.clone(), perform(test, world));
         }
     }
     let answer = |input: &Input| (input.test.clone(), input.operation);
-    Ok(judge(cases, answer, |input, (test, operation), expected| {
-        if let Some(reason) = input.skipped {
-            return Verdict::Skipped(reason.to_owned());
-        }
+    Ok(judge(cases, answer, |_, (test, operation), expected| {
         let test_read = match tests.get(test) {
             Some(Ok(test)) => test,
-            Some(Err(why)) => return Verdict::Failed(format!("the test cannot be read: {why}")),
+            Some(Err(why)) => return Verdict::Failed(format!("the test cannot be read: {why:#}")),
             None => return Verdict::Failed("there is no such test".to_owned()),
         };
         let found =
@@ -111,8 +127,11 @@ fn run(area: &Path, set: &str) -> Result<Vec<Judged>> {
 }
 
 /// Does what a test does, on a cluster of its own.
-fn perform(test: &Test) -> Vec<Outcome> {
-    let mut cluster = Cluster::new(NAMESPACE);
+fn perform(test: &Test, world: Option<Arc<World>>) -> Vec<Outcome> {
+    let mut cluster = match world {
+        Some(world) => Cluster::beside(NAMESPACE, world),
+        None => Cluster::new(NAMESPACE),
+    };
     let mut outcomes = Vec::new();
     for operation in &test.operations {
         let mut each =

@@ -82,6 +82,19 @@ impl Test {
         Ok(test)
     }
 
+    /// Changes every object that is written or looked for.
+    pub(super) fn change(&mut self, change: &dyn Fn(&mut Value)) {
+        for operation in &mut self.operations {
+            match &mut operation.action {
+                Action::Apply(objects) | Action::Create(objects) | Action::Patch(objects) | Action::Delete(objects) => {
+                    objects.iter_mut().for_each(change);
+                }
+                Action::Script(_) | Action::Look | Action::Broken(_) => {}
+            }
+            operation.expectation.objects.iter_mut().for_each(change);
+        }
+    }
+
     fn bind(&mut self, bindings: Option<&Value>) {
         for binding in list(bindings) {
             let Some(name) = binding.get("name").and_then(Value::as_str) else { continue };

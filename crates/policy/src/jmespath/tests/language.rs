@@ -131,6 +131,10 @@ fn selections_and_pipes() {
     check(DOCUMENT, "[text, zero, missing]", r#"["t", 0, null]"#);
     check(DOCUMENT, "people[*].[name, age] | [1]", r#"["b", 3]"#);
     check(DOCUMENT, "missing.[a, b]", "null");
+    // As Kyverno's parser takes it: a comma between pairs may be left out, and nothing else.
+    check(DOCUMENT, "foo.{a: bar.baz b: missing, c: `1`}", r#"{"a": "correct", "b": null, "c": 1}"#);
+    refused("{a: b c}", 7, "expected");
+    refused("{a: b, }", 7, "expected a key");
     check(DOCUMENT, "missing.{a: b}", "null");
     check(DOCUMENT, "people[*].{n: name}[?n == 'b']", r#"[{"n": "b"}]"#);
     check(DOCUMENT, "people[*].{n: name} | [?n == 'b']", r#"[{"n": "b"}]"#);

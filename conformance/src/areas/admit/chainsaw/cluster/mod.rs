@@ -5,6 +5,7 @@
 
 mod background;
 mod defaults;
+mod desk;
 mod generate;
 mod kinds;
 mod kubectl;
@@ -18,12 +19,16 @@ mod store;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use signet_policy::jmespath::Surroundings;
 use signet_policy::kyverno::{Input, Kind, Operation, Response, User};
 
+use crate::areas::admit::world::World;
+
+use self::desk::Desk;
 use self::kinds::split;
 use self::policies::Policies;
 use self::review::Said;
@@ -66,6 +71,8 @@ pub(super) struct Cluster {
     events: Vec<Value>,
     /// Whether that is being done.
     settling: bool,
+    /// Webhooks that ask registries, in the place of those that are modelled here.
+    desk: Option<Desk>,
 }
 
 impl Cluster {
@@ -83,11 +90,17 @@ impl Cluster {
             made_for: BTreeSet::new(),
             events: Vec::new(),
             settling: false,
+            desk: None,
         };
         for object in defaults::objects(namespace) {
             cluster.place(object);
         }
         cluster
+    }
+
+    /// The same, beside registries: requests are reviewed by the real webhook.
+    pub(super) fn beside(namespace: &str, world: Arc<World>) -> Cluster {
+        Cluster { desk: Some(Desk::new(world)), ..Cluster::new(namespace) }
     }
 
     /// What a user of the API would see now.
@@ -225,7 +238,10 @@ impl Cluster {
     /// Asks the webhooks, and keeps what they said.
     fn reviewed(&mut self, request: &Request) -> Result<Option<Value>, String> {
         let mut said = Said::default();
-        let reviewed = self.review(request.clone(), &mut said);
+        let reviewed = match &self.desk {
+            Some(desk) => self.reviewed_by_desk(desk, request.clone(), &mut said),
+            None => self.review(request.clone(), &mut said),
+        };
         let object = reviewed.as_ref().ok().and_then(Option::as_ref).or(request.object.as_ref());
         if let Some(object) = object.cloned() {
             self.notice(&object, &said);
