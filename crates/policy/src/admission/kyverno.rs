@@ -62,9 +62,8 @@ impl<'a> Parts<'a> {
         } else {
             Images::default()
         };
-        if self.policy.kind.is_about_images() && images.found.is_empty() {
-            return outcome("", Status::Skip, "no image of the request is one that the policy is about");
-        }
+        // Validations hold also where no image is one that the policy is about: they may be about the object, or about an image that they name
+        // themselves. Source: kyverno/kyverno:pkg/image/verification/evaluator/policy.go, `Evaluate`.
         if pins {
             return self.pinned(session, &images, judgement);
         }

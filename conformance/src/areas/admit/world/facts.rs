@@ -219,6 +219,7 @@ pub(super) fn images() -> Vec<Image> {
         ),
         image("public.ecr.aws/docker/library/busybox", &["latest"], PLAIN, Vec::new()),
         image("public.ecr.aws/docker/library/nginx", &["latest"], nightly.clone(), Vec::new()),
+        image("public.ecr.aws/docker/library/nginx", &["1.21"], PLAIN, Vec::new()),
         image("public.ecr.aws/docker/library/ubuntu", &["bionic"], PLAIN, Vec::new()),
         image("registry.k8s.io/pause", &["latest"], Shape { user: "65535:65535", ..PLAIN }, Vec::new()),
         Image {

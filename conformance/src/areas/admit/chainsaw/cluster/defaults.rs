@@ -52,8 +52,45 @@ pub(super) fn fill(object: &mut Value) {
             set(object, &["spec"], "failedJobsHistoryLimit", json!(1));
             template(object, "/spec/jobTemplate/spec/template/spec");
         }
+        // Defaults of Kyverno's own definitions. Source: kyverno/api:api/policies.kyverno.io/v1beta1, `+kubebuilder:default`.
+        (version, "ImageValidatingPolicy" | "NamespacedImageValidatingPolicy")
+            if version.starts_with("policies.kyverno.io/") =>
+        {
+            for key in ["mutateDigest", "verifyDigest", "required"] {
+                set(object, &["spec", "validationConfigurations"], key, json!(true));
+            }
+        }
+        (_, "GlobalContextEntry") if object.pointer("/spec/apiCall").is_some() => {
+            set(object, &["spec", "apiCall"], "method", json!("GET"));
+        }
         _ => {}
     }
+}
+
+/// Why the API server stores no such object: two containers of one Pod have one name.
+/// Source: kubernetes/kubernetes:pkg/apis/core/validation/validation.go, `validateContainers`.
+pub(super) fn invalid(object: &Value) -> Option<String> {
+    let spec = match (part(object, "/apiVersion"), part(object, "/kind")) {
+        ("v1", "Pod") => "/spec",
+        ("apps/v1", _) | ("batch/v1", "Job") => "/spec/template/spec",
+        ("batch/v1", "CronJob") => "/spec/jobTemplate/spec/template/spec",
+        _ => return None,
+    };
+    let mut names = std::collections::BTreeSet::new();
+    for list in ["containers", "initContainers"] {
+        let containers = object.pointer(&format!("{spec}/{list}")).and_then(Value::as_array);
+        for (index, container) in containers.into_iter().flatten().enumerate() {
+            let name = part(container, "/name");
+            if !name.is_empty() && !names.insert(name.to_owned()) {
+                let route = format!("{spec}/{list}").trim_start_matches('/').replace('/', ".");
+                let (kind, own) = (part(object, "/kind"), part(object, "/metadata/name"));
+                return Some(format!(
+                    "{kind} \"{own}\" is invalid: {route}[{index}].name: Duplicate value: \"{name}\""
+                ));
+            }
+        }
+    }
+    None
 }
 
 /// What the API server does not store of a kind that it has types for: empty lists, nulls, and ports of the host that are none.

@@ -15,8 +15,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use signet_policy::kyverno::message::denied;
-use signet_policy::kyverno::{Operation, Response, Status};
+use signet_policy::kyverno::message::{denied, refusal_of_cel, webhook};
+use signet_policy::kyverno::{Action, Operation, Response, Status};
 
 use super::policies::is_policy;
 use super::review::Said;
@@ -167,13 +167,30 @@ impl Cluster {
             let called = desk.call(pass, &desk.review(&request))?;
             keep(&mut said.rules, self, &called.reasons);
             if let Some(why) = called.denial {
-                return Ok(Err(denied(&format!("{pass}.signet.svc-fail"), &why)));
+                return Ok(Err(self
+                    .in_their_words(&called.reasons)
+                    .unwrap_or_else(|| denied(&format!("{pass}.signet.svc-fail"), &why))));
             }
             if let Some(object) = request.object.as_mut() {
                 patch(object, &called.patch)?;
             }
         }
         Ok(Ok(request.object))
+    }
+
+    /// A refusal by a policy that is written in CEL, as Kyverno words it: tests compare its whole text. What is refused and why was decided before.
+    fn in_their_words(&self, reasons: &[Value]) -> Option<String> {
+        let denies = |reason: &&Value| part(reason, "/consequence") == "denies";
+        let (key, response) = reasons.iter().filter(denies).find_map(|reason| response(self, reason))?;
+        let document = self.store.objects.get(&key).filter(|_| key.group == "policies.kyverno.io")?;
+        let fails_closed = part(document, "/spec/failurePolicy") != "Ignore";
+        let conditions = document.pointer("/spec/matchConditions").and_then(Value::as_array);
+        let fine = conditions.is_some_and(|conditions| !conditions.is_empty())
+            || document.pointer("/spec/webhookConfiguration/timeoutSeconds").is_some();
+        let prefix = if key.kind.contains("Image") { "ivpol.validate" } else { "vpol.validate" };
+        let own = fine.then_some(key.name.as_str());
+        let response = Response { action: Action::Enforce, ..response };
+        Some(denied(&webhook(prefix, fails_closed, own), &refusal_of_cel(&[(&key.name, &[response])])))
     }
 
     /// What all policies say of an object that is there, asked by nobody.
@@ -189,33 +206,37 @@ impl Cluster {
     }
 }
 
+/// What a reason says, with the key of its policy's document.
+fn response(cluster: &Cluster, reason: &Value) -> Option<(Key, Response)> {
+    let (namespace, name) = part(reason, "/policy").split_once('/').unwrap_or(("", part(reason, "/policy")));
+    let of = |key: &&Key| key.kind == part(reason, "/kind") && key.name == name && key.namespace == namespace;
+    let status = match part(reason, "/status") {
+        "pass" => Status::Pass,
+        "fail" => Status::Fail,
+        "skip" => Status::Skip,
+        "warn" => Status::Warn,
+        _ => Status::Error,
+    };
+    let response = Response {
+        rule: part(reason, "/rule").to_owned(),
+        status,
+        message: part(reason, "/message").to_owned(),
+        path: reason.get("path").and_then(Value::as_str).map(str::to_owned),
+        action: Action::default(),
+        target: None,
+    };
+    Some((cluster.store.objects.keys().find(of)?.clone(), response))
+}
+
 /// Adds reasons to what policies said, by the keys of their documents. The validating pass says last what a rule says.
 fn keep(rules: &mut Vec<(Key, Vec<Response>)>, cluster: &Cluster, reasons: &[Value]) {
-    for reason in reasons {
-        let (namespace, name) = part(reason, "/policy").split_once('/').unwrap_or(("", part(reason, "/policy")));
-        let of = |key: &&Key| key.kind == part(reason, "/kind") && key.name == name && key.namespace == namespace;
-        let Some(key) = cluster.store.objects.keys().find(of) else { continue };
-        let status = match part(reason, "/status") {
-            "pass" => Status::Pass,
-            "fail" => Status::Fail,
-            "skip" => Status::Skip,
-            "warn" => Status::Warn,
-            _ => Status::Error,
-        };
-        let response = Response {
-            rule: part(reason, "/rule").to_owned(),
-            status,
-            message: part(reason, "/message").to_owned(),
-            path: reason.get("path").and_then(Value::as_str).map(str::to_owned),
-            action: Default::default(),
-            target: None,
-        };
-        match rules.iter_mut().find(|(known, _)| known == key) {
+    for (key, response) in reasons.iter().filter_map(|reason| response(cluster, reason)) {
+        match rules.iter_mut().find(|(known, _)| *known == key) {
             Some((_, responses)) => {
                 responses.retain(|known| known.rule != response.rule);
                 responses.push(response);
             }
-            None => rules.push((key.clone(), vec![response])),
+            None => rules.push((key, vec![response])),
         }
     }
 }

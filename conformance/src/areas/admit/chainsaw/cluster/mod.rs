@@ -18,6 +18,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -73,6 +74,8 @@ pub(super) struct Cluster {
     settling: bool,
     /// Webhooks that ask registries, in the place of those that are modelled here.
     desk: Option<Desk>,
+    /// Whether a policy asked what an image is, and nobody could say.
+    lacks_images: Cell<bool>,
 }
 
 impl Cluster {
@@ -91,6 +94,7 @@ impl Cluster {
             events: Vec::new(),
             settling: false,
             desk: None,
+            lacks_images: Cell::new(false),
         };
         for object in defaults::objects(namespace) {
             cluster.place(object);
@@ -101,6 +105,11 @@ impl Cluster {
     /// The same, beside registries: requests are reviewed by the real webhook.
     pub(super) fn beside(namespace: &str, world: Arc<World>) -> Cluster {
         Cluster { desk: Some(Desk::new(world)), ..Cluster::new(namespace) }
+    }
+
+    /// Whether policies asked of a registry what nobody here knows.
+    pub(super) fn needs_registry(&self) -> bool {
+        self.lacks_images.get()
     }
 
     /// What a user of the API would see now.
@@ -282,6 +291,9 @@ impl Cluster {
                 let generation = metadata.get("generation").and_then(Value::as_u64).unwrap_or(1).saturating_add(1);
                 merge(&mut object, &json!({"metadata": {"generation": generation}}));
             }
+        }
+        if let Some(why) = defaults::invalid(&object) {
+            return Err(why);
         }
         if policies::is_policy(&object) {
             policies::validate(&object, old.as_ref())?;

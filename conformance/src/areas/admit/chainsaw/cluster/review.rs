@@ -49,7 +49,13 @@ impl Cluster {
         let mut found = ask(&snapshot);
         for _ in 0..ROUNDS {
             let known = snapshot.len();
-            let answers = needs(&found).iter().filter_map(|need| Some((need.clone(), answer(need)?)));
+            let answers = needs(&found).iter().filter_map(|need| {
+                let answer = answer(need);
+                if answer.is_none() && matches!(need, Need::Image { .. }) {
+                    self.lacks_images.set(true);
+                }
+                Some((need.clone(), answer?))
+            });
             snapshot.extend(answers.collect::<Vec<_>>());
             if snapshot.len() == known {
                 break;
