@@ -255,11 +255,12 @@ impl Authority {
 /// Certificate and key (PEM) of a client with this common name.
 #[cfg(test)]
 pub(crate) fn client_for_tests(of: &Authority, name: &str, now: Timestamp) -> (String, String) {
-    let (own, key) = (Key::generate().unwrap(), Key::from_pkcs8(&of.current.key).unwrap());
+    let own = Key::generate().expect("a key can be made");
+    let key = Key::from_pkcs8(&of.current.key).expect("the authority has a key");
     let issuer = format!("Signet admission {}", of.current.certificate.from.strftime("%Y-%m-%dT%H:%M:%SZ"));
     let (from, until) = (now, now + SignedDuration::from_hours(1));
-    let der = Draft { issuer: &issuer, subject: name, from, until }.client(&own, &key).unwrap();
-    (pem("CERTIFICATE", &der), pem("PRIVATE KEY", &own.to_pkcs8().unwrap()))
+    let der = Draft { issuer: &issuer, subject: name, from, until }.client(&own, &key).expect("the name is short");
+    (pem("CERTIFICATE", &der), pem("PRIVATE KEY", &own.to_pkcs8().expect("a key can be written")))
 }
 
 fn pem(label: &str, der: &[u8]) -> String {
