@@ -92,7 +92,7 @@ fn what_is_blocked_is_shown_and_taken_back() {
 fn the_webhook_refuses_what_is_blocked_although_it_was_let_in_before() {
     let room = Room::new();
     room.file("policy.yaml", NOTHING);
-    let server = Server::start(&room, "--policy policy.yaml --store shared");
+    let server = Server::unseen(&room, "--policy policy.yaml --store shared");
     let image = format!("registry.example.com/app@{DIGEST}");
     assert_eq!(server.review("/validate", &pod(&image))["allowed"], true);
     let blocked = format!("block {DIGEST} --store shared --reason 'it mines' --by anna");
@@ -136,7 +136,7 @@ fn a_store_that_cannot_be_read_refuses_and_none_at_all_does_not() {
         10,
         &["refused by signet block", &format!("{DIGEST} is blocked")],
     );
-    let server = Server::start(&room, "--policy policy.yaml --store shared");
+    let server = Server::unseen(&room, "--policy policy.yaml --store shared");
     room.check(&format!("block remove {DIGEST} --store shared"), 0, &[]);
     soon(&server, &image, true);
     // Broken while it runs: the list of before decides for ten seconds, and then nothing does.
@@ -285,7 +285,7 @@ fn what_was_let_in_stays_in_while_the_registry_is_away() {
     );
     let host = machine.registry.host.clone();
     let line = format!("--policy kyverno.yaml,trust.yaml --registry {host} --store shared");
-    let server = Server::start(&machine.room, &line);
+    let server = Server::unseen(&machine.room, &line);
     let named = format!("{image}@{digest}");
     let first = server.review("/validate", &pod(&named));
     assert_eq!(first["allowed"], true, "{first}");
@@ -301,7 +301,7 @@ fn what_was_let_in_stays_in_while_the_registry_is_away() {
     assert!(message(&tag).contains("not known"), "{tag}");
     drop(server);
     // Another process with the same store.
-    let server = Server::start(&room, &line);
+    let server = Server::unseen(&room, &line);
     let again = server.review("/validate", &pod(&named));
     assert_eq!(again["allowed"], true, "{again}");
     // Whatever is remembered: a block comes first.
@@ -312,12 +312,12 @@ fn what_was_let_in_stays_in_while_the_registry_is_away() {
     drop(server);
     // Other policies are another question.
     room.file("trust.yaml", &room.read("trust.yaml").replace("name: p", "name: q"));
-    let server = Server::start(&room, &line);
+    let server = Server::unseen(&room, &line);
     assert_eq!(server.review("/validate", &pod(&named))["allowed"], false);
     drop(server);
     // And a store whose key is another's is worth nothing.
     room.file("trust.yaml", &room.read("trust.yaml").replace("name: q", "name: p"));
     std::fs::remove_file(room.path("shared/decisions.key")).unwrap();
-    let server = Server::start(&room, &line);
+    let server = Server::unseen(&room, &line);
     assert_eq!(server.review("/validate", &pod(&named))["allowed"], false);
 }

@@ -64,7 +64,7 @@ fn a_sealed_decision_is_believed_from_whom_the_policy_names() {
     room.file("policies/trust.yaml", POLICY);
     gate(&machine, &tagged, "", 0, &["allow summaries"]);
     machine.check("signet block policies/cosign.pub", &[], &[]);
-    gate(&machine, &tagged, "", 10, &["signers are blocked", "do not count"]);
+    gate(&machine, &tagged, "", 10, &["signers are blocked", "0 of 1 signatures"]);
     machine.check("signet block remove policies/cosign.pub", &[], &[]);
     machine.check(&format!("signet block {digest}"), &[], &[]);
     gate(&machine, &tagged, "", 10, &["is blocked"]);

@@ -27,6 +27,8 @@ pub(super) struct Charge {
     pub(super) kube_system: bool,
     pub(super) timeout: u8,
     pub(super) clock: Clock,
+    /// Whether gates share a list of what is blocked.
+    pub(super) stops: bool,
 }
 
 impl Charge {
@@ -73,8 +75,8 @@ impl Charge {
     /// The rules that these policies want, of all kinds that are served now.
     pub(super) async fn rules(&self, engine: &Arc<Guarded>) -> Result<Vec<Rule>> {
         let discovery: Discovery = self.client.discover().await?;
-        let engine = Arc::clone(engine);
-        Ok(tokio::task::spawn_blocking(move || rules::rules(&engine, &discovery)).await?)
+        let (engine, stops) = (Arc::clone(engine), self.stops);
+        Ok(tokio::task::spawn_blocking(move || rules::rules(&engine, &discovery, stops)).await?)
     }
 
     /// Makes both configurations say this. `true` where something was written.

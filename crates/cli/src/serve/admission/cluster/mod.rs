@@ -158,6 +158,7 @@ impl Cluster {
             kube_system: given.kube_system,
             timeout: given.webhook_timeout,
             clock: Arc::clone(clock),
+            stops: settings.store.named,
         };
         Ok(Cluster {
             charge,

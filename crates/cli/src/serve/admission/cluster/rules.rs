@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use signet_admission::{Request, ReviewLimits};
+use signet_admission::{Request, ReviewLimits, runs_images};
 use signet_kube::{Discovery, Rule, Served};
 
 use super::broken::Guarded;
@@ -50,17 +50,18 @@ fn request(served: &Served, operation: &str) -> Option<Request> {
     Request::parse(review.to_string().as_bytes(), &ReviewLimits::default()).ok()
 }
 
-/// The rules for these policies. Without any policy there are none.
-pub(super) fn rules(engine: &Guarded, discovery: &Discovery) -> Vec<Rule> {
+/// The rules for these policies. Without any policy there are none, but where gates share a list of what is blocked (`stops`): that is about images
+/// whatever policies there are.
+pub(super) fn rules(engine: &Guarded, discovery: &Discovery, stops: bool) -> Vec<Rule> {
     use signet_admission::Engine as _;
-    if engine.policies() == 0 {
+    if engine.policies() == 0 && !stops {
         return Vec::new();
     }
     // Group, version and operations to resources.
     let mut found: BTreeMap<(String, String, Vec<String>), BTreeSet<String>> = BTreeMap::new();
     for served in discovery.served.iter().filter(|served| !NEVER.contains(&served.group.as_str())) {
         let concerns = |operation: &&&str| match request(served, operation) {
-            Some(request) => engine.concerns(&request),
+            Some(request) => engine.concerns(&request) || (stops && runs_images(&request)),
             // What cannot be imagined is asked about.
             None => true,
         };
@@ -142,7 +143,7 @@ mod tests {
         let built =
             build(&mut Policies::new(Vec::new(), Vec::new()), &[Document { name, object: document }], &mut Good::new())
                 .unwrap();
-        let shown: Vec<String> = rules(&built.engine, &discovery())
+        let shown: Vec<String> = rules(&built.engine, &discovery(), false)
             .iter()
             .map(|rule| format!("{}:{}:{}", rule.group, rule.resources.join(","), rule.operations.join(",")))
             .collect();
@@ -185,7 +186,7 @@ mod tests {
         .unwrap();
         let mut with_unread = discovery();
         with_unread.unread = vec![("metrics.k8s.io".into(), "v1".into()), ("coordination.k8s.io".into(), "v2".into())];
-        let rules = rules(&built.engine, &with_unread);
+        let rules = rules(&built.engine, &with_unread, false);
         assert!(rules.iter().any(|rule| rule.resources.contains(&"services".to_owned())), "{rules:?}");
         assert!(rules.iter().all(|rule| !NEVER.contains(&rule.group.as_str())), "{rules:?}");
         assert!(rules.iter().any(|rule| rule.group == "metrics.k8s.io" && rule.resources == ["*/*"]));
@@ -194,6 +195,11 @@ mod tests {
     #[test]
     fn without_a_policy_nothing_is_asked_about() {
         let built = build(&mut Policies::new(Vec::new(), Vec::new()), &[], &mut Good::new()).unwrap();
-        assert_eq!(rules(&built.engine, &discovery()), []);
+        assert_eq!(rules(&built.engine, &discovery(), false), []);
+        // What is blocked is stopped without a policy, too, and nothing else is asked about.
+        let stopping = rules(&built.engine, &discovery(), true);
+        let about = |resource: &str| stopping.iter().any(|rule| rule.resources.iter().any(|one| one == resource));
+        assert!(about("pods"), "{stopping:?}");
+        assert!(!about("services"), "{stopping:?}");
     }
 }
